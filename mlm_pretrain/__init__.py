@@ -1,0 +1,54 @@
+"""A language model of your own text.
+
+Every verb of the command line is also a function here. Names are loaded when first used, so that
+importing the package costs nothing and `mlm-pretrain --help` does not wait for torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlm_pretrain.errors import InputError
+    from mlm_pretrain.evaluation.fill import fill
+    from mlm_pretrain.evaluation.perplexity import evaluate
+    from mlm_pretrain.export import export
+    from mlm_pretrain.finetune import FinetuneConfig, finetune
+    from mlm_pretrain.objectives.masked import MaskedConfig
+    from mlm_pretrain.packing import PackedDataset, PrepareConfig, prepare
+    from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
+    from mlm_pretrain.training.trainer import CausalLMTrainer, MaskedLMTrainer
+
+_HOMES = {
+    "InputError": "errors",
+    "fill": "evaluation.fill",
+    "evaluate": "evaluation.perplexity",
+    "export": "export",
+    "FinetuneConfig": "finetune",
+    "finetune": "finetune",
+    "MaskedConfig": "objectives.masked",
+    "PackedDataset": "packing",
+    "PrepareConfig": "packing",
+    "prepare": "packing",
+    "PretrainConfig": "training.pretrain",
+    "pretrain": "training.pretrain",
+    "CausalLMTrainer": "training.trainer",
+    "MaskedLMTrainer": "training.trainer",
+}
+
+__all__ = [  # noqa: RUF022 -- in the order of the work
+    "prepare", "PrepareConfig", "PackedDataset",
+    "pretrain", "PretrainConfig", "MaskedConfig", "MaskedLMTrainer", "CausalLMTrainer",
+    "export", "finetune", "FinetuneConfig", "evaluate", "fill", "InputError",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mlm_pretrain' has no attribute '{name}'")
+    return getattr(import_module(f"mlm_pretrain.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,48 @@
+"""What a result depends on besides the code: libraries and hardware."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import Any
+
+from mlm_pretrain.manifest import versions
+from mlm_pretrain.precision import resolve_precision
+
+
+def environment() -> dict[str, Any]:
+    """Versions, operating system, cores, memory in GB, GPU, and the precision `auto` resolves to."""
+    import torch
+
+    return {
+        **versions(),
+        "system": platform.platform(),
+        "processor": processor_name(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "memory_gb": memory_gb(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "precision": resolve_precision("auto"),
+        "offline": os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"),
+    }
+
+
+def processor_name() -> str:
+    """The processor's own name on Linux, else what Python knows."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123 -- not a regular file
+            names = [
+                line.partition(":")[2].strip() for line in file if line.startswith("model name")
+            ]
+        return names[0] if names else platform.machine()
+    except OSError:
+        return platform.processor() or platform.machine()
+
+
+def memory_gb() -> float | None:
+    """Physical memory, where the system tells."""
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
+    except (ValueError, OSError, AttributeError):
+        return None
