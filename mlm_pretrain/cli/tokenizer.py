@@ -1,0 +1,145 @@
+"""`mlm-pretrain tokenizer train` and `tokenizer report`."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mlm_pretrain.cli.output import DryRun, Json, Overwrite, finish, table
+
+DEFAULT_VOCAB_SIZE = 8192
+
+app = typer.Typer(
+    help="Train a tokenizer of your own text, or measure how well one suits it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Corpus = Annotated[
+    list[str],
+    typer.Option(
+        "--corpus",
+        help="Text: a file (.txt .jsonl .csv .parquet, also .gz or .zst), a folder, a glob, "
+        "installed-docs, or hf:NAME[:config][@split]. Repeat the flag for several.",
+    ),
+]
+TextField = Annotated[
+    str, typer.Option("--text-field", help="Field or column of the text (jsonl, csv, parquet).")
+]
+TextUnit = Annotated[
+    str, typer.Option("--text-unit", help="One document of a .txt file: line, paragraph or file.")
+]
+Errors = Annotated[
+    str,
+    typer.Option(
+        "--errors", help="At invalid UTF-8: strict stops there, replace puts U+FFFD and counts it."
+    ),
+]
+
+
+@app.command()
+def train(
+    corpus: Corpus,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write, new or empty.")],
+    algorithm: Annotated[
+        str,
+        typer.Option(
+            "--algorithm",
+            help="wordpiece (as BERT), byte-bpe (as RoBERTa: any text, exact round trip), bpe "
+            "(characters, bytes for rare ones), or unigram (as SentencePiece).",
+        ),
+    ] = "wordpiece",
+    vocab_size: Annotated[
+        int, typer.Option("--vocab-size", help="Exact number of entries, special tokens included.")
+    ] = DEFAULT_VOCAB_SIZE,
+    cased: Annotated[
+        bool,
+        typer.Option(
+            "--cased", help="wordpiece: keep upper case and accents (the others always do)."
+        ),
+    ] = False,
+    sample_bytes: Annotated[
+        int | None,
+        typer.Option(
+            "--sample-bytes",
+            help="Bytes of text to learn from at most; a larger corpus is sampled evenly by whole "
+            "documents. Default 536870912 (512 MiB).",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the sample.")] = 0,
+    text_field: TextField = "text",
+    text_unit: TextUnit = "line",
+    errors: Errors = "strict",
+    model_max_length: Annotated[
+        int,
+        typer.Option("--model-max-length", help="Tokens the model will take, special ones too."),
+    ] = 512,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Train a tokenizer. The same text and settings give the same file, byte for byte."""
+    from mlm_pretrain.config import build_config
+    from tokenizer_training import TokenizerConfig, plan_tokenizer, train_tokenizer
+
+    values: dict[str, Any] = {
+        "cased": cased,
+        "seed": seed,
+        "model_max_length": model_max_length,
+        "reading": {"text_field": text_field, "text_unit": text_unit, "errors": errors},
+    }
+    if sample_bytes is not None:
+        values["sample_bytes"] = sample_bytes
+    config = build_config(TokenizerConfig, values, "tokenizer train")
+    if dry_run:
+        plan = plan_tokenizer(corpus, algorithm, vocab_size, out, config, overwrite)
+        finish(plan, as_json, table(("would train", ""), list(plan.items())))
+        return
+    result = train_tokenizer(corpus, algorithm, vocab_size, out, config, overwrite)
+    finish(result, as_json, _describe(result), _next(corpus, out))
+
+
+@app.command()
+def report(
+    corpus: Corpus,
+    tokenizer: Annotated[
+        Path, typer.Option("--tokenizer", help="Folder that holds a tokenizer.json.")
+    ],
+    text_field: TextField = "text",
+    text_unit: TextUnit = "line",
+    errors: Errors = "strict",
+    limit_documents: Annotated[
+        int | None,
+        typer.Option("--limit-documents", min=1, help="Measure only the first ones. Default: all."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure a tokenizer on a text: tokens a word, unknown share, exactness of decoding."""
+    from mlm_pretrain.config import build_config
+    from mlm_pretrain.corpus import ReadOptions
+    from tokenizer_training import report_tokenizer
+
+    values: dict[str, Any] = {"text_field": text_field, "text_unit": text_unit, "errors": errors}
+    reading = build_config(ReadOptions, values, "tokenizer report")
+    result = report_tokenizer(tokenizer, corpus, reading, limit_documents)
+    lines = table(("tokenizer", str(tokenizer)), list(result.items())[1:])
+    finish(result, as_json, lines, _next(corpus, tokenizer))
+
+
+def _describe(result: dict[str, Any]) -> list[str]:
+    counts = {name: count for name, count in result["counts"].items() if name != "corpus"}
+    rows = [(name.replace("_", " "), count) for name, count in counts.items()]
+    return [
+        f"{result['algorithm']} tokenizer of {result['vocab_size']} entries in {result['folder']}"
+        f" ({result['seconds']} s)",
+        f"sha256 {result['sha256']}",
+        *table(("counted", ""), rows),
+    ]
+
+
+def _next(corpus: list[str], tokenizer: Path) -> str:
+    flags = " ".join(f"--corpus {shlex.quote(spec)}" for spec in corpus)
+    return f"mlm-pretrain prepare {flags} --tokenizer {shlex.quote(str(tokenizer))} --out data"

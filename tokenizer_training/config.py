@@ -1,0 +1,41 @@
+"""Settings of tokenizer training."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from mlm_pretrain.config import StrictConfig
+from mlm_pretrain.corpus import ReadOptions
+
+DEFAULT_SAMPLE_BYTES = 1 << 29
+
+
+class TokenizerConfig(StrictConfig):
+    """Settings of tokenizer training.
+
+    Attributes:
+        cased: keep upper case and accents (wordpiece only; the other algorithms always do).
+        min_frequency: a pair or piece seen less often than this never becomes a token.
+        character_coverage: share of all characters that the alphabet must cover; the rarest of
+            the rest become unknown (or bytes). Byte-level tokenizers have no such limit.
+        alphabet_limit: the most characters an alphabet may hold, whatever the coverage.
+        sample_bytes: bytes (UTF-8) of text to learn from at most. From a larger corpus whole
+            documents are drawn at random, evenly over the corpus.
+        seed: seed of that draw.
+        max_word_characters: longer words (encoded data, mostly) are counted and not learned from.
+        max_distinct_words: bound on the words held in memory; when it is exceeded the rarest are
+            dropped and counted.
+        model_max_length: tokens a model takes, written into the tokenizer's configuration.
+        reading: how corpus files are read.
+    """
+
+    cased: bool = False
+    min_frequency: int = Field(default=2, ge=1)
+    character_coverage: float = Field(default=0.9999, gt=0, le=1)
+    alphabet_limit: int = Field(default=1000, ge=1)
+    sample_bytes: int = Field(default=DEFAULT_SAMPLE_BYTES, ge=1)
+    seed: int = 0
+    max_word_characters: int = Field(default=100, ge=1)
+    max_distinct_words: int = Field(default=2_000_000, ge=1)
+    model_max_length: int = Field(default=512, ge=8)
+    reading: ReadOptions = Field(default_factory=ReadOptions)

@@ -1,0 +1,174 @@
+"""Training a tokenizer: corpus in, tokenizer folder out."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from mlm_pretrain.corpus import Audit, fingerprint_corpus, read_corpus
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.manifest import claim_output, write_manifest
+from mlm_pretrain.progress import progress_bar, say
+from tokenizer_training.algorithm import Algorithm, Learned, TooFewPiecesError
+from tokenizer_training.algorithms import ALGORITHMS
+from tokenizer_training.config import TokenizerConfig
+from tokenizer_training.folder import TOKENIZER_FILE, write_tokenizer
+from tokenizer_training.sampling import WordSample
+
+STAGE = "tokenizer train"
+
+
+def train_tokenizer(
+    corpus: Sequence[str],
+    algorithm: str,
+    vocab_size: int,
+    out: str | Path,
+    config: TokenizerConfig | None = None,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Train a tokenizer on `corpus` and write it to `out`.
+
+    Equal corpus, settings and library versions give the same bytes of tokenizer.json in every
+    process, whatever its hash seed and number of threads.
+
+    Args:
+        corpus: files, folders, globs or named sources, as `read_corpus` takes them.
+        algorithm: "wordpiece", "bpe", "byte-bpe" or "unigram".
+        vocab_size: exact number of entries, special tokens included.
+        out: the folder to write, empty or new unless `overwrite`.
+        config: see `TokenizerConfig`.
+
+    Returns:
+        `folder`, `algorithm`, `vocab_size`, `sha256` of tokenizer.json, `counts` (what was read,
+        sampled, learned and left out, by reason) and `seconds`.
+
+    Raises:
+        InputError: for a corpus or folder that cannot be used, a corpus that yields fewer entries
+            than asked (naming the feasible size), or a size below the minimum.
+    """
+    started = time.perf_counter()
+    config = config or TokenizerConfig()
+    chosen = find_algorithm(algorithm)
+    folder = Path(out)
+    # An old tokenizer is replaced only once the new one is there.
+    if not (overwrite and _holds_files(folder)):
+        claim_output(folder)
+    tokenizer, counts = learn_tokenizer(corpus, chosen, vocab_size, config)
+    claim_output(folder, overwrite)
+    write_tokenizer(folder, tokenizer, chosen, config.model_max_length)
+    settings = {"algorithm": algorithm, "vocab_size": vocab_size, **config.model_dump()}
+    inputs = {"corpus": fingerprint_corpus(corpus, config.reading)}
+    write_manifest(folder, STAGE, settings, inputs, counts)
+    return {
+        "folder": str(folder),
+        "algorithm": algorithm,
+        "vocab_size": tokenizer.get_vocab_size(),
+        "sha256": hashlib.sha256((folder / TOKENIZER_FILE).read_bytes()).hexdigest(),
+        "counts": counts,
+        "seconds": round(time.perf_counter() - started, 2),
+    }
+
+
+def plan_tokenizer(
+    corpus: Sequence[str],
+    algorithm: str,
+    vocab_size: int,
+    out: str | Path,
+    config: TokenizerConfig | None = None,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """What `train_tokenizer` would do, in numbers, without reading text or writing anything.
+
+    Raises:
+        InputError: for an unknown algorithm, a corpus that is not there, or an `out` in use.
+    """
+    config = config or TokenizerConfig()
+    find_algorithm(algorithm)
+    found = fingerprint_corpus(corpus, config.reading)
+    if Path(out).is_file() or (_holds_files(Path(out)) and not overwrite):
+        raise InputError(f"{out}: is in use", "choose another --out, or pass --overwrite")
+    return {
+        "folder": str(out),
+        "algorithm": algorithm,
+        "vocab_size": vocab_size,
+        "corpus_files": found["files"],
+        "corpus_bytes_on_disk": found["bytes"],
+        "sample_bytes": config.sample_bytes,
+        "max_distinct_words": config.max_distinct_words,
+    }
+
+
+def find_algorithm(name: str) -> Algorithm:
+    """The algorithm called `name`.
+
+    Raises:
+        InputError: listing the names there are, the nearest first.
+    """
+    if name not in ALGORITHMS:
+        near = difflib.get_close_matches(name, ALGORITHMS, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise InputError(
+            f"--algorithm {name}: there is no such algorithm",
+            f"{hint}choose one of {', '.join(ALGORITHMS)}",
+        )
+    return ALGORITHMS[name]
+
+
+def learn_tokenizer(
+    corpus: Sequence[str], algorithm: Algorithm, vocab_size: int, config: TokenizerConfig
+) -> tuple[Tokenizer, dict[str, Any]]:
+    """A complete tokenizer in memory, and the counts of what it was learned from."""
+    tokenizer = algorithm.pipeline(config)
+    sample = WordSample(
+        tokenizer,
+        algorithm.chunks,
+        config.sample_bytes,
+        config.max_distinct_words,
+        config.max_word_characters,
+        config.seed,
+    )
+    audit = Audit()
+    with progress_bar(None, "B", "reading the corpus", unit_scale=True) as bar:
+        for document in read_corpus(corpus, config.reading, audit):
+            bar.update(sample.add(document.text))
+    words = sample.words()
+    if not words:
+        raise InputError(
+            f"{', '.join(corpus)}: {sample.counts['documents_read']} documents, but no word of at "
+            f"most {config.max_word_characters} characters",
+            "check that the corpus holds text, or raise max_word_characters",
+        )
+    say(f"learning {algorithm.name} from {len(words):,} distinct words")
+    learned = _learn(words, algorithm, vocab_size, config, sample)
+    tokenizer.model = learned.model
+    tokenizer.post_processor = algorithm.frame()
+    tokenizer.add_special_tokens(algorithm.specials.added_tokens())
+    return tokenizer, {"corpus": audit.as_dict(), **sample.counts, **learned.counts}
+
+
+def _learn(
+    words: dict[str, int],
+    algorithm: Algorithm,
+    vocab_size: int,
+    config: TokenizerConfig,
+    sample: WordSample,
+) -> Learned:
+    try:
+        return algorithm.learn(words, vocab_size, config)
+    except TooFewPiecesError as error:
+        raise InputError(
+            f"--vocab-size {vocab_size}: the corpus yields {error.feasible} entries at most "
+            f"({sample.counts['documents_sampled']} documents, {len(words)} distinct words, "
+            f"{sample.duplicate_share:.0%} of the documents are duplicates)",
+            f"ask for --vocab-size {error.feasible} or less, or give more text",
+        ) from None
+
+
+def _holds_files(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
