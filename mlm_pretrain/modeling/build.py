@@ -1,0 +1,160 @@
+"""A model to train: from random weights, or continued from any checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.modeling.packed_attention import require_packable
+from mlm_pretrain.modeling.sizes import build_config, check_length
+from mlm_pretrain.progress import say
+
+
+def new_model(
+    arch: str, auto_class: str, tokenizer: Any, max_length: int, seed: int, dropout: float = 0.0
+) -> torch.nn.Module:
+    """A model of `arch` from random weights that depend on `seed` alone."""
+    import transformers
+
+    config = build_config(arch, tokenizer, max_length, dropout)
+    _check_family(f"--arch {arch}", config, auto_class)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = getattr(transformers, auto_class).from_config(config, attn_implementation="sdpa")
+    return model.float()
+
+
+def continued_model(
+    source: str,
+    auto_class: str,
+    tokenizer: Any,
+    max_length: int,
+    seed: int,
+    revision: str | None = None,
+) -> torch.nn.Module:
+    """The checkpoint at `source` (a folder or a Hub name), with the head that training needs.
+
+    A missing masked-LM head is built on the tied input embeddings; the layer between encoder and
+    embeddings starts as the identity, so that the first scores are hidden · embeddingᵀ and not noise.
+
+    Raises:
+        InputError: when the checkpoint cannot be read or lacks layers, its vocabulary is not the
+            tokenizer's, or rows of `max_length` tokens exceed its positions.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model, missing = read_checkpoint(source, auto_class, f"--init {source}", revision)
+    _check_family(f"--init {source}", model.config, auto_class)
+    check_length(model.config, max_length)
+    _check_vocabulary(source, model, tokenizer, revision)
+    require_packable(model)
+    if missing:
+        _refuse_partial(source, model, missing)
+        _start_as_identity(model, missing)
+        say(
+            f"{source}: no head for {auto_class}; built on the tied embeddings ({len(missing)} new tensors)"
+        )
+    return model
+
+
+def read_checkpoint(
+    source: str | Path, auto_class: str, role: str, revision: str | None = None
+) -> tuple[Any, list[str]]:
+    """(model in float32 on "sdpa" attention, names of the weights that the checkpoint lacks).
+
+    Raises:
+        InputError: beginning with `role`, when there is no readable safetensors checkpoint.
+    """
+    import transformers
+
+    try:
+        model, info = getattr(transformers, auto_class).from_pretrained(
+            source, dtype=torch.float32, attn_implementation="sdpa", revision=revision or "main",
+            output_loading_info=True, use_safetensors=True, trust_remote_code=False,
+        )  # fmt: skip
+    except SafetensorError as error:
+        raise InputError(f"{role}: its .safetensors file is damaged ({error})") from None
+    except RuntimeError as error:
+        if "mismatched" not in str(error):
+            raise
+        raise InputError(
+            f"{role}: weights differ in shape from what its config.json says"
+        ) from None
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"{role}: cannot be read ({reason})") from None
+    return model, sorted(info["missing_keys"])
+
+
+def _check_vocabulary(
+    source: str, model: torch.nn.Module, tokenizer: Any, revision: str | None
+) -> None:
+    way_out = f"prepare the data with the model's own tokenizer: --tokenizer {source}"
+    rows = model.get_input_embeddings().num_embeddings
+    if len(tokenizer) > rows:
+        raise InputError(
+            f"the data's tokenizer has {len(tokenizer)} entries, the model {source} only {rows}",
+            way_out,
+        )
+    data = tokenizer.get_vocab()
+    own = _own_vocabulary(source, revision)
+    differing = sum(data.get(piece) != index for piece, index in own.items())
+    if differing:
+        raise InputError(
+            f"the data's tokenizer is not that of the model {source}: {differing} of its "
+            f"{len(own)} entries differ",
+            way_out,
+        )
+
+
+def _own_vocabulary(source: str, revision: str | None) -> dict[str, int]:
+    """The vocabulary that lies with a checkpoint; empty where none does."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            source, revision=revision or "main", trust_remote_code=False
+        )
+    except (OSError, ValueError, KeyError, ImportError):
+        return {}
+    own: dict[str, int] = tokenizer.get_vocab()
+    # Without files the library makes up a tokenizer of special tokens.
+    return own if len(own) > len(tokenizer.all_special_ids) else {}
+
+
+def _check_family(role: str, config: Any, auto_class: str) -> None:
+    """Refuse a model without the head, and one that sees what it should predict."""
+    import transformers
+
+    is_encoder = type(config) in transformers.AutoModelForMaskedLM._model_mapping
+    sees_ahead = auto_class == "AutoModelForCausalLM" and is_encoder
+    sees_ahead = sees_ahead and not getattr(config, "is_decoder", False)
+    if sees_ahead or type(config) not in getattr(transformers, auto_class)._model_mapping:
+        objective = "clm" if auto_class == "AutoModelForMaskedLM" else "mlm"
+        raise InputError(f"{role}: has no head for this objective", f"try --objective {objective}")
+
+
+def _refuse_partial(source: str, model: Any, missing: list[str]) -> None:
+    """A head may be missing, a layer of the model itself may not."""
+    inner = [name for name in missing if name.startswith(f"{model.base_model_prefix}.")]
+    if inner:
+        raise InputError(
+            f"--init {source}: the checkpoint lacks {len(inner)} weights of the model itself, "
+            f"for example {inner[0]}",
+            "give a complete checkpoint",
+        )
+
+
+def _start_as_identity(model: torch.nn.Module, missing: list[str]) -> None:
+    """Set square layers that are missing to the identity (the head's transform)."""
+    parameters = dict(model.named_parameters())
+    for name in missing:
+        weight = parameters.get(name)
+        if weight is None or weight.dim() != 2:
+            continue
+        if weight.shape[0] == weight.shape[1]:
+            torch.nn.init.eye_(weight)

@@ -1,0 +1,198 @@
+"""Named sizes → Hugging Face configs.
+
+`FAMILY-SIZE` (bert-tiny, modernbert-mini, gpt2-base …), `FAMILY:LAYERSxHIDDEN` (modernbert:6x384), or
+the path of a config.json. Sizes are those of Turc et al. 2019, "Well-read students learn better".
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlm_pretrain.errors import InputError
+
+# name: (layers, hidden)
+SIZES = {
+    "tiny": (2, 128),
+    "mini": (4, 256),
+    "small": (4, 512),
+    "medium": (8, 512),
+    "base": (12, 768),
+    "large": (24, 1024),
+}
+HEAD_WIDTH = 64
+ENCODERS = ("bert", "roberta", "modernbert", "distilbert", "electra")
+DECODERS = ("gpt2", "llama")
+FAMILIES = ENCODERS + DECODERS
+# Their positions count from pad_token_id + 1, so that many of them are never used.
+_OFFSET_MODELS = (
+    "roberta", "xlm-roberta", "camembert", "roberta-prelayernorm", "xlm-roberta-xl", "data2vec-text",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Layers, hidden width H, heads and the feed-forward width of one model."""
+
+    layers: int
+    hidden: int
+
+    @property
+    def heads(self) -> int:
+        return max(1, self.hidden // HEAD_WIDTH)
+
+    @property
+    def feed_forward(self) -> int:
+        return 4 * self.hidden
+
+    @property
+    def gated_feed_forward(self) -> int:
+        """Gated layers have three matrices for two: ModernBERT's and Llama's smaller width."""
+        return -(-self.hidden * 3 // 2 // 64) * 64
+
+
+def parse_arch(arch: str) -> tuple[str, Shape]:
+    """(family, shape) of an architecture's name.
+
+    Raises:
+        InputError: with the nearest known name.
+    """
+    if match := re.fullmatch(r"([a-z0-9]+):(\d+)x(\d+)", arch):
+        family, shape = match[1], Shape(int(match[2]), int(match[3]))
+        if family in FAMILIES and shape.layers and shape.hidden and shape.hidden % HEAD_WIDTH == 0:
+            return family, shape
+        raise InputError(
+            f"--arch {arch}: unknown family, no layers, or a hidden width that {HEAD_WIDTH} does not "
+            "divide",
+            f"families: {', '.join(FAMILIES)}; for example modernbert:6x384",
+        )
+    family, _, size = arch.partition("-")
+    if family in FAMILIES and size in SIZES:
+        return family, Shape(*SIZES[size])
+    known = [f"{family}-{size}" for family in FAMILIES for size in SIZES]
+    near = difflib.get_close_matches(arch, known, n=1)
+    raise InputError(
+        f"--arch {arch}: no such architecture" + (f"; did you mean {near[0]}?" if near else ""),
+        f"FAMILY-SIZE of {', '.join(FAMILIES)} and {', '.join(SIZES)}; FAMILY:LAYERSxHIDDEN; "
+        "or the path of a Hugging Face config.json",
+    )
+
+
+def build_config(arch: str, tokenizer: Any, max_length: int, dropout: float = 0.0) -> Any:
+    """A `transformers` config for `arch`, fitted to a tokenizer and a length in tokens."""
+    if arch.endswith(".json") or (not _is_named(arch) and Path(arch).is_dir()):
+        return _read_config(arch, tokenizer, max_length)
+    family, shape = parse_arch(arch)
+    from transformers import AutoConfig
+
+    settings = {**_common(tokenizer, shape), **_FAMILY_SETTINGS[family](shape, max_length, dropout)}
+    if family == "roberta":  # its positions count from pad_token_id + 1
+        settings["max_position_embeddings"] += tokenizer.pad_token_id + 1
+    return AutoConfig.for_model(family, **settings)
+
+
+def _is_named(arch: str) -> bool:
+    family, _, size = arch.partition("-")
+    return family in FAMILIES and size in SIZES
+
+
+def _read_config(path: str, tokenizer: Any, max_length: int) -> Any:
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(path, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"--arch {path}: not a Hugging Face config ({error})") from None
+    for name, value in _special_ids(tokenizer).items():
+        setattr(config, name, value)
+    config.vocab_size = len(tokenizer)
+    check_length(config, max_length)
+    return config
+
+
+def check_length(config: Any, max_length: int) -> None:
+    """Refuse data longer than the model's positions, before any training.
+
+    Raises:
+        InputError: "512 > 128".
+    """
+    positions = getattr(config, "max_position_embeddings", None) or getattr(
+        config, "n_positions", None
+    )
+    if positions is not None and getattr(config, "model_type", "") in _OFFSET_MODELS:
+        positions -= (config.pad_token_id or 0) + 1
+    if positions is not None and max_length > positions:
+        raise InputError(
+            f"rows of {max_length} tokens do not fit the model's {positions} positions: "
+            f"{max_length} > {positions}",
+            f"prepare the data with --max-length {positions}",
+        )
+
+
+def _special_ids(tokenizer: Any) -> dict[str, int | None]:
+    start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.cls_token_id
+    end = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.sep_token_id
+    ids = {"pad_token_id": tokenizer.pad_token_id, "bos_token_id": start, "eos_token_id": end}
+    if tokenizer.cls_token_id is not None and tokenizer.sep_token_id is not None:
+        ids |= {"cls_token_id": tokenizer.cls_token_id, "sep_token_id": tokenizer.sep_token_id}
+    return ids
+
+
+def _common(tokenizer: Any, shape: Shape) -> dict[str, Any]:
+    return {
+        "vocab_size": len(tokenizer), "hidden_size": shape.hidden, "num_hidden_layers": shape.layers,
+        "num_attention_heads": shape.heads, "intermediate_size": shape.feed_forward,
+        "tie_word_embeddings": True, **_special_ids(tokenizer),
+    }  # fmt: skip
+
+
+def _bert(shape: Shape, max_length: int, dropout: float) -> dict[str, Any]:
+    return {
+        "max_position_embeddings": max_length,
+        "hidden_dropout_prob": dropout,
+        "attention_probs_dropout_prob": dropout,
+    }
+
+
+def _electra(shape: Shape, max_length: int, dropout: float) -> dict[str, Any]:
+    return {**_bert(shape, max_length, dropout), "embedding_size": shape.hidden}
+
+
+def _distilbert(shape: Shape, max_length: int, dropout: float) -> dict[str, Any]:
+    return {
+        "dim": shape.hidden, "n_layers": shape.layers, "n_heads": shape.heads,
+        "hidden_dim": shape.feed_forward, "max_position_embeddings": max_length,
+        "dropout": dropout, "attention_dropout": dropout,
+    }  # fmt: skip
+
+
+def _modernbert(shape: Shape, max_length: int, dropout: float) -> dict[str, Any]:
+    return {
+        "intermediate_size": shape.gated_feed_forward, "max_position_embeddings": max_length,
+        "mlp_dropout": dropout, "embedding_dropout": dropout,
+    }  # fmt: skip
+
+
+def _gpt2(shape: Shape, max_length: int, dropout: float) -> dict[str, Any]:
+    return {
+        "n_embd": shape.hidden, "n_layer": shape.layers, "n_head": shape.heads,
+        "n_inner": shape.feed_forward, "n_positions": max_length,
+        "resid_pdrop": dropout, "embd_pdrop": dropout, "attn_pdrop": dropout,
+    }  # fmt: skip
+
+
+def _llama(shape: Shape, max_length: int, dropout: float) -> dict[str, Any]:
+    return {
+        "intermediate_size": shape.gated_feed_forward * 16 // 9 // 64 * 64,  # about 8/3 of the width
+        "num_key_value_heads": shape.heads, "max_position_embeddings": max_length,
+        "attention_dropout": dropout,
+    }  # fmt: skip
+
+
+_FAMILY_SETTINGS = {
+    "bert": _bert, "roberta": _bert, "electra": _electra, "distilbert": _distilbert,
+    "modernbert": _modernbert, "gpt2": _gpt2, "llama": _llama,
+}  # fmt: skip

@@ -1,0 +1,56 @@
+"""Examples → padded arrays that keep the borders of the segments packed into each row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Rows are padded to a multiple of this, so that few different shapes occur.
+LENGTH_MULTIPLE = 8
+
+
+def stack_rows(rows: Sequence[NDArray[Any]], length: int, fill: int) -> NDArray[np.int64]:
+    """Pad rows with `fill` to (B, length), int64."""
+    out_BL = np.full((len(rows), length), fill, dtype=np.int64)
+    for out_L, row in zip(out_BL, rows, strict=True):
+        out_L[: len(row)] = row
+    return out_BL
+
+
+def padded_length(rows: Sequence[NDArray[Any]]) -> int:
+    """The longest row's length, rounded up to the padding multiple."""
+    longest = max(len(row) for row in rows)
+    return -(-longest // LENGTH_MULTIPLE) * LENGTH_MULTIPLE
+
+
+def row_ids(example: Mapping[str, Any]) -> NDArray[np.int64]:
+    """The input ids of an example without its padding, as int64 (T)."""
+    ids = np.asarray(example["input_ids"], dtype=np.int64)
+    mask = example.get("attention_mask")
+    return ids if mask is None else ids[np.asarray(mask, dtype=bool)]
+
+
+def segment_lengths(example: Mapping[str, Any], length: int) -> NDArray[np.int64]:
+    """Lengths of the segments packed into an example; one segment where none are given."""
+    given = example.get("segment_lengths")
+    return np.asarray([length] if given is None else given, dtype=np.int64)
+
+
+def layout(lengths: Sequence[NDArray[np.int64]], length: int) -> dict[str, NDArray[np.int64]]:
+    """How rows are laid out, for the model.
+
+    Returns:
+        For rows of one segment each, `attention_mask` (B, L). For packed rows `segment_ids` (B, L),
+        counting from 1 with 0 for padding, and `position_ids` (B, L), restarting in each segment.
+    """
+    if all(len(row) == 1 for row in lengths):
+        return {"attention_mask": stack_rows([np.ones(row[0]) for row in lengths], length, 0)}
+    segments = [np.repeat(np.arange(1, len(row) + 1), row) for row in lengths]
+    positions = [np.concatenate([np.arange(n) for n in row]) for row in lengths]
+    return {
+        "segment_ids": stack_rows(segments, length, 0),
+        "position_ids": stack_rows(positions, length, 0),
+    }
