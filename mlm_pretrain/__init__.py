@@ -6,7 +6,9 @@ importing the package costs nothing and `mlm-pretrain --help` does not wait for 
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -44,11 +46,24 @@ __all__ = [  # noqa: RUF022 -- in the order of the work
 ]  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'mlm_pretrain' has no attribute '{name}'")
-    return getattr(import_module(f"mlm_pretrain.{_HOMES[name]}"), name)
+class _Package(ModuleType):
+    """Keeps `mlm_pretrain.export` and `mlm_pretrain.finetune` the functions that bear these names.
+
+    Importing a submodule puts it into its package as an attribute, which would hide the function;
+    the modules stay reachable as `from mlm_pretrain.finetune import …`.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module 'mlm_pretrain' has no attribute '{name}'")
+        return getattr(import_module(f"mlm_pretrain.{_HOMES[name]}"), name)
+
+    def __dir__(self) -> list[str]:
+        return sorted([*super().__dir__(), *_HOMES])
 
 
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+sys.modules[__name__].__class__ = _Package

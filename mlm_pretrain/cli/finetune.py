@@ -1,0 +1,155 @@
+"""`mlm-pretrain finetune`: a labelled task on an exported model."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Annotated, Any
+
+import typer
+
+from mlm_pretrain.cli.output import DryRun, Json, Overwrite, finish, table
+
+_FLAG_NAMES = {"labels": "max_train_examples"}
+
+
+def finetune(
+    task: Annotated[
+        str,
+        typer.Argument(
+            help="sentiment: any label of a text or a pair of texts. ner: any tag of a token. "
+            "qa: an answer in a context (SQuAD 1.1 or 2.0)."
+        ),
+    ],
+    config: Annotated[
+        str | None,
+        typer.Option(help="YAML file of settings (see recipes/); the flags below go before it."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any setting as key=value, e.g. --set dropout=0. Repeatable."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model folder (from `export`) or Hub name.")
+    ] = None,
+    train: Annotated[
+        str | None,
+        typer.Option(
+            help="Training file: .jsonl, .json, .csv, .tsv, .conll or .txt (CoNLL columns), also "
+            ".gz and .zst, or hf:NAME[:config][@split]. Fields: text, text_pair, label | tokens, "
+            "ner_tags | id, context, question, answers."
+        ),
+    ] = None,
+    validation: Annotated[
+        str | None, typer.Option(help="Validation file: it chooses the epoch that is kept.")
+    ] = None,
+    test: Annotated[str | None, typer.Option(help="Test file, scored once, at the end.")] = None,
+    out: Annotated[
+        str | None, typer.Option(help="Output folder: model, scores, predictions.")
+    ] = None,
+    labels: Annotated[
+        int | None,
+        typer.Option(help="Train on N examples, drawn by --seed (labels in their shares)."),
+    ] = None,
+    random_weights: Annotated[
+        bool | None,
+        typer.Option("--random-weights", help="Same architecture, untrained: the baseline."),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the data [10 up to 2,048 examples, else 3].")
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(help="Peak rate [by hidden size: 5e-4 up to 384 … 5e-5 at 768, 2e-5 above]."),
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Examples a device and micro-batch [16].")
+    ] = None,
+    max_length: Annotated[
+        int | None, typer.Option(help="Tokens a row [the model's own, 512 at most].")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the subset, the new head and the order [0].")
+    ] = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Fine-tune a model on labelled examples, keep the best epoch, and score it."""
+    flags = {
+        "model": model, "train": train, "validation": validation, "test": test, "out": out,
+        "labels": labels, "random_weights": random_weights, "epochs": epochs,
+        "learning_rate": learning_rate, "batch_size": batch_size, "max_length": max_length,
+        "seed": seed,
+    }  # fmt: skip
+    settings = _settings(config, set_ or [], flags)
+
+    from mlm_pretrain.finetune import finetune as run
+    from mlm_pretrain.finetune import plan
+
+    if dry_run:
+        facts = plan(task, settings)
+        finish(facts, json, [f"{key}: {value}" for key, value in facts.items()])
+        return
+    result = run(task, settings, overwrite=overwrite)
+    finish(result, json, _lines(result), _next(task, settings))
+
+
+def _settings(config: str | None, overrides: list[str], flags: dict[str, Any]) -> Any:
+    """The file's values, under `--set`, under the flags that were given."""
+    from mlm_pretrain.config import build_config, read_yaml, set_value
+    from mlm_pretrain.errors import InputError
+    from mlm_pretrain.finetune.config import FinetuneConfig
+
+    values = read_yaml(config) if config else {}
+    for item in overrides:
+        set_value(values, item)
+    given = {_FLAG_NAMES.get(name, name): v for name, v in flags.items() if v is not None}
+    values.update(given)
+    missing = [key for key in ("model", "train", "validation", "out") if not values.get(key)]
+    if missing:
+        flags_needed = " ".join(f"--{name} …" for name in missing)
+        raise InputError(f"not given: {', '.join(missing)}", f"add {flags_needed}, or --config")
+    return build_config(FinetuneConfig, values, config or "settings")
+
+
+def _lines(result: dict[str, Any]) -> list[str]:
+    names = [
+        name
+        for name, value in next(iter(result["metrics"].values())).items()
+        if isinstance(value, float)
+    ]
+    rows = [
+        [split, *(_shown(name, scores[name]) for name in names)]
+        for split, scores in result["metrics"].items()
+    ]
+    counts = [f"{name}: {count}" for name, count in result["counts"].items() if count]
+    start = "random weights" if result["random_weights"] else result["model"]
+    return [
+        f"{result['task']} from {start}: {result['train_examples']} examples, "
+        f"{result['steps']} steps in {result['seconds']:.0f} s, "
+        f"epoch {result['best_epoch']} kept (by {result['best_by']})",
+        *table(["split (%)", *names], rows),
+        *counts,
+        f"written: {result['out']}",
+    ]
+
+
+def _shown(name: str, value: float) -> str:
+    return f"{value:.3f}" if name == "loss" else f"{100 * value:.1f}"
+
+
+def _next(task: str, settings: Any) -> str:
+    """The baseline that says what pretraining gave, or nothing when this run was it."""
+    if settings.random_weights:
+        return ""
+    default = type(settings).model_fields
+    changed = {
+        key: value
+        for key, value in settings.model_dump().items()
+        if key not in ("out", "random_weights") and value != default[key].default
+    }
+    words = [f"--{key} {shlex.quote(str(changed.pop(key)))}" for key in
+             ("model", "train", "validation", "test") if key in changed]  # fmt: skip
+    words += [f"--set {shlex.quote(f'{key}={value}')}" for key, value in changed.items()]
+    words += ["--random-weights", f"--out {shlex.quote(settings.out.rstrip('/') + '-random')}"]
+    return f"mlm-pretrain finetune {task} " + " ".join(words)

@@ -1,0 +1,8 @@
+"""Fine-tuning: a labelled task on any `from_pretrained` folder, so any encoder is a baseline."""
+
+from __future__ import annotations
+
+from mlm_pretrain.finetune.config import FinetuneConfig
+from mlm_pretrain.finetune.run import TASKS, finetune, plan
+
+__all__ = ["TASKS", "FinetuneConfig", "finetune", "plan"]

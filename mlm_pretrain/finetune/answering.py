@@ -1,0 +1,179 @@
+"""Answers to questions as spans of a context, with or without unanswerable questions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.metrics import load_metric
+from mlm_pretrain.finetune.batching import Feature
+from mlm_pretrain.finetune.data import QuestionExample, read_questions
+from mlm_pretrain.finetune.spans import Span, answer_tokens, best_spans, trimmed
+from mlm_pretrain.finetune.task import Task
+
+_CONTEXT = 1  # the second sequence of a pair
+_N_BEST_WRITTEN = 5
+
+
+class Answering(Task[QuestionExample]):
+    """The first and last token of the answer, as in SQuAD 1.1 and 2.0.
+
+    A context longer than the model is cut into windows that share `stride` tokens. A window
+    without the answer is taught the first token instead ([CLS]): "not here". When training has
+    unanswerable questions, that token's score in its least sure window competes with the best
+    answer; else there is always an answer. Source: Devlin et al. 2018, "BERT", section 4.2–4.3.
+    """
+
+    auto_class: ClassVar[str] = "AutoModelForQuestionAnswering"
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("f1", "exact_match")
+
+    def read(self, spec: str, split: str) -> list[QuestionExample]:
+        return read_questions(spec, split, self.config, self.counts)
+
+    def learn(self, train: Sequence[QuestionExample]) -> None:
+        if not any(example.answers for example in train):
+            raise InputError(
+                f"{self.config.train}: no question has an answer", "give answers to learn from"
+            )
+        self.labels = ["start", "end"]
+        self.may_be_silent = any(not example.answers for example in train)
+
+    def check(self, examples: Sequence[QuestionExample], spec: str) -> None:
+        silent = sum(not example.answers for example in examples)
+        if silent and not self.may_be_silent:
+            raise InputError(
+                f"{spec}: {silent} of {len(examples)} questions have no answer, but in "
+                f"{self.config.train} all have one, so the model cannot learn to say so",
+                "add unanswerable questions to training, or remove them here",
+            )
+
+    def encode(
+        self,
+        examples: Sequence[QuestionExample],
+        tokenizer: Any,
+        names: tuple[str, ...],
+        max_length: int,
+    ) -> list[Feature]:
+        questions = self._short_questions(examples, tokenizer, max_length // 2)
+        room = max_length - max_length // 2 - tokenizer.num_special_tokens_to_add(pair=True)
+        stride = self.stride(max_length, room)
+        rows = tokenizer(
+            questions, [example.context for example in examples], truncation="only_second",
+            max_length=max_length, stride=stride, return_overflowing_tokens=True,
+            return_offsets_mapping=True, verbose=False,
+        )  # fmt: skip
+        features = []
+        for row, number in enumerate(rows["overflow_to_sample_mapping"]):
+            context = examples[number].context
+            parts = rows.sequence_ids(row)
+            spans = [
+                trimmed(context, offset) if part == _CONTEXT else None
+                for offset, part in zip(rows["offset_mapping"][row], parts, strict=True)
+            ]
+            inputs = {name: rows[name][row] for name in names if name in rows}
+            features.append(_feature(inputs, spans, examples[number], number, tokenizer))
+        return features
+
+    def _short_questions(
+        self, examples: Sequence[QuestionExample], tokenizer: Any, limit: int
+    ) -> list[str]:
+        """Questions of at most `limit` tokens: the context needs room too. Cut ones are counted."""
+        rows = tokenizer(
+            [example.question for example in examples], add_special_tokens=False,
+            return_offsets_mapping=True, verbose=False,
+        )  # fmt: skip
+        questions = []
+        for example, offsets in zip(examples, rows["offset_mapping"], strict=True):
+            long = len(offsets) > limit
+            self.counts["cut_questions"] += long
+            questions.append(
+                example.question[: offsets[limit - 1][1]] if long else example.question
+            )
+        return questions
+
+    def keep(self, logits: Any, feature: Feature) -> np.ndarray:
+        return logits[:, : len(feature)].numpy().astype(np.float32)
+
+    def decode(
+        self,
+        examples: Sequence[QuestionExample],
+        features: Sequence[Feature],
+        outputs: Sequence[np.ndarray],
+    ) -> list[dict[str, Any]]:
+        spans: list[list[Span]] = [[] for _ in examples]
+        silence = [np.inf] * len(examples)
+        for feature, logits in zip(features, outputs, strict=True):
+            spans[feature.example] += best_spans(
+                logits, feature.places, self.config.n_best, self.config.max_answer_length
+            )
+            null = float(logits[:, _null(feature)].sum())
+            silence[feature.example] = min(silence[feature.example], null)
+        return [
+            self._row(example, found, null)
+            for example, found, null in zip(examples, spans, silence, strict=True)
+        ]
+
+    def _row(self, example: QuestionExample, spans: list[Span], null: float) -> dict[str, Any]:
+        choices: dict[str, float] = {}
+        for span in sorted(spans, key=lambda span: -span.score)[: self.config.n_best]:
+            choices.setdefault(example.context[span.start : span.end], span.score)
+        best = max(choices.values(), default=-np.inf)
+        if self.may_be_silent or not choices:
+            choices[""] = null
+        ranked = sorted(choices.items(), key=lambda item: -item[1])
+        weights = np.exp([score - ranked[0][1] for _, score in ranked])
+        n_best = [
+            {"text": text, "score": round(float(score), 4), "probability": round(float(share), 6)}
+            for (text, score), share in zip(ranked, weights / weights.sum(), strict=True)
+        ]
+        silent = "" in choices and null - best > self.config.null_threshold
+        prediction = "" if silent else next(text for text, _ in ranked if text or not spans)
+        return {
+            "id": example.id,
+            "question": example.question,
+            "answers": [text for _, text in example.answers],
+            "prediction": prediction,
+            "n_best": n_best[:_N_BEST_WRITTEN],
+        }
+
+    def score(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        return load_metric("squad").compute(
+            predictions=[row["prediction"] for row in rows],
+            references=[row["answers"] for row in rows],
+            version=2 if self.may_be_silent else 1,
+        )
+
+
+def _feature(
+    inputs: dict[str, list[int]],
+    spans: list[tuple[int, int] | None],
+    example: QuestionExample,
+    number: int,
+    tokenizer: Any,
+) -> Feature:
+    """A window with the answer's tokens as labels, or the null token's where it is not inside."""
+    ids = inputs["input_ids"]
+    null = ids.index(tokenizer.cls_token_id) if tokenizer.cls_token_id in ids else 0
+    labels = answer_tokens(spans, example.answers[0]) if example.answers else None
+    allowed = [span is not None for span in spans]
+    allowed[null] = True
+    places = [*spans]
+    places[null] = None
+    return Feature(inputs, list(labels or (null, null)), number, allowed=allowed, places=places)
+
+
+def _null(feature: Feature) -> int:
+    """Position of the token that stands for no answer: the one allowed token with no characters."""
+    return next(
+        position
+        for position, (allowed, place) in enumerate(
+            zip(feature.allowed or [], feature.places, strict=True)
+        )
+        if allowed and place is None
+    )

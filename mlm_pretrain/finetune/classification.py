@@ -1,0 +1,139 @@
+"""Classification of a text or a pair of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.metrics import load_metric
+from mlm_pretrain.finetune.batching import Feature
+from mlm_pretrain.finetune.data import TextExample, check_known, read_texts
+from mlm_pretrain.finetune.task import Task, in_order
+
+
+class Classification(Task[TextExample]):
+    """One label for a text (or a pair): sentiment, topic, intent, entailment, paraphrase."""
+
+    auto_class: ClassVar[str] = "AutoModelForSequenceClassification"
+    needs_offsets: ClassVar[bool] = False
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("accuracy", "f1_macro", "matthews")
+
+    def read(self, spec: str, split: str) -> list[TextExample]:
+        return read_texts(spec, split, self.config)
+
+    def learn(self, train: Sequence[TextExample]) -> None:
+        self.labels = in_order({example.label for example in train}, self.config.label_names)
+        if len(self.labels) < 2:
+            raise InputError(
+                f"{self.config.train}: every row has the label '{self.labels[0]}'",
+                "give rows of two labels or more",
+            )
+        self.paired = train[0].text_pair is not None
+
+    def check(self, examples: Sequence[TextExample], spec: str) -> None:
+        check_known(self.labels, [(e.label, e.where) for e in examples], spec, self.config.train)
+        if self.paired != (examples[0].text_pair is not None):
+            raise InputError(
+                f"{spec}: pairs of texts here or in {self.config.train}, but not in both",
+                "set text_pair_field",
+            )
+
+    def subset(self, train: list[TextExample], size: int, seed: int) -> list[TextExample]:
+        """`size` examples with the labels in their shares of the file, each at least once."""
+        if size < len(self.labels):
+            raise InputError(
+                f"max_train_examples: {size} examples cannot show {len(self.labels)} labels",
+                f"ask for {len(self.labels)} or more",
+            )
+        generator = np.random.default_rng(seed)
+        groups = [
+            generator.permutation([i for i, e in enumerate(train) if e.label == label])
+            for label in self.labels
+        ]
+        sizes = shares([len(group) for group in groups], size)
+        chosen = [int(i) for group, n in zip(groups, sizes, strict=True) for i in group[:n]]
+        return [train[index] for index in sorted(chosen)]
+
+    def encode(
+        self,
+        examples: Sequence[TextExample],
+        tokenizer: Any,
+        names: tuple[str, ...],
+        max_length: int,
+    ) -> list[Feature]:
+        index = {label: i for i, label in enumerate(self.labels)}
+        rows = _tokenise(examples, tokenizer, {})
+        long = [i for i, ids in enumerate(rows["input_ids"]) if len(ids) > max_length]
+        self.counts["cut_texts"] += len(long)
+        if long:
+            limits = {"truncation": True, "max_length": max_length}
+            cut = _tokenise([examples[i] for i in long], tokenizer, limits)
+            for name, values in cut.items():
+                for place, value in zip(long, values, strict=True):
+                    rows[name][place] = value
+        return [
+            Feature({name: rows[name][i] for name in names if name in rows}, [index[e.label]], i)
+            for i, e in enumerate(examples)
+        ]
+
+    def keep(self, logits: Any, feature: Feature) -> np.ndarray:
+        return logits.numpy()
+
+    def decode(
+        self,
+        examples: Sequence[TextExample],
+        features: Sequence[Feature],
+        outputs: Sequence[np.ndarray],
+    ) -> list[dict[str, Any]]:
+        return [self._row(e, logits) for e, logits in zip(examples, outputs, strict=True)]
+
+    def _row(self, example: TextExample, logits: np.ndarray) -> dict[str, Any]:
+        shifted = np.exp(logits - logits.max())
+        probabilities = shifted / shifted.sum()
+        best = int(probabilities.argmax())
+        row: dict[str, Any] = {"text": example.text}
+        if example.text_pair is not None:
+            row["text_pair"] = example.text_pair
+        row.update(label=example.label, prediction=self.labels[best])
+        return {**row, "probability": round(float(probabilities[best]), 6)}
+
+    def score(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        return label_scores([r["prediction"] for r in rows], [r["label"] for r in rows])
+
+
+def label_scores(predictions: list[str], references: list[str]) -> dict[str, float]:
+    """Accuracy, macro F1 and Matthews correlation of one label an item."""
+    sides = {"predictions": predictions, "references": references}
+    return {
+        **load_metric("accuracy").compute(**sides),
+        "f1_macro": load_metric("f1").compute(**sides)["f1"],
+        **load_metric("matthews").compute(**sides),
+    }
+
+
+def shares(sizes: Sequence[int], total: int) -> list[int]:
+    """`total` divided in proportion to `sizes`: at least 1 each, never more than there are.
+
+    What rounding leaves goes to the largest remainders (Hamilton's method).
+    """
+    total = min(total, sum(sizes))
+    exact = [size * total / sum(sizes) for size in sizes]
+    given = [max(1, int(share)) for share in exact]
+    while sum(given) != total:
+        step = 1 if sum(given) < total else -1
+        able = [i for i, n in enumerate(given) if (n < sizes[i] if step > 0 else n > 1)]
+        given[max(able, key=lambda i: step * (exact[i] - given[i]))] += step
+    return given
+
+
+def _tokenise(examples: Sequence[TextExample], tokenizer: Any, limits: dict[str, Any]) -> Any:
+    texts = [example.text for example in examples]
+    paired = examples[0].text_pair is not None
+    pairs = [example.text_pair for example in examples] if paired else None
+    return tokenizer(texts, pairs, verbose=False, **limits)

@@ -1,0 +1,41 @@
+"""The loss of every task: cross-entropy summed over predictions, divided by their number.
+
+B examples, L tokens, C classes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def task_logits(outputs: Any, allowed_BL: Tensor | None) -> Tensor:
+    """Logits with the classes last: (B, C), (B, L, C), or (B, 2, L) for an answer's two ends.
+
+    For answers every token is a class, so tokens that cannot be one (question, padding) get the
+    lowest score: otherwise the loss would depend on how far a batch is padded.
+    """
+    import torch
+
+    if allowed_BL is None:
+        return outputs["logits"]
+    ends_B2L = torch.stack([outputs["start_logits"], outputs["end_logits"]], dim=1)
+    return ends_B2L.float().masked_fill(~allowed_BL[:, None, :], torch.finfo(torch.float32).min)
+
+
+def summed_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Sum of −log p(label) over labels that are not −100, in fp32.
+
+    Args:
+        logits: (…, C).
+        labels: as many as there are rows of C, any shape.
+
+    Divide by the number of labels in the whole global batch. A mean of micro-batch means weighs a
+    long sentence's tokens less than a short one's and changes with the batch's division.
+    """
+    from torch.nn.functional import cross_entropy
+
+    flat = logits.flatten(0, -2).float()
+    return cross_entropy(flat, labels.flatten(), ignore_index=-100, reduction="sum")

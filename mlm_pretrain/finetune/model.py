@@ -1,0 +1,186 @@
+"""Opens the model and tokenizer to fine-tune, and refuses what cannot work before training."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.finetune.config import FinetuneConfig
+
+MAX_LENGTH = 512
+# Every name that architectures give to a dropout of theirs.
+_DROPOUTS = (
+    "hidden_dropout_prob", "attention_probs_dropout_prob", "attention_dropout", "dropout",
+    "mlp_dropout", "embedding_dropout", "classifier_dropout", "seq_classif_dropout", "qa_dropout",
+)  # fmt: skip
+
+
+def load_tokenizer(model: str, needs_offsets: bool) -> Any:
+    """The tokenizer of a folder or Hub name, padding on the right.
+
+    Raises:
+        InputError: when there is none, it has no pad token, or it cannot say where in the text a
+            token lies although the task needs that.
+    """
+    from transformers import AutoTokenizer
+
+    with reading(model):
+        tokenizer = AutoTokenizer.from_pretrained(model)
+    if tokenizer.pad_token_id is None:
+        raise InputError(
+            f"{model}: its tokenizer has no pad token",
+            "add one: set 'pad_token' in tokenizer_config.json to a token of the vocabulary",
+        )
+    if needs_offsets and not tokenizer.is_fast:
+        raise InputError(
+            f"{model}: its tokenizer is a slow one, which cannot say where its tokens lie",
+            "save it as tokenizer.json",
+        )
+    tokenizer.padding_side = "right"
+    return tokenizer
+
+
+def load_config(model: str, config: FinetuneConfig, labels: Sequence[str]) -> Any:
+    """The model's configuration with this task's labels and, when set, another dropout."""
+    from transformers import AutoConfig
+
+    with reading(model):
+        settings = AutoConfig.from_pretrained(model)
+    settings.id2label = dict(enumerate(labels))
+    settings.label2id = {label: index for index, label in enumerate(labels)}
+    settings.problem_type = None
+    if config.dropout is not None:
+        for name in _DROPOUTS:
+            if getattr(settings, name, None) is not None:
+                setattr(settings, name, config.dropout)
+    return settings
+
+
+def usable_length(model_name: str, skeleton: Any, tokenizer: Any, asked: int | None) -> int:
+    """Tokens a row may have: `asked`, or the least of 512, the tokenizer's and the model's.
+
+    Raises:
+        InputError: when `asked` is more than the model has positions.
+    """
+    positions = _positions(skeleton)
+    if asked is None:
+        limits = [MAX_LENGTH, int(min(tokenizer.model_max_length, MAX_LENGTH))]
+        return min([*limits, positions] if positions else limits)
+    if positions and asked > positions:
+        raise InputError(
+            f"max_length: {asked} > {positions}, the positions of {model_name}",
+            f"set max_length to {positions} or less",
+        )
+    return asked
+
+
+def _positions(skeleton: Any) -> int | None:
+    """Positions a model can tell apart. RoBERTa's kind starts counting after its pad index."""
+    stated = getattr(skeleton.config, "max_position_embeddings", None)
+    for name, module in skeleton.named_modules():
+        if (
+            name.endswith("position_embeddings")
+            and getattr(module, "padding_idx", None) is not None
+        ):
+            return module.num_embeddings - module.padding_idx - 1
+    return stated if isinstance(stated, int) and stated > 0 else None
+
+
+def build_skeleton(auto_class: str, settings: Any, model: str) -> Any:
+    """The model without memory for its weights: its shape, to check settings against.
+
+    Raises:
+        InputError: when transformers has no head of this kind for the architecture.
+    """
+    import torch
+    import transformers
+
+    try:
+        with torch.device("meta"):
+            return getattr(transformers, auto_class).from_config(settings)
+    except ValueError as error:
+        kind = auto_class.removeprefix("AutoModelFor")
+        raise InputError(
+            f"{model}: transformers has no {kind} head for '{settings.model_type}' "
+            f"({str(error).splitlines()[0][:120]})",
+            "bert, modernbert, roberta, distilbert and electra have one",
+        ) from None
+
+
+def load_model(auto_class: str, settings: Any, config: FinetuneConfig) -> tuple[Any, list[str]]:
+    """The model in fp32 with a fresh head, and the names of weights the folder did not hold.
+
+    With `random_weights` the whole model is drawn afresh from the seed.
+
+    Raises:
+        InputError: when the folder's weights are not safetensors, or mostly belong to another
+            model, which would otherwise silently train from random weights.
+    """
+    import torch
+    import transformers
+
+    transformers.set_seed(config.seed)
+    auto = getattr(transformers, auto_class)
+    if config.random_weights:
+        return auto.from_config(settings, dtype=torch.float32), ["all"]
+    with reading(config.model):
+        model, report = auto.from_pretrained(
+            config.model, config=settings, dtype=torch.float32, use_safetensors=True,
+            output_loading_info=True,
+        )  # fmt: skip
+    fresh = sorted(report["missing_keys"])
+    body = [name for name, _ in model.base_model.named_parameters()]
+    prefix = model.base_model_prefix + "."
+    lost = [name for name in fresh if name.removeprefix(prefix) in set(body) and "pool" not in name]
+    if len(lost) > len(body) // 2:
+        raise InputError(
+            f"{config.model}: its weights lack {len(lost)} of the {len(body)} the architecture "
+            f"has ({', '.join(lost[:3])}, …)",
+            "check that config.json and model.safetensors belong together",
+        )
+    return model, fresh
+
+
+def check_vocabulary(model: str, tokenizer: Any, settings: Any) -> None:
+    """Refuse a tokenizer with more tokens than the model has embeddings."""
+    size = getattr(settings, "vocab_size", None)
+    if size is not None and len(tokenizer) > size:
+        raise InputError(
+            f"{model}: the tokenizer has {len(tokenizer)} tokens, the model only {size} embeddings",
+            "give the tokenizer that the model was trained with",
+        )
+
+
+def input_names(skeleton: Any) -> tuple[str, ...]:
+    """Which of the tokenizer's outputs the model takes."""
+    accepted = set(inspect.signature(skeleton.forward).parameters)
+    names = ["input_ids", "attention_mask"]
+    # RoBERTa takes token types but has one: a pair's second text would be out of its table.
+    if "token_type_ids" in accepted and getattr(skeleton.config, "type_vocab_size", 2) > 1:
+        names.append("token_type_ids")
+    return tuple(names)
+
+
+class reading:  # noqa: N801 - reads as a statement: `with reading(model):`
+    """Turns the library's errors about a model folder into one that names it."""
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+
+    def __enter__(self) -> None:
+        if Path(self.model).is_file():
+            raise InputError(f"{self.model}: is a file, not a model folder")
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if error is None or not isinstance(error, OSError | ValueError | KeyError | RuntimeError):
+            return
+        if isinstance(error, InputError):
+            return
+        first = str(error).strip().splitlines()[0] if str(error).strip() else kind.__name__
+        raise InputError(
+            f"{self.model}: cannot be opened as a model ({first[:300]})",
+            "give a folder written by `mlm-pretrain export` (safetensors), or a Hub name",
+        ) from None

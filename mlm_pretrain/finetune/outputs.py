@@ -1,0 +1,149 @@
+"""The folder a run writes: claimed by one run, filled at the end, described by a manifest."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.finetune.sources import HUB
+from mlm_pretrain.manifest import MANIFEST, Manifest, claim_output, hash_file, write_manifest
+
+STAGE = "finetune"
+METRICS = "metrics.json"
+_CLAIM = "run.json"
+# What a tokenizer may consist of, over all kinds.
+_TOKENIZER_FILES = (
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+    "vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model",
+    "tokenizer.model",
+)  # fmt: skip
+
+
+def check_apart(out: str, inputs: Sequence[str | None]) -> None:
+    """Refuse an output folder that holds, or is, something the run reads."""
+    target = Path(out).resolve()
+    for name in inputs:
+        if name is None or name.startswith(HUB):
+            continue
+        source = Path(name).resolve()
+        if source.exists() and (target == source or target in source.parents):
+            raise InputError(f"{out}: holds {name}, which this run reads", "choose another --out")
+
+
+def check_running(out: str) -> None:
+    """Refuse a folder in which a run of this machine is still at work, or one of another may be."""
+    path = Path(out) / _CLAIM
+    try:
+        other = json.loads(path.read_text(encoding="utf-8"))
+        pid, host = int(other["pid"]), str(other["host"])
+    except (OSError, ValueError, KeyError):
+        return
+    if host == platform.node() and not _alive(pid):
+        return
+    raise InputError(
+        f"{out}: process {pid} on {host} is writing there",
+        f"wait for it, choose another --out, or delete {path} when it is gone",
+    )
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@contextmanager
+def claimed(out: str, overwrite: bool) -> Iterator[Path]:
+    """The empty output folder, marked as this process's until the end."""
+    folder = claim_output(out, overwrite)
+    mark = folder / _CLAIM
+    mark.write_text(json.dumps({"pid": os.getpid(), "host": platform.node(), "stage": STAGE}))
+    try:
+        yield folder
+    finally:
+        mark.unlink(missing_ok=True)
+
+
+def save_tokenizer(tokenizer: Any, model: str, folder: Path) -> None:
+    """The tokenizer's own files where there are any; else what the library saves.
+
+    transformers 5 writes a `tokenizer_class` that transformers 4 does not know.
+    """
+    if Path(model).is_dir():
+        for name in _TOKENIZER_FILES:
+            if (Path(model) / name).is_file():
+                shutil.copyfile(Path(model) / name, folder / name)
+        return
+    tokenizer.save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    if settings.get("tokenizer_class") == "TokenizersBackend":
+        settings["tokenizer_class"] = "PreTrainedTokenizerFast"
+        path.write_text(json.dumps(settings, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """One JSON object a line."""
+    with path.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def write_results(
+    folder: Path,
+    metrics: dict[str, Any],
+    predictions: dict[str, list[dict[str, Any]]],
+    config: dict[str, Any],
+    counts: dict[str, Any],
+    revision: str | None,
+) -> None:
+    """Predictions and metrics a split, then the manifest over everything in the folder."""
+    for split, rows in predictions.items():
+        write_rows(folder / f"predictions_{split}.jsonl", rows)
+    (folder / METRICS).write_text(
+        json.dumps(metrics, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    inputs = {
+        role: describe_input(config[role], revision)
+        for role in ("model", "train", "validation", "test")
+        if config[role] is not None
+    }
+    (folder / _CLAIM).unlink(missing_ok=True)
+    write_manifest(folder, STAGE, without_home(config), without_home(inputs), counts)
+
+
+def describe_input(name: str, revision: str | None) -> dict[str, Any]:
+    """A path and the hash of what lies there; for the Hub, the revision when it is known."""
+    path = Path(name)
+    if path.is_file():
+        return {"path": name, "xxh3_128": hash_file(path), "bytes": path.stat().st_size}
+    if not path.is_dir():
+        return {"path": name, "revision": revision if not name.startswith(HUB) else None}
+    if (path / MANIFEST).is_file():
+        text = (path / MANIFEST).read_text(encoding="utf-8")
+        return {"path": name, "xxh3_128": Manifest.model_validate_json(text).content_hash}
+    files = sorted([*path.glob("*.safetensors"), path / "config.json", path / "tokenizer.json"])
+    return {"path": name, "files": {p.name: hash_file(p) for p in files if p.is_file()}}
+
+
+def without_home(value: Any) -> Any:
+    """`value` with the home folder written as ~ in every text, so that results can be shared."""
+    if isinstance(value, dict):
+        return {key: without_home(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_home(item) for item in value]
+    home = str(Path.home())
+    if isinstance(value, str) and len(home) > 1 and value.startswith(home + os.sep):
+        return "~" + value.removeprefix(home)
+    return value

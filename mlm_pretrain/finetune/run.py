@@ -1,0 +1,259 @@
+"""One fine-tuning run, from files to a scored model folder."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlm_pretrain.config import StrictConfig
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.finetune import model as models
+from mlm_pretrain.finetune.answering import Answering
+from mlm_pretrain.finetune.batching import Collator, Feature
+from mlm_pretrain.finetune.classification import Classification
+from mlm_pretrain.finetune.config import FinetuneConfig, default_epochs, default_learning_rate
+from mlm_pretrain.finetune.outputs import (
+    check_apart,
+    check_running,
+    claimed,
+    save_tokenizer,
+    write_results,
+)
+from mlm_pretrain.finetune.tagging import Tagging
+from mlm_pretrain.finetune.task import Task
+from mlm_pretrain.precision import resolve_precision
+from mlm_pretrain.progress import say
+
+TASKS: dict[str, type[Task[Any]]] = {
+    "sentiment": Classification,
+    "ner": Tagging,
+    "qa": Answering,
+}
+
+
+@dataclass
+class Prepared:
+    """Everything a run needs that can be checked before training. `splits` hold examples and
+    features by name: "validation" and, when given, "test"."""
+
+    task: Task[Any]
+    tokenizer: Any
+    settings: Any
+    train_examples: int
+    train: list[Feature]
+    splits: dict[str, tuple[list[Any], list[Feature]]]
+    facts: dict[str, Any]
+
+
+def finetune(task: str, config: FinetuneConfig, overwrite: bool = False) -> dict[str, Any]:
+    """Train `task` ("sentiment", "ner" or "qa"), keep the best epoch, score it and save it.
+
+    "sentiment" is any classification of a text or a pair, "ner" any tagging of tokens, "qa"
+    SQuAD 1.1 or 2.0. Writes a `from_pretrained` folder with predictions_{validation,test}.jsonl,
+    metrics.json and manifest.json. Under torchrun the processes share the work and the first
+    writes.
+
+    Returns:
+        `metrics` a split (shares of 1; `loss` in nats), `best_epoch`, `history` an epoch,
+        `train_loss` over all steps, the settings that rules chose, counts of what was cut, dropped
+        or repaired, and `seconds`.
+
+    Raises:
+        InputError: for data, model, settings or an output folder that cannot be used; all but a
+            loss that is not finite are found before training.
+    """
+    started = time.perf_counter()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_quiet_transformers())
+        first = _rank() == 0
+        if first:
+            check_apart(config.out, [config.model, config.train, config.validation, config.test])
+            check_running(config.out)
+            if not overwrite:  # nothing is lost by claiming early, and hours may be saved
+                stack.enter_context(claimed(config.out, overwrite=False))
+        prepared = _prepare(task, config)
+        if first and overwrite:  # what lies there goes only once the inputs are known to be good
+            stack.enter_context(claimed(config.out, overwrite=True))
+        result = _train(prepared, config)
+    return {"task": task, **result, "seconds": round(time.perf_counter() - started, 1)}
+
+
+def plan(task: str, config: FinetuneConfig) -> dict[str, Any]:
+    """What `finetune` would do, in numbers, after all its checks; trains and writes nothing."""
+    with _quiet_transformers():
+        prepared = _prepare(task, config)
+    return {"task": task, "model": config.model, "out": config.out, **prepared.facts}
+
+
+def _prepare(name: str, config: FinetuneConfig) -> Prepared:
+    if name not in TASKS:
+        raise InputError(f"unknown task '{name}'", f"one of {', '.join(TASKS)}")
+    if config.epochs is not None and config.steps is not None:
+        raise InputError("epochs and steps: both are set", "set one of them")
+    task = TASKS[name](config)
+    examples = {"train": task.read(config.train, "train")}
+    task.learn(examples["train"])
+    for split, spec in (("validation", config.validation), ("test", config.test)):
+        if spec is not None:
+            examples[split] = task.read(spec, split)
+            task.check(examples[split], spec)
+    train = examples.pop("train")
+    if config.max_train_examples is not None and config.max_train_examples < len(train):
+        train = task.subset(train, config.max_train_examples, config.seed)
+    return _encode(task, config, train, examples)
+
+
+def _encode(
+    task: Task[Any], config: FinetuneConfig, train: list[Any], held_out: dict[str, list[Any]]
+) -> Prepared:
+    best_by = task.best_by()
+    settings = models.load_config(config.model, config, task.labels)
+    tokenizer = models.load_tokenizer(config.model, task.needs_offsets)
+    models.check_vocabulary(config.model, tokenizer, settings)
+    settings.pad_token_id = tokenizer.pad_token_id
+    skeleton = models.build_skeleton(task.auto_class, settings, config.model)
+    length = models.usable_length(config.model, skeleton, tokenizer, config.max_length)
+    names = models.input_names(skeleton)
+    features = task.encode(train, tokenizer, names, length)
+    splits = {
+        split: (found, task.encode(found, tokenizer, names, length))
+        for split, found in held_out.items()
+    }
+    facts = {
+        "labels": task.labels if len(task.labels) <= 50 else len(task.labels),
+        "train_examples": len(train),
+        "train_rows": len(features),
+        **{f"{split}_examples": len(found) for split, found in held_out.items()},
+        "parameters": sum(parameter.numel() for parameter in skeleton.parameters()),
+        "max_length": length,
+        "best_by": best_by,
+        "random_weights": config.random_weights,
+        **_schedule(config, len(train), len(features), settings),
+        "counts": {key: int(count) for key, count in sorted(task.counts.items())},
+    }
+    return Prepared(task, tokenizer, settings, len(train), features, splits, facts)
+
+
+def _schedule(config: FinetuneConfig, examples: int, rows: int, settings: Any) -> dict[str, Any]:
+    """Steps, rate and precision.
+
+    Raises:
+        InputError: when there are fewer rows than one global batch.
+    """
+    batch = config.batch_size * config.accumulation * _world_size()
+    if rows < batch:
+        raise InputError(
+            f"{rows} training rows are fewer than one batch of {batch} ({config.batch_size} rows × "
+            f"{config.accumulation} micro-batches × {_world_size()} processes)",
+            f"set batch_size to {max(1, rows // config.accumulation // _world_size())} or less",
+        )
+    micro_batches = math.ceil(rows / (config.batch_size * _world_size()))
+    per_epoch = math.ceil(micro_batches / config.accumulation)
+    epochs = config.epochs or default_epochs(examples)
+    steps = config.steps or epochs * per_epoch
+    rate = config.learning_rate or default_learning_rate(settings.hidden_size)
+    return {
+        "batch_size": batch,
+        "epochs": round(steps / per_epoch, 2),
+        "steps": steps,
+        "learning_rate": rate,
+        "precision": resolve_precision(config.precision),
+    }
+
+
+def _train(prepared: Prepared, config: FinetuneConfig) -> dict[str, Any]:
+    from mlm_pretrain.finetune.loop import KeepBest, ShowProgress, build_trainer
+
+    task, facts = prepared.task, prepared.facts
+    model, fresh = models.load_model(task.auto_class, prepared.settings, config)
+    collator = Collator(prepared.tokenizer.pad_token_id, task.label_per_token)
+    trainer = build_trainer(
+        model, prepared.train, collator, config,
+        facts["steps"], facts["learning_rate"], facts["precision"],
+    )  # fmt: skip
+    keeper = KeepBest(lambda: _evaluate(trainer, prepared, "validation")[0], facts["best_by"])
+    trainer.add_callback(keeper)
+    trainer.add_callback(ShowProgress("fine-tuning", keeper))
+    train_loss = trainer.train().training_loss
+    model.load_state_dict(keeper.weights)
+    metrics, predictions = {}, {}
+    for split in prepared.splits:
+        metrics[split], predictions[split] = _evaluate(trainer, prepared, split)
+    result = {
+        "model": config.model, "out": config.out, "metrics": metrics,
+        "best_epoch": keeper.best_epoch, "history": keeper.history, "train_loss": train_loss, **facts,
+        "new_weights": len(fresh) if not config.random_weights else "all",
+    }  # fmt: skip
+    if _rank() == 0:
+        _save(model, prepared, config, result, predictions)
+    return result
+
+
+def _evaluate(trainer: Any, prepared: Prepared, split: str) -> tuple[dict[str, Any], list[Any]]:
+    """Scores and rows of predictions. The first process scores; all get the scores."""
+    from mlm_pretrain.finetune.loop import gather_objects, predict
+
+    examples, features = prepared.splits[split]
+    outputs, loss = predict(trainer, features, prepared.task.keep)
+    scores, rows = {}, []
+    if trainer.args.process_index == 0:
+        rows = prepared.task.decode(examples, features, outputs)
+        scores = {**prepared.task.score(rows), "loss": loss}
+    return gather_objects(scores, trainer.args.world_size)[0], rows
+
+
+def _save(
+    model: Any,
+    prepared: Prepared,
+    config: FinetuneConfig,
+    result: dict[str, Any],
+    predictions: dict[str, list[Any]],
+) -> None:
+    folder = Path(config.out)
+    model.save_pretrained(folder)
+    save_tokenizer(prepared.tokenizer, config.model, folder)
+    revision = getattr(prepared.settings, "_commit_hash", None)
+    counts = {
+        key: value
+        for key, value in result.items()
+        if key not in ("model", "out", "metrics", "history", "labels", "counts")
+    }
+    write_results(
+        folder, result["metrics"], predictions, _dump(config), {**counts, **result["counts"]},
+        revision,
+    )  # fmt: skip
+    say(f"saved {folder}")
+
+
+def _dump(config: StrictConfig) -> dict[str, Any]:
+    return config.model_dump(mode="json")
+
+
+@contextlib.contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """No advice and loading bars from the library: what matters of it is in the result."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _rank() -> int:
+    return int(os.environ.get("RANK", "0"))
+
+
+def _world_size() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1"))

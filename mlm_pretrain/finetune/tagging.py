@@ -1,0 +1,162 @@
+"""Tagging of tokens: named entities, chunks, parts of speech."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mlm_pretrain.evaluation.metrics import load_metric
+from mlm_pretrain.evaluation.metrics.tag_schemes import guess_scheme, letters, repair
+from mlm_pretrain.finetune.batching import IGNORED, Feature
+from mlm_pretrain.finetune.classification import label_scores
+from mlm_pretrain.finetune.data import TaggedExample, check_known, check_tags, read_tagged
+from mlm_pretrain.finetune.spans import trimmed
+from mlm_pretrain.finetune.task import Task, in_order
+
+NO_WORD = -1
+
+
+class Tagging(Task[TaggedExample]):
+    """A tag for each token of a sentence; the first piece of a token carries its tag.
+
+    The tokens are joined by single spaces and tokenised as one text, so that the model sees what
+    it saw in pretraining, whether its tokenizer marks word starts (byte-level BPE) or word insides
+    (WordPiece); pieces are matched to tokens by their characters. A sentence longer than the model
+    is cut into overlapping windows and every token is predicted once, in the window that shows
+    most around it.
+    """
+
+    auto_class: ClassVar[str] = "AutoModelForTokenClassification"
+    label_per_token: ClassVar[bool] = True
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        if self.scheme == "plain":
+            return ("accuracy", "f1_macro", "matthews")
+        return ("f1", "precision", "recall", "accuracy")
+
+    def read(self, spec: str, split: str) -> list[TaggedExample]:
+        return read_tagged(spec, split, self.config)
+
+    def learn(self, train: Sequence[TaggedExample]) -> None:
+        """Labels are all letters of the scheme for every type seen, so that a type whose long
+        entities only occur in validation can still be tagged."""
+        tags = Counter(tag for example in train for tag in example.tags)
+        asked = self.config.tag_scheme
+        self.scheme = guess_scheme(tags) if asked == "auto" else asked
+        check_tags(train, self.scheme)
+        if self.scheme == "plain":
+            self.labels = in_order(set(tags), self.config.label_names)
+            self.blank = tags.most_common(1)[0][0]
+            return
+        types = sorted({tag[2:] for tag in tags if tag != "O"})
+        self.labels = ["O", *(f"{x}-{kind}" for kind in types for x in letters(self.scheme))]
+        self.blank = "O"
+
+    def check(self, examples: Sequence[TaggedExample], spec: str) -> None:
+        check_tags(examples, self.scheme)
+        seen = [(tag, e.place(i)) for e in examples for i, tag in enumerate(e.tags)]
+        check_known(self.labels, seen, spec, self.config.train)
+
+    def encode(
+        self,
+        examples: Sequence[TaggedExample],
+        tokenizer: Any,
+        names: tuple[str, ...],
+        max_length: int,
+    ) -> list[Feature]:
+        index = {label: i for i, label in enumerate(self.labels)}
+        room = max_length - tokenizer.num_special_tokens_to_add(pair=False)
+        stride = self.stride(max_length, room)
+        texts = [" ".join(example.tokens) for example in examples]
+        rows = tokenizer(
+            texts, truncation=True, max_length=max_length, stride=stride, verbose=False,
+            return_overflowing_tokens=True, return_offsets_mapping=True,
+        )  # fmt: skip
+        windows: list[list[int]] = [[] for _ in examples]
+        for row, example in enumerate(rows["overflow_to_sample_mapping"]):
+            windows[example].append(row)
+        features: list[Feature] = []
+        for number, example in enumerate(examples):
+            offsets = [rows["offset_mapping"][row] for row in windows[number]]
+            places = match_words(example.tokens, texts[number], offsets)
+            found = sum(word != NO_WORD for window in places for word in window)
+            self.counts["tokens_without_pieces"] += len(example.tokens) - found
+            self.counts["sentences_cut_into_windows"] += len(places) > 1
+            for row, words in zip(windows[number], places, strict=True):
+                labels = [index[example.tags[w]] if w != NO_WORD else IGNORED for w in words]
+                inputs = {name: rows[name][row] for name in names if name in rows}
+                features.append(Feature(inputs, labels, number, places=words))
+        return [feature for feature in features if any(w != NO_WORD for w in feature.places)]
+
+    def keep(self, logits: Any, feature: Feature) -> np.ndarray:
+        return logits.argmax(-1).numpy()[: len(feature)].astype(np.int32)
+
+    def decode(
+        self,
+        examples: Sequence[TaggedExample],
+        features: Sequence[Feature],
+        outputs: Sequence[np.ndarray],
+    ) -> list[dict[str, Any]]:
+        tags = [[self.blank] * len(example.tokens) for example in examples]
+        for feature, best in zip(features, outputs, strict=True):
+            for word, label in zip(feature.places, best, strict=True):
+                if word != NO_WORD:
+                    tags[feature.example][word] = self.labels[label]
+        return [
+            {"tokens": e.tokens, "tags": e.tags, "predictions": repair(found, self.scheme)}
+            for e, found in zip(examples, tags, strict=True)
+        ]
+
+    def score(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        found, true = [row["predictions"] for row in rows], [row["tags"] for row in rows]
+        if self.scheme == "plain":
+            return label_scores(list(chain(*found)), list(chain(*true)))
+        return load_metric("seqeval").compute(
+            predictions=found, references=true, scheme=self.scheme
+        )
+
+
+def match_words(
+    tokens: Sequence[str], text: str, windows: Sequence[Sequence[tuple[int, int]]]
+) -> list[list[int]]:
+    """For every piece of every window, the index of the word it stands for, or −1.
+
+    Args:
+        tokens: the words, of which `text` is the joining by single spaces.
+        windows: characters (start, end) of each piece of each window; empty for special tokens.
+
+    A word that has pieces stands exactly once in the result: at its first piece, in the window
+    where the nearer edge is farthest away.
+    """
+    starts = [0]
+    for token in tokens[:-1]:
+        starts.append(starts[-1] + len(token) + 1)
+    best: dict[int, tuple[tuple[int, int], int, int]] = {}
+    for number, pieces in enumerate(windows):
+        for word, (start, position) in _first_pieces(text, pieces, starts).items():
+            # The word's own beginning first (a window may open inside it), then the most room.
+            rank = (-start, min(position, len(pieces) - 1 - position))
+            if word not in best or rank > best[word][0]:
+                best[word] = (rank, number, position)
+    places = [[NO_WORD] * len(pieces) for pieces in windows]
+    for word, (_, number, position) in best.items():
+        places[number][position] = word
+    return places
+
+
+def _first_pieces(
+    text: str, pieces: Sequence[tuple[int, int]], starts: Sequence[int]
+) -> dict[int, tuple[int, int]]:
+    """Of each word in a window: the first character and position of its first piece."""
+    found: dict[int, tuple[int, int]] = {}
+    for position, offset in enumerate(pieces):
+        span = trimmed(text, offset)
+        if span is not None:
+            found.setdefault(bisect_right(starts, span[0]) - 1, (span[0], position))
+    return found

@@ -1,0 +1,107 @@
+"""What the loop asks of a task; a new task is one subclass and one line in `run.TASKS`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.finetune.batching import Feature
+from mlm_pretrain.finetune.config import FinetuneConfig, default_stride
+
+Example = TypeVar("Example")
+
+
+class Task(ABC, Generic[Example]):
+    """Reading, encoding, decoding and scoring of one kind of example.
+
+    `labels` are the model's outputs by name, known after `learn`; `counts` gathers what was
+    dropped, cut or repaired, and why.
+    """
+
+    auto_class: ClassVar[str]
+    needs_offsets: ClassVar[bool] = True
+    label_per_token: ClassVar[bool] = False
+
+    def __init__(self, config: FinetuneConfig) -> None:
+        self.config = config
+        self.counts: Counter[str] = Counter()
+        self.labels: list[str] = []
+
+    @property
+    @abstractmethod
+    def metrics(self) -> tuple[str, ...]:
+        """Scores that can choose the best epoch; the first is the task's own."""
+
+    @abstractmethod
+    def read(self, spec: str, split: str) -> list[Example]:
+        """Examples of a file, checked one by one."""
+
+    @abstractmethod
+    def learn(self, train: Sequence[Example]) -> None:
+        """Take labels and other facts from the whole training file."""
+
+    @abstractmethod
+    def check(self, examples: Sequence[Example], spec: str) -> None:
+        """Refuse what cannot be scored with what `learn` saw."""
+
+    @abstractmethod
+    def encode(
+        self, examples: Sequence[Example], tokenizer: Any, names: tuple[str, ...], max_length: int
+    ) -> list[Feature]:
+        """Model inputs, one or more an example; `names` are those the model takes."""
+
+    @abstractmethod
+    def keep(self, logits: Any, feature: Feature) -> np.ndarray:
+        """What decoding needs of one feature's logits: (C,), (L, C) or (2, L)."""
+
+    @abstractmethod
+    def decode(
+        self,
+        examples: Sequence[Example],
+        features: Sequence[Feature],
+        outputs: Sequence[np.ndarray],
+    ) -> list[dict[str, Any]]:
+        """One row of predictions an example, in order."""
+
+    @abstractmethod
+    def score(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Scores of `decode`'s rows, as shares of 1."""
+
+    def subset(self, train: list[Example], size: int, seed: int) -> list[Example]:
+        """`size` training examples drawn by `seed`, in file order."""
+        chosen = np.random.default_rng(seed).permutation(len(train))[:size]
+        return [train[index] for index in sorted(chosen)]
+
+    def stride(self, max_length: int, room: int) -> int:
+        """Tokens two windows share, less than the `room` that a window has for text."""
+        asked = self.config.stride
+        if asked is None:
+            return max(0, min(default_stride(max_length), room // 2))
+        if asked >= room:
+            raise InputError(
+                f"stride: {asked} tokens, but a window of {max_length} may leave only {room}",
+                f"set stride below {room}, or raise max_length",
+            )
+        return asked
+
+    def best_by(self) -> str:
+        """The score that keeps the best epoch."""
+        metric = self.config.metric or self.metrics[0]
+        if metric not in self.metrics:
+            raise InputError(f"metric: no score '{metric}' here", f"one of {list(self.metrics)}")
+        return metric
+
+
+def in_order(labels: set[str], names: Sequence[str] | None) -> list[str]:
+    """Labels in the order of `names`, else by number where all are whole numbers, else by name."""
+    if names is not None:
+        place = {name: index for index, name in enumerate(names)}
+        return sorted(labels, key=lambda label: (place.get(label, len(place)), label))
+    if all(label.removeprefix("-").isdigit() for label in labels):
+        return sorted(labels, key=int)
+    return sorted(labels)
