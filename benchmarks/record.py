@@ -1,0 +1,53 @@
+"""One result record: what was measured, on what, with which versions, and how much it varied."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from mlm_pretrain.manifest import versions
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def processor() -> dict[str, Any]:
+    """Name and usable cores of the processor."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    affinity = getattr(os, "sched_getaffinity", None)
+    return {
+        "name": names[0] if names else platform.processor() or platform.machine(),
+        "cores": len(affinity(0)) if affinity else os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Lowest, median and highest of repeated measurements."""
+    return {"low": min(values), "median": statistics.median(values), "high": max(values)}
+
+
+def write_record(
+    name: str, settings: dict[str, Any], results: dict[str, Any], path: Path | None = None
+) -> Path:
+    """Write `results/<name>.json` (or `path`) and return where it lies."""
+    record = {
+        "benchmark": name,
+        "measured_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "processor": processor(),
+        "versions": versions(),
+        "settings": settings,
+        "results": results,
+    }
+    path = path or RESULTS / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+    path.write_text(text, encoding="utf-8")
+    return path

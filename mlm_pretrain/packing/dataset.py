@@ -1,0 +1,90 @@
+"""Prepared rows, read at random through memory maps."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.manifest import Manifest, read_manifest, verify
+from mlm_pretrain.packing.shards import FINAL, LAYOUT, ROWS, SEGMENTS, map_file
+
+
+class PackedDataset:
+    """One split of a folder that `prepare` wrote. Numpy alone; a torch map-style dataset by shape.
+
+    Args:
+        folder: output of `prepare`.
+        split: "train" or "validation".
+        verify_checksums: also compare every checksum (reads everything once); sizes always are.
+
+    Item `i` is a dict of
+        input_ids: int64 (T,) with T ≤ max_length, segments one after the other
+        segment_lengths: int32 (S,), summing to T, start and end token included
+        segment_final: bool (S,), True where the segment ends its document
+
+    Files are mapped when first read, once in each process; pickling carries only the paths.
+
+    Raises:
+        InputError: when the folder is not finished, not of `prepare`, or a file is missing,
+            truncated or (with `verify_checksums`) altered.
+    """
+
+    def __init__(self, folder: str | Path, split: str, verify_checksums: bool = False) -> None:
+        self.folder = Path(folder)
+        self.split = split
+        self.manifest: Manifest = read_manifest(folder, "prepare")
+        verify(folder, self.manifest, checksums=verify_checksums)
+        self._path = self.folder / split
+        if not (self._path / LAYOUT).is_file():
+            raise InputError(f"{folder}: has no split '{split}'", "use 'train' or 'validation'")
+        layout = json.loads((self._path / LAYOUT).read_text(encoding="utf-8"))
+        self.max_length: int = layout["max_length"]
+        self.vocab_size: int = layout["vocab_size"]
+        self.tokens: int = layout["tokens"]
+        self._count: int = layout["rows"]
+        self._dtype: str = layout["dtype"]
+        self._files = [shard["file"] for shard in layout["shards"]]
+        ends = accumulate(shard["tokens"] for shard in layout["shards"])
+        self._firsts = [0, *ends][: len(self._files)]
+        self._maps: tuple[np.ndarray, np.ndarray, list[np.ndarray]] | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+        starts, segments, shards = self._maps or self._open()
+        if not -self._count <= index < self._count:
+            raise IndexError(f"row {index} of {self._count}")
+        index %= self._count
+        (token, segment), (token_end, segment_end) = starts[index : index + 2].tolist()
+        shard = bisect_right(self._firsts, token) - 1
+        first = self._firsts[shard]
+        marks = segments[segment:segment_end]
+        return {
+            "input_ids": shards[shard][token - first : token_end - first].astype(np.int64),
+            "segment_lengths": (marks & (FINAL - 1)).astype(np.int32),
+            "segment_final": marks >= FINAL,
+        }
+
+    @property
+    def row_lengths(self) -> np.ndarray:
+        """Tokens of every row, int64 (R,)."""
+        starts, _, _ = self._maps or self._open()
+        return np.diff(starts[:, 0])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_maps": None}
+
+    def _open(self) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+        self._maps = (
+            map_file(self._path / ROWS, "<i8").reshape(-1, 2),
+            map_file(self._path / SEGMENTS, "<u2"),
+            [map_file(self._path / name, self._dtype) for name in self._files],
+        )
+        return self._maps
