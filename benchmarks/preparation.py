@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.record import spread, write_record
+from benchmarks.stock import group_texts
 
 MAX_LENGTH = 512
 WAYS = ("stock", "prepare")
@@ -165,23 +166,12 @@ def _stock() -> Callable[[Path, Path, Path], dict[str, Any]]:
             batched=True,
             remove_columns=raw.column_names,
         )
-        grouped = tokenised.map(_group_texts, batched=True)
+        grouped = tokenised.map(group_texts, batched=True, fn_kwargs={"length": MAX_LENGTH})
         size = sum(len(json.loads(line)["text"].encode()) for line in jsonl.open(encoding="utf-8"))
         tokens = len(grouped) * MAX_LENGTH
         return {"text_bytes": size, "tokens": tokens, "fill": 1.0, "processes": 0}
 
     return work
-
-
-def _group_texts(rows: dict[str, list[list[int]]]) -> dict[str, list[list[int]]]:
-    """Join everything in the batch and cut it every `MAX_LENGTH` tokens; the rest is dropped."""
-    joined = {name: [token for row in column for token in row] for name, column in rows.items()}
-    total = len(next(iter(joined.values()))) // MAX_LENGTH * MAX_LENGTH
-    starts = range(0, total, MAX_LENGTH)
-    return {
-        name: [column[start : start + MAX_LENGTH] for start in starts]
-        for name, column in joined.items()
-    }
 
 
 def _summarise(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ What does is a mask of blocks. It is given as booleans, which only the "sdpa" at
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -98,11 +99,11 @@ def require_packable(model: torch.nn.Module) -> None:
     if model.config._attn_implementation == "sdpa":
         return
     given = model.config._attn_implementation
-    try:
+    with suppress(ValueError, AttributeError):
         model.set_attn_implementation("sdpa")
-    except (ValueError, AttributeError):
+    if model.config._attn_implementation != "sdpa":  # some models only warn
         raise InputError(
             f"packed rows need 'sdpa' attention, which {type(model).__name__} does not have",
             "train it on unpacked examples",
-        ) from None
+        )
     say(f"attention: '{given}' cannot separate packed documents; using 'sdpa'")

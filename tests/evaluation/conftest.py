@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from mlm_pretrain.modeling.build import new_model
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.fill import fill, fill_masks
 from mlm_pretrain.evaluation.perplexity import load_for_evaluation

@@ -12,15 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
+
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.perplexity import evaluate, load_for_evaluation, score_rows
 from mlm_pretrain.evaluation.texts import open_rows
+from mlm_pretrain.modeling.build import new_model
 from mlm_pretrain.objectives import OBJECTIVES
 from mlm_pretrain.objectives.masked import MaskedCollator, MaskedConfig
 from mlm_pretrain.objectives.randomness import EVALUATION_EPOCH
 from mlm_pretrain.objectives.vocabulary import read_vocabulary
 from mlm_pretrain.packing import PackedDataset, PrepareConfig, prepare
-from torch.nn.functional import cross_entropy
 
 FP32: Any = {"precision": "fp32"}
 
@@ -62,11 +64,17 @@ def test_prepared_data_is_scored_token_by_token(masked_model: Path, prepared: Pa
     model, tokenizer = open_model(masked_model)
     rows = [dataset[i] for i in range(40)]
     total, count = masked_loss_by_hand(model, tokenizer, rows, 0.15, seed=3)
-    text_tokens = sum(int((row["input_ids"] > 4).sum() + (row["input_ids"] == 1).sum()) for row in rows)
+    text_tokens = sum(
+        int((row["input_ids"] > 4).sum() + (row["input_ids"] == 1).sum()) for row in rows
+    )
     text_bytes = dataset.manifest.counts["validation"]["text_bytes"] * 40 / len(dataset)
     assert result["loss_nats"] == pytest.approx(total / count, abs=1e-5)
     assert result["perplexity"] == pytest.approx(math.exp(total / count), rel=1e-4)
-    assert (result["predicted_tokens"], result["rows"], result["split"]) == (count, 40, "validation")
+    assert (result["predicted_tokens"], result["rows"], result["split"]) == (
+        count,
+        40,
+        "validation",
+    )
     assert result["tokens"] == text_tokens
     bits = total / count * text_tokens / math.log(2) / text_bytes
     assert result["bits_per_byte"] == pytest.approx(bits, rel=1e-5)
@@ -187,6 +195,19 @@ def test_special_tokens_in_the_text_are_text(masked_model: Path, tmp_path: Path)
     assert ids.count(tokenizer.sep_token_id) == 1
 
 
+def test_unknown_tokens_are_text_and_ends_of_documents_are_not(
+    masked_model: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text("the 日 of the 本\n", encoding="utf-8")
+    network, tokenizer, _ = load_for_evaluation(masked_model)
+    rows = open_rows(path, tokenizer, network.config, None)
+    assert list(rows.example(0)["input_ids"]).count(tokenizer.unk_token_id) == 2
+    assert rows.text_tokens(0) == 5
+    tokenizer.unk_token = tokenizer.eos_token = tokenizer.sep_token  # GPT-2 has one for all
+    assert open_rows(path, tokenizer, network.config, None).text_tokens(0) == 5
+
+
 def test_metrics_are_written_and_the_mode_is_left_alone(
     masked_model: Path, prepared: Path, tmp_path: Path
 ) -> None:
@@ -220,7 +241,9 @@ def test_a_fine_tuned_model_is_refused(masked_model: Path, prepared: Path, tmp_p
 
     folder = Path(shutil.copytree(masked_model, tmp_path / "fine-tuned"))
     AutoModelForSequenceClassification.from_pretrained(folder).save_pretrained(folder)
-    with pytest.raises(InputError, match=r"ForSequenceClassification has no language-modelling head"):
+    with pytest.raises(
+        InputError, match=r"ForSequenceClassification has no language-modelling head"
+    ):
         evaluate(folder, prepared)
 
 
@@ -233,8 +256,21 @@ def test_half_a_model_is_refused(
         shutil.copytree(masked_model, folder)
     for path in folder.glob("*token*" if missing == "tokenizer" else "*.safetensors"):
         path.unlink()
-    with pytest.raises(InputError, match=f"--model {folder}: (cannot be read|holds no tokenizer)"):
+    with pytest.raises(InputError, match=f"--model {folder}: cannot be read"):
         evaluate(folder, prepared)
+
+
+def test_a_model_without_its_tokenizer_is_refused(
+    tokenizer_folders: dict[str, Path], text_file: Path, tmp_path: Path
+) -> None:
+    """For some architectures the library makes up a tokenizer of five special tokens."""
+    from transformers import AutoTokenizer
+
+    folder = tmp_path / "bert"
+    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folders["wordpiece"])
+    new_model("bert:2x64", "AutoModelForMaskedLM", tokenizer, 64, seed=0).save_pretrained(folder)
+    with pytest.raises(InputError, match=f"--model {folder}: holds no tokenizer"):
+        evaluate(folder, text_file)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Measurements against the stock libraries, each leaving a record in results/."""

@@ -1,0 +1,218 @@
+"""`mlm-pretrain pretrain`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from mlm_pretrain.cli.output import DryRun, Json, Overwrite, finish, is_first_process, table
+
+
+def pretrain(
+    data: Annotated[
+        str | None, typer.Option(help="Folder that `mlm-pretrain prepare` wrote.")
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option(help="Folder of the run: checkpoints, log, final model.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A recipe (see recipes/); flags given beside it win.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="key=value in the recipe, such as pretrain.steps=100. Repeat."),
+    ] = None,
+    objective: Annotated[
+        Literal["mlm", "clm"] | None,
+        typer.Option(help="mlm: masked tokens; clm: next token. [default: mlm]"),
+    ] = None,
+    arch: Annotated[
+        str | None,
+        typer.Option(
+            help="FAMILY-SIZE (bert, roberta, modernbert, distilbert, electra; gpt2, llama; tiny 2x128, "
+            "mini 4x256, small 4x512, medium 8x512, base 12x768, large 24x1024), "
+            "FAMILY:LAYERSxHIDDEN such as modernbert:6x384, or a config.json. "
+            "[default: modernbert-mini; llama-mini for clm]"
+        ),
+    ] = None,
+    init: Annotated[
+        str | None, typer.Option(help="Continue from this checkpoint: a folder or a Hub name.")
+    ] = None,
+    revision: Annotated[str | None, typer.Option(help="Revision of a Hub checkpoint.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps to train.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes over the data. [default: 1]")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Minutes to train; the learning rate follows the clock.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Rows a process takes at a time. [default: 32]")
+    ] = None,
+    accumulation: Annotated[
+        int | None,
+        typer.Option(help="Batches a step; changes memory, not the result. [default: 1]"),
+    ] = None,
+    optimizer: Annotated[
+        Literal["adamw", "muon"] | None, typer.Option(help="[default: muon]")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak rate, in AdamW's units. [default: by size]")
+    ] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="[default: 0.05]")] = None,
+    mask_ratio: Annotated[
+        float | None, typer.Option(help="Share of tokens to predict (mlm). [default: 0.3]")
+    ] = None,
+    mask_unit: Annotated[
+        Literal["token", "word", "span"] | None,
+        typer.Option(help="Mask tokens, whole words, or spans of words. [default: token]"),
+    ] = None,
+    dropout: Annotated[float | None, typer.Option(help="[default: 0]")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of weights, order and masks. [default: 0]")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that make batches. [default: 0]")
+    ] = None,
+    validate_every: Annotated[
+        int | None, typer.Option(help="Steps between validation losses. [default: at the end]")
+    ] = None,
+    checkpoint_minutes: Annotated[
+        float | None, typer.Option(help="Minutes between checkpoints. [default: 10]")
+    ] = None,
+    precision: Annotated[
+        Literal["auto", "bf16", "fp32"] | None,
+        typer.Option(help="auto: bf16 where the hardware has it. [default: auto]"),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the newest complete checkpoint in --out.")
+    ] = False,
+    overwrite: Overwrite = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Pretrain a model on prepared data, for a number of steps, epochs or minutes.
+
+    Give --data and --out, or --config with a recipe that also trains a tokenizer and prepares the
+    data. Ctrl-C finishes the step, saves, and prints how to go on.
+    """
+    given = {k: v for k, v in locals().items() if k in _FLAGS and v is not None}
+    masking = {"ratio": mask_ratio, "unit": mask_unit}
+    given_masking = {k: v for k, v in masking.items() if v is not None}
+    _run(config, settings or [], given, given_masking, resume, overwrite, dry_run, as_json)
+
+
+_FLAGS = (
+    "data", "out", "objective", "arch", "init", "revision", "steps", "epochs", "minutes",
+    "batch_size", "accumulation", "optimizer", "learning_rate", "weight_decay", "dropout", "seed",
+    "workers", "validate_every", "checkpoint_minutes", "precision",
+)  # fmt: skip
+_LENGTHS = ("steps", "epochs", "minutes")
+
+
+def _run(
+    config: Path | None,
+    settings: list[str],
+    given: dict[str, Any],
+    masking: dict[str, Any],
+    resume: bool,
+    overwrite: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    from mlm_pretrain.cli import recipe as recipes
+    from mlm_pretrain.training import pretrain as training
+
+    is_old_run = resume and config is None and "out" in given
+    before = _settings_of_run(given["out"]) if is_old_run else {}
+    recipe = _read(config, settings, given, masking, before)
+    resolved = recipes.resolved_pretrain(recipe) if config else recipe.pretrain
+    _require_folders(resolved)
+    if dry_run:
+        if config is not None:  # the plan counts rows, so they must be there
+            recipes.prepare_materials(recipe)
+        facts = training.plan(resolved)
+        finish(facts, as_json, table(["plan", "value"], [[k, _text(v)] for k, v in facts.items()]))
+        return
+    try:
+        if config is not None:
+            result = recipes.run_recipe(recipe, overwrite=overwrite, resume=resume)
+        else:
+            result = training.pretrain(resolved, overwrite=overwrite, resume=resume)
+    except training.Interrupted as stop:
+        if is_first_process():
+            command = f"mlm-pretrain pretrain --out {shlex.quote(stop.out)} --resume"
+            print(f"{stop}\nnext: {command}", file=sys.stderr)
+        raise typer.Exit(128 + stop.signal_number) from None
+    finish(result, as_json, _lines(result), _next(result))
+
+
+def _read(
+    config: Path | None,
+    settings: list[str],
+    given: dict[str, Any],
+    masking: dict[str, Any],
+    before: dict[str, Any],
+) -> Any:
+    """A recipe from file, --set and flags; without a file, from the settings `before` a resume."""
+    from mlm_pretrain.cli.recipe import Recipe
+    from mlm_pretrain.config import build_config, read_yaml, set_value
+
+    flags = {"folder": given.get("out", "run"), "pretrain": before}
+    values = read_yaml(config) if config is not None else flags
+    for item in settings:
+        set_value(values, item)
+    section = values.get("pretrain") or {}
+    if isinstance(section, dict):
+        if any(name in given for name in _LENGTHS):
+            section = {k: v for k, v in section.items() if k not in _LENGTHS}
+        section = {**section, **given}
+        if masking:
+            section["masking"] = {**(section.get("masking") or {}), **masking}
+    return build_config(Recipe, {**values, "pretrain": section}, str(config or "flags"))
+
+
+def _settings_of_run(out: str) -> dict[str, Any]:
+    from mlm_pretrain.training.run_folder import read_run
+
+    return {k: v for k, v in read_run(out)["config"].items() if v is not None}
+
+
+def _require_folders(config: Any) -> None:
+    from mlm_pretrain.errors import InputError
+
+    missing = [f"--{name}" for name in ("data", "out") if not getattr(config, name)]
+    if missing:
+        raise InputError(
+            f"missing {' and '.join(missing)}",
+            "give --data and --out, or --config with a recipe (see recipes/)",
+        )
+
+
+def _text(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _lines(result: dict[str, Any]) -> list[str]:
+    lines = [
+        f"trained {result['model']} ({result['parameters']:,} parameters): {result['steps']:,} steps, "
+        f"{result['tokens']:,} tokens in {result['seconds']:,.0f} s "
+        f"({result['tokens_per_second']:,} tokens/s, {result['precision']})"
+    ]
+    if "validation" in result:
+        score = result["validation"]
+        lines.append(
+            f"validation loss {score['loss_nats']:.4f}, perplexity {score['perplexity']:.2f}"
+        )
+    return [*lines, f"wrote {result.get('model_folder', result['out'])}"]
+
+
+def _next(result: dict[str, Any]) -> str:
+    if "model_folder" in result:
+        return (
+            f"mlm-pretrain finetune sentiment --model {result['model_folder']} "
+            "--train F --validation F --out DIR"
+        )
+    return f"mlm-pretrain export {result['out']} --out DIR"

@@ -1,0 +1,154 @@
+"""A recipe: the whole way from a corpus to a pretrained model, as one file of settings.
+
+Stages meet on disk. A stage whose folder is there, complete and made from the same settings is used
+as it is; so a recipe that was interrupted goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from mlm_pretrain.cli.output import is_first_process
+from mlm_pretrain.config import StrictConfig
+from mlm_pretrain.corpus import ReadOptions, fingerprint_corpus
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.export import export
+from mlm_pretrain.manifest import MANIFEST, hash_file, read_manifest
+from mlm_pretrain.packing import PrepareConfig, prepare
+from mlm_pretrain.progress import say
+from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
+from mlm_pretrain.training.run_folder import RUN_FILE
+from tokenizer_training import TokenizerConfig, train_tokenizer
+from tokenizer_training.train import STAGE as TOKENIZER_STAGE
+
+
+class TokenizerSection(StrictConfig):
+    """Train one (`algorithm`, `vocab_size`), or take one that exists (`use`: folder or Hub name)."""
+
+    use: str | None = None
+    algorithm: Literal["wordpiece", "bpe", "byte-bpe", "unigram"] = "wordpiece"
+    vocab_size: int = Field(8192, ge=16)
+    settings: TokenizerConfig = TokenizerConfig()
+
+
+class Recipe(StrictConfig):
+    """Sections of a recipe.
+
+    Attributes:
+        folder: everything is written under it: tokenizer/, data/, run/, model/.
+        corpus: files, folders, globs or named sources.
+        read: how they are read, for the tokenizer and the preparation alike.
+        tokenizer, prepare, pretrain: settings of the stages; `pretrain.data` given skips the first two.
+    """
+
+    folder: str
+    corpus: list[str] = Field(default_factory=list)
+    read: ReadOptions = ReadOptions()
+    tokenizer: TokenizerSection = TokenizerSection()
+    prepare: PrepareConfig = PrepareConfig()
+    pretrain: PretrainConfig = PretrainConfig()
+
+    @model_validator(mode="after")
+    def _reads_alike(self) -> Recipe:
+        given = {
+            "prepare.read": "read" in self.prepare.model_fields_set,
+            "tokenizer.settings.reading": "reading" in self.tokenizer.settings.model_fields_set,
+        }
+        if names := [name for name, is_given in given.items() if is_given]:
+            raise ValueError(f"{names[0]} would do nothing here: give `read:` at the top level")
+        return self
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        root = Path(self.folder)
+        return {name: root / name for name in ("tokenizer", "data", "run", "model")}
+
+
+def resolved_pretrain(recipe: Recipe) -> PretrainConfig:
+    """The pretraining settings with the recipe's own folders filled in."""
+    data = recipe.pretrain.data or str(recipe.paths["data"])
+    out = recipe.pretrain.out or str(recipe.paths["run"])
+    return recipe.pretrain.model_copy(update={"data": data, "out": out})
+
+
+def run_recipe(recipe: Recipe, *, overwrite: bool = False, resume: bool = False) -> dict[str, Any]:
+    """Run every stage that is not done yet, and export the model.
+
+    Returns:
+        The result of `pretrain`, with `model_folder`.
+    """
+    prepare_materials(recipe, overwrite)
+    config = resolved_pretrain(recipe)
+    resume = resume or (_is_started(Path(config.out)) and not overwrite)
+    result = pretrain(config, overwrite=overwrite, resume=resume)
+    if not is_first_process():
+        return result
+    exported = export(config.out, recipe.paths["model"], overwrite=True)
+    return {**result, "model_folder": exported["out"]}
+
+
+def prepare_materials(recipe: Recipe, overwrite: bool = False) -> None:
+    """Tokenizer and packed data, unless the recipe names data that exists or they are done."""
+    if recipe.pretrain.data:
+        return
+    if not recipe.corpus:
+        raise InputError("the recipe names no corpus", "give `corpus:` a list of files or sources")
+    tokenizer = _tokenizer(recipe, overwrite)
+    config = recipe.prepare.model_copy(update={"read": recipe.read})
+    inputs = {"corpus": _fingerprint(recipe.corpus, recipe)}
+    if config.validation_corpus:
+        inputs["validation_corpus"] = _fingerprint(config.validation_corpus, recipe)
+    if (file := Path(tokenizer) / "tokenizer.json").is_file():
+        inputs["tokenizer"] = hash_file(file)
+    made = (recipe.paths["data"], "prepare", config.model_dump(mode="json"), inputs)
+    if overwrite or not _is_done(*made):
+        _refuse_several_processes()
+        prepare(recipe.corpus, tokenizer, recipe.paths["data"], config, overwrite=True)
+
+
+def _tokenizer(recipe: Recipe, overwrite: bool) -> str:
+    section, folder = recipe.tokenizer, recipe.paths["tokenizer"]
+    if section.use is not None:
+        return section.use
+    config = section.settings.model_copy(update={"reading": recipe.read})
+    algorithm, size = section.algorithm, section.vocab_size
+    settings = {"algorithm": algorithm, "vocab_size": size, **config.model_dump(mode="json")}
+    inputs = {"corpus": _fingerprint(recipe.corpus, recipe)}
+    if overwrite or not _is_done(folder, TOKENIZER_STAGE, settings, inputs):
+        _refuse_several_processes()
+        train_tokenizer(recipe.corpus, algorithm, size, folder, config, overwrite=True)
+    return str(folder)
+
+
+def _fingerprint(corpus: list[str], recipe: Recipe) -> str:
+    return str(fingerprint_corpus(corpus, recipe.read)["xxh3_128"])
+
+
+def _refuse_several_processes() -> None:
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise InputError(
+            "the recipe's data is not prepared yet, which is work for one process",
+            "run it with --dry-run in one process first, then start several",
+        )
+
+
+def _is_done(folder: Path, stage: str, settings: dict[str, Any], inputs: dict[str, str]) -> bool:
+    """Whether `stage` wrote `folder` with these settings from inputs with these hashes."""
+    if not (folder / MANIFEST).is_file():
+        return False
+    made = read_manifest(folder, stage)
+    hashes = {role: made.inputs.get(role, {}).get("xxh3_128") for role in inputs}
+    same = made.config == settings and hashes == inputs
+    say(
+        f"{folder}: "
+        + ("done before, used as it is" if same else "made with other settings or text, redone")
+    )
+    return same
+
+
+def _is_started(run: Path) -> bool:
+    return (run / RUN_FILE).is_file()

@@ -1,0 +1,180 @@
+"""Loss on fixed masks, weighted by tokens: a figure two runs can be compared by.
+
+The masks depend on (seed, example) alone, whatever the model was trained with, and the loss is a mean
+over predicted tokens, not over batches.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mlm_pretrain.config import build_config
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.texts import EvaluationRows, open_rows
+from mlm_pretrain.modeling.build import read_checkpoint
+from mlm_pretrain.modeling.packed_attention import packed_inputs, require_packable
+from mlm_pretrain.modeling.sizes import check_length
+from mlm_pretrain.modeling.sparse_head import predict_only
+from mlm_pretrain.objectives import OBJECTIVES, Objective
+from mlm_pretrain.objectives.token_loss import token_loss
+from mlm_pretrain.objectives.vocabulary import Vocabulary, read_vocabulary
+from mlm_pretrain.precision import Precision, resolve_precision
+from mlm_pretrain.progress import track
+
+# The ratio BERT was trained and is usually judged with; training may use another.
+EVALUATION_MASK_RATIO = 0.15
+
+
+def evaluate(
+    model: str | Path,
+    data: str | Path,
+    *,
+    max_length: int | None = None,
+    mask_ratio: float = EVALUATION_MASK_RATIO,
+    seed: int = 0,
+    batch_size: int = 32,
+    limit_rows: int | None = None,
+    precision: Precision = "auto",
+    out: str | Path | None = None,
+) -> dict[str, Any]:
+    """Masked or next-token loss of an exported model on prepared data or on text.
+
+    Args:
+        model: a `from_pretrained` folder with its tokenizer.
+        data: a folder that `prepare` wrote (its validation split, or the training split where it has
+            none), or a corpus: any file, folder or glob that `prepare` reads, cut into full windows.
+        max_length: window in tokens for a corpus; the model's own by default, at most 512.
+        mask_ratio: share of tokens to predict (masked models).
+        out: folder for `metrics.json`.
+
+    Returns:
+        `loss_nats` a predicted token, `perplexity`, `bits_per_byte`, and what they were counted over.
+    """
+    network, tokenizer, objective = load_for_evaluation(model)
+    vocabulary = read_vocabulary(tokenizer)
+    rows = open_rows(data, tokenizer, network.config, max_length)
+    check_length(network.config, rows.max_length)
+    result = score_rows(
+        network, rows, objective, vocabulary, mask_ratio=mask_ratio, seed=seed,
+        batch_size=batch_size, limit_rows=limit_rows, precision=precision,
+    )  # fmt: skip
+    result = {"model": str(model), "data": str(data), "split": rows.split, **result}
+    if out is not None:
+        from mlm_pretrain.evaluation.record import write_metrics
+
+        write_metrics(out, {rows.split: result})
+    return result
+
+
+def load_for_evaluation(model: str | Path) -> tuple[torch.nn.Module, Any, Objective]:
+    """(model in eval mode, tokenizer, the objective its head serves).
+
+    Raises:
+        InputError: when the folder is no model with a language-modelling head and a tokenizer.
+    """
+    import transformers
+
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(model, trust_remote_code=False)
+        config = transformers.AutoConfig.from_pretrained(model, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"--model {model}: cannot be read ({reason})") from None
+    if len(tokenizer) <= len(tokenizer.all_special_ids):  # the library makes one up without files
+        raise InputError(
+            f"--model {model}: holds no tokenizer", "give a folder that has tokenizer.json too"
+        )
+    objective = OBJECTIVES[_objective_name(config)]
+    network, _ = read_checkpoint(model, objective.auto_class, f"--model {model}")
+    return network.eval(), tokenizer, objective
+
+
+def _objective_name(config: Any) -> str:
+    names = getattr(config, "architectures", None) or [""]
+    if "MaskedLM" in names[0]:
+        return "mlm"
+    if names[0].endswith(("ForCausalLM", "LMHeadModel")):
+        return "clm"
+    raise InputError(
+        f"a {names[0] or config.model_type} has no language-modelling head to evaluate",
+        "give a model that `mlm-pretrain export` wrote, not a fine-tuned one",
+    )
+
+
+def score_rows(
+    model: torch.nn.Module,
+    rows: EvaluationRows,
+    objective: Objective,
+    vocabulary: Vocabulary,
+    *,
+    mask_ratio: float = EVALUATION_MASK_RATIO,
+    seed: int = 0,
+    batch_size: int = 32,
+    limit_rows: int | None = None,
+    precision: Precision = "auto",
+) -> dict[str, Any]:
+    """Token-weighted loss of `model` over `rows`; leaves its training mode as it was."""
+    if batch_size < 1:
+        raise InputError(f"--batch-size {batch_size}: must be at least 1")
+    require_packable(model)
+    values = {"ratio": mask_ratio} if objective.name == "mlm" else {}
+    config = build_config(objective.config, values, "--mask-ratio")
+    collator = objective.collator(vocabulary, config, seed)
+    count = len(rows) if limit_rows is None else min(limit_rows, len(rows))
+    starts = range(0, count, batch_size)
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    total, predicted, tokens = 0.0, 0, 0
+    for start in track(starts, "batch", "evaluate", total=len(starts)):
+        examples = [rows.example(i) for i in range(start, min(start + batch_size, count))]
+        batch = {name: value.to(device) for name, value in collator(examples).items()}
+        nats, found = batch_loss(model, batch, objective, precision)
+        total, predicted = total + nats, predicted + found
+        tokens += sum(rows.text_tokens(i) for i in range(start, min(start + batch_size, count)))
+    model.train(was_training)
+    if predicted == 0:
+        raise InputError("nothing to evaluate: no token could be predicted", "give more text")
+    return _summary(total / predicted, predicted, tokens, rows, count)
+
+
+def batch_loss(
+    model: torch.nn.Module,
+    batch: dict[str, torch.Tensor],
+    objective: Objective,
+    precision: Precision,
+) -> tuple[float, int]:
+    """(summed loss in nats, tokens predicted) of one batch."""
+    labels = batch.pop("labels")
+    positions_P, targets_P = objective.predicted_positions(labels)
+    arguments = packed_inputs(model, batch, objective.is_causal)
+    with torch.no_grad(), _autocast(labels.device, precision), predict_only(model, positions_P):
+        logits = model(**arguments).logits
+    return float(token_loss(logits[0], targets_P, 1)), len(targets_P)
+
+
+def _autocast(device: torch.device, precision: Precision) -> Any:
+    if resolve_precision(precision) == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def _summary(
+    loss: float, predicted: int, tokens: int, rows: EvaluationRows, count: int
+) -> dict[str, Any]:
+    """Bits per byte spreads the mean loss over every token of the text, then over its bytes."""
+    bytes_seen = rows.text_bytes * count / max(len(rows), 1)
+    return {
+        "loss_nats": loss,
+        "perplexity": math.exp(min(loss, 700.0)),
+        "bits_per_byte": loss * tokens / math.log(2) / bytes_seen if bytes_seen else None,
+        "predicted_tokens": predicted,
+        "tokens": tokens,
+        "rows": count,
+        "max_length": rows.max_length,
+    }

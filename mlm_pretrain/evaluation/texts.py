@@ -1,0 +1,103 @@
+"""What is evaluated on: a prepared folder, or raw text cut into full windows here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlm_pretrain.corpus import read_corpus
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.manifest import MANIFEST, read_manifest
+from mlm_pretrain.objectives.randomness import EVALUATION_EPOCH
+from mlm_pretrain.objectives.vocabulary import find_unknown
+from mlm_pretrain.packing import PackedDataset
+
+LONGEST_DEFAULT_WINDOW = 512
+
+
+@dataclass
+class EvaluationRows:
+    """Rows with their place, so that masks are fixed; and the bytes of text they stand for."""
+
+    rows: Any
+    split: str
+    max_length: int
+    text_bytes: int
+    control_ids: set[int] = field(default_factory=set)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def example(self, index: int) -> Mapping[str, Any]:
+        return {**self.rows[index], "epoch": EVALUATION_EPOCH, "example": index}
+
+    def text_tokens(self, index: int) -> int:
+        """Tokens of a row that stand for text, without start and end tokens."""
+        ids = np.asarray(self.rows[index]["input_ids"])
+        return int((~np.isin(ids, list(self.control_ids))).sum())
+
+
+def open_rows(
+    data: str | Path, tokenizer: Any, config: Any, max_length: int | None
+) -> EvaluationRows:
+    """Rows of a prepared folder, or of a corpus tokenised now.
+
+    Raises:
+        InputError: when the prepared data was made with another tokenizer than the model's.
+    """
+    control = set(tokenizer.all_special_ids) - {find_unknown(tokenizer)}
+    if (Path(data) / MANIFEST).is_file():
+        rows = _prepared_rows(data, tokenizer)
+    else:
+        rows = _windows(str(data), tokenizer, max_length or _window(tokenizer, config))
+    rows.control_ids = control
+    return rows
+
+
+def _prepared_rows(data: str | Path, tokenizer: Any) -> EvaluationRows:
+    from transformers import AutoTokenizer
+
+    manifest = read_manifest(data, "prepare")
+    own = AutoTokenizer.from_pretrained(Path(data) / "tokenizer", trust_remote_code=False)
+    if own.get_vocab() != tokenizer.get_vocab():
+        raise InputError(
+            f"{data}: was prepared with another tokenizer than the model's",
+            "prepare it again with --tokenizer MODEL, or give the text itself as --data",
+        )
+    split = "validation" if manifest.counts.get("validation", {}).get("rows", 0) else "train"
+    dataset = PackedDataset(data, split)
+    text_bytes = int(manifest.counts.get(split, {}).get("text_bytes", 0))
+    return EvaluationRows(dataset, split, dataset.max_length, text_bytes)
+
+
+def _window(tokenizer: Any, config: Any) -> int:
+    positions = getattr(config, "max_position_embeddings", None) or LONGEST_DEFAULT_WINDOW
+    return min(tokenizer.model_max_length, positions, LONGEST_DEFAULT_WINDOW)
+
+
+def _windows(corpus: str, tokenizer: Any, max_length: int) -> EvaluationRows:
+    """Every document cut into windows of `max_length` tokens with their start and end tokens."""
+    start, end = _edge_ids(tokenizer)
+    room = max_length - len(start) - len(end)
+    if room < 1:
+        raise InputError(f"--max-length {max_length}: leaves no room for text")
+    rows: list[dict[str, Any]] = []
+    text_bytes = 0
+    for document in read_corpus([corpus]):
+        text_bytes += len(document.text.encode())
+        ids = tokenizer(
+            document.text, add_special_tokens=False, split_special_tokens=True, verbose=False
+        )["input_ids"]
+        windows = [ids[i : i + room] for i in range(0, len(ids), room)]
+        rows += [{"input_ids": [*start, *window, *end]} for window in windows]
+    return EvaluationRows(rows, "text", max_length, text_bytes)
+
+
+def _edge_ids(tokenizer: Any) -> tuple[list[int], list[int]]:
+    start = tokenizer.cls_token_id if tokenizer.cls_token_id is not None else tokenizer.bos_token_id
+    end = tokenizer.sep_token_id if tokenizer.sep_token_id is not None else tokenizer.eos_token_id
+    return ([] if start is None else [start]), ([] if end is None else [end])

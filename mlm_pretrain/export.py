@@ -1,0 +1,169 @@
+"""A run → a folder that `from_pretrained` opens anywhere, with a card that states the facts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.perplexity import load_for_evaluation
+from mlm_pretrain.evaluation.record import METRICS_FILE
+from mlm_pretrain.manifest import MANIFEST, claim_output, read_manifest, write_manifest
+from mlm_pretrain.model_card import model_card
+from mlm_pretrain.progress import say
+from mlm_pretrain.training.run_folder import MODEL_FOLDER, newest_checkpoint, read_run
+
+_TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+)
+_WEIGHTS = "model.safetensors"
+
+
+def export(run: str | Path, out: str | Path, *, overwrite: bool = False) -> dict[str, Any]:
+    """Write the final model of `run` (or its newest checkpoint) as a standard folder.
+
+    The folder holds safetensors, config, tokenizer, a generation config for decoders, a card with the
+    facts of the run, and a manifest. It is reopened, and its scores compared with the source's.
+
+    Returns:
+        `out`, `source`, `parameters`, `files`, and `logits_equal` (always True: anything else raises).
+
+    Raises:
+        InputError: when the run has no complete checkpoint, or the reopened model differs.
+    """
+    record = read_run(run)
+    source = _source(Path(run))
+    model, _, objective = load_for_evaluation(source)
+    out = claim_output(_apart(Path(out), Path(run)), overwrite)
+    _write_model(model, out, objective.is_causal)
+    _copy_tokenizer(Path(run) / "tokenizer", out, record["config"], model.config)
+    facts = _facts(Path(run), record, model)
+    (out / "README.md").write_text(model_card(facts), encoding="utf-8")
+    _check_reload(model, out)
+    inputs = {"run": {"path": Path(run).name, "weights": source.name}}
+    counts = {"parameters": facts["parameters"]}
+    manifest = write_manifest(out, "export", facts["config"], inputs, counts)
+    return {
+        "out": str(out), "source": str(source), "parameters": facts["parameters"],
+        "files": sorted(manifest.files), "logits_equal": True,
+    }  # fmt: skip
+
+
+def _source(run: Path) -> Path:
+    final = run / MODEL_FOLDER
+    if (final / _WEIGHTS).is_file() and (run / MANIFEST).is_file():
+        return final
+    checkpoint = newest_checkpoint(run)
+    if checkpoint is None:
+        raise InputError(
+            f"{run}: no complete checkpoint to export yet", "let the run save one first"
+        )
+    say(f"{run}: is not finished; exporting {checkpoint.name}")
+    return checkpoint
+
+
+def _apart(out: Path, run: Path) -> Path:
+    """`out`, unless writing there would replace the run itself."""
+    if out.resolve() in (run.resolve(), *run.resolve().parents):
+        raise InputError(
+            f"{out}: holds the run", "choose another --out, such as a folder beside it"
+        )
+    return out
+
+
+def _write_model(model: Any, out: Path, is_causal: bool) -> None:
+    if not is_causal:
+        model.generation_config = None
+    model.save_pretrained(out)
+    path = out / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config.pop("_name_or_path", None)
+    config["torch_dtype"] = config.get("dtype", "float32")  # transformers 4 reads this name
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _copy_tokenizer(tokenizer: Path, out: Path, config: dict[str, Any], model_config: Any) -> None:
+    for name in _TOKENIZER_FILES:
+        if (tokenizer / name).is_file():
+            shutil.copyfile(tokenizer / name, out / name)
+    path = out / "tokenizer_config.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    settings["model_max_length"] = _longest(config, settings, model_config)
+    path.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _longest(config: dict[str, Any], settings: dict[str, Any], model_config: Any) -> int:
+    """Never promise more tokens than the run trained positions for."""
+    positions = getattr(model_config, "max_position_embeddings", None)
+    if positions and model_config.model_type in ("roberta", "xlm-roberta", "camembert"):
+        positions -= model_config.pad_token_id + 1  # the first one they use
+    limits = [settings.get("model_max_length"), _prepared_length(config["data"]), positions]
+    return int(min(limit for limit in limits if limit))
+
+
+def _prepared_length(data: str) -> int | None:
+    """The length in tokens that `data` was prepared with; None where it is no longer there."""
+    try:
+        return int(read_manifest(data, "prepare").config["max_length"])
+    except (InputError, KeyError):
+        return None
+
+
+def _facts(run: Path, record: dict[str, Any], model: Any) -> dict[str, Any]:
+    facts = {
+        "config": _shareable(record["config"]),
+        "base_model": _hub_name(record["config"]["init"]),
+        "versions": record["versions"],
+        "data_hash": record["data_hash"],
+        "model_class": type(model).__name__,
+        "model_type": model.config.model_type,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "counts": {},
+        "data_counts": {},
+        "validation": None,
+    }
+    if (run / MANIFEST).is_file():
+        facts["counts"] = read_manifest(run, "pretrain").counts
+    if (run / METRICS_FILE).is_file():
+        scores = json.loads((run / METRICS_FILE).read_text(encoding="utf-8"))
+        facts["validation"] = scores.get("validation")
+    try:
+        data = read_manifest(record["config"]["data"], "prepare")
+        if data.content_hash != record["data_hash"]:
+            raise InputError("prepared anew since")
+        facts["data_counts"] = data.counts
+    except InputError:
+        say(f"{record['config']['data']}: gone, so the card cannot count the training text")
+    return facts
+
+
+def _shareable(config: dict[str, Any]) -> dict[str, Any]:
+    """Settings without this machine's folders: of a path from the root only the last part stays."""
+    return {
+        name: Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+        for name, value in config.items()
+    }
+
+
+def _hub_name(init: str | None) -> str | None:
+    """What the run continued from, where others can find it."""
+    return None if init is None or Path(init).exists() or Path(init).is_absolute() else init
+
+
+def _check_reload(model: Any, out: Path) -> None:
+    """The exported folder must give the same scores, to the bit."""
+    reloaded, tokenizer, _ = load_for_evaluation(out)
+    ids = torch.arange(len(tokenizer))[: min(16, len(tokenizer))].unsqueeze(0)
+    mask = torch.ones_like(ids)
+    with torch.no_grad():
+        before = model(input_ids=ids, attention_mask=mask).logits
+        after = reloaded(input_ids=ids, attention_mask=mask).logits
+    if not torch.equal(before, after):
+        raise InputError(f"{out}: the reopened model scores differently", "please report this")

@@ -1,0 +1,132 @@
+"""Everything a run is made of, checked before its first step; and the trainer built from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer, TrainerCallback, TrainingArguments
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
+
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.manifest import Manifest, read_manifest, verify
+from mlm_pretrain.modeling.build import continued_model, new_model
+from mlm_pretrain.modeling.frequency_bias import set_frequency_bias, token_counts
+from mlm_pretrain.objectives import OBJECTIVES, Objective
+from mlm_pretrain.packing import PackedDataset
+from mlm_pretrain.precision import resolve_precision
+from mlm_pretrain.training.budget import Budget
+from mlm_pretrain.training.optimizers import build_optimizer
+from mlm_pretrain.training.pretrain_config import PretrainConfig
+from mlm_pretrain.training.schedule import rate_share
+from mlm_pretrain.training.trainer import TRAINERS, TokenTrainer
+
+FREQUENCY_ROWS = 4096  # spread over the data: enough to count how frequent tokens are
+DEFAULT_ARCH = {"mlm": "modernbert-mini", "clm": "llama-mini"}
+
+
+@dataclass
+class Materials:
+    """What a run is made of, checked before its first step."""
+
+    config: PretrainConfig
+    objective: Objective
+    manifest: Manifest
+    tokenizer: Any
+    train: PackedDataset
+    model: torch.nn.Module
+    budget: Budget
+
+
+def assemble(config: PretrainConfig) -> Materials:
+    """Read the data's manifest, tokenizer and rows, and build the model."""
+    objective = OBJECTIVES[config.objective]
+    manifest = read_manifest(config.data, "prepare")
+    verify(config.data, manifest, checksums=False)
+    tokenizer = AutoTokenizer.from_pretrained(
+        Path(config.data) / "tokenizer", trust_remote_code=False
+    )
+    train = PackedDataset(config.data, "train")
+    if len(train) < config.batch_size:
+        raise InputError(
+            f"{config.data}: {len(train)} rows are fewer than a batch of {config.batch_size}",
+            "prepare more text, or lower --batch-size",
+        )
+    return Materials(
+        config, objective, manifest, tokenizer, train,
+        _build_model(config, objective, tokenizer, train), _budget(config, len(train)),
+    )  # fmt: skip
+
+
+def _build_model(
+    config: PretrainConfig, objective: Objective, tokenizer: Any, train: PackedDataset
+) -> torch.nn.Module:
+    length = train.max_length
+    if config.init is not None:
+        return continued_model(
+            config.init, objective.auto_class, tokenizer, length, config.seed, config.revision
+        )
+    arch = config.arch or DEFAULT_ARCH[config.objective]
+    model = new_model(arch, objective.auto_class, tokenizer, length, config.seed, config.dropout)
+    rows = range(0, len(train), max(1, len(train) // FREQUENCY_ROWS))
+    counts_V = token_counts((train[i]["input_ids"] for i in rows), len(tokenizer))
+    counts_V[tokenizer.all_special_ids] = 0  # they are never predicted
+    set_frequency_bias(model, counts_V)
+    return model
+
+
+def _budget(config: PretrainConfig, rows: int) -> Budget:
+    if config.minutes is not None:
+        return Budget(seconds=config.minutes * 60)
+    if config.steps is not None:
+        return Budget(steps=config.steps)
+    from accelerate import PartialState
+
+    rows_a_step = config.batch_size * config.accumulation * PartialState().num_processes
+    steps_an_epoch = math.ceil(rows / rows_a_step)  # the last one of an epoch may be smaller
+    return Budget(steps=math.ceil((config.epochs or 1.0) * steps_an_epoch))
+
+
+def training_arguments(materials: Materials) -> TrainingArguments:
+    config = materials.config
+    precision = resolve_precision(config.precision)
+    return TrainingArguments(
+        output_dir=config.out, max_steps=materials.budget.max_steps, seed=config.seed,
+        per_device_train_batch_size=config.batch_size,
+        gradient_accumulation_steps=config.accumulation,
+        learning_rate=config.learning_rate, max_grad_norm=config.max_grad_norm,
+        bf16=precision == "bf16", use_cpu=not torch.cuda.is_available(),
+        dataloader_num_workers=config.workers, dataloader_pin_memory=torch.cuda.is_available(),
+        logging_steps=config.log_every, logging_nan_inf_filter=False, logging_first_step=True,
+        save_strategy="steps", save_steps=materials.budget.max_steps,
+        save_total_limit=config.keep_checkpoints, disable_tqdm=True, report_to=[],
+        ddp_find_unused_parameters=False,
+    )  # fmt: skip
+
+
+def build_trainer(materials: Materials, callbacks: Sequence[TrainerCallback] = ()) -> TokenTrainer:
+    """The objective's trainer with this package's optimiser and schedule."""
+    config, model = materials.config, materials.model
+    optimizer = build_optimizer(model, config.optimizer, config.learning_rate, config.weight_decay)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rate(config, materials.budget))
+    trainer = TRAINERS[config.objective](
+        model=model, args=training_arguments(materials), train_dataset=materials.train,
+        processing_class=materials.tokenizer, optimizers=(optimizer, schedule),
+        objective_config=config.masking if config.objective == "mlm" else None,
+        callbacks=list(callbacks),
+    )  # fmt: skip
+    # These print to stdout, which is for results.
+    for unwanted in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(unwanted)
+    return trainer
+
+
+def _rate(config: PretrainConfig, budget: Budget) -> Callable[[int], float]:
+    def share(step: int) -> float:
+        return rate_share(budget.progress(step), config.warmup_share, config.decay_share)
+
+    return share

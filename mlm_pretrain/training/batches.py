@@ -1,0 +1,50 @@
+"""What examples and batches hold: labels or none, padding or tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from mlm_pretrain.errors import InputError
+
+
+def makes_own_batches(*given: Any) -> bool:
+    """Whether examples come without labels, so that the objective makes them.
+
+    Streams cannot be looked into, nor given places: their labels must come with them.
+    """
+    parts = [part for d in given for part in (d.values() if isinstance(d, dict) else [d])]
+    sized = [part for part in parts if hasattr(part, "__len__") and len(part)]
+    with_labels = {"labels" in part[0] for part in sized}
+    if len(with_labels) > 1:
+        raise InputError(
+            "some datasets have labels and others have none",
+            "give labels to all of them, or to none, or pass a data_collator",
+        )
+    return with_labels == {False}
+
+
+def labels_of(batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """The labels (B, L) of a batch, which is an error to leave out."""
+    if "labels" not in batch:
+        raise InputError(
+            f"the batches have no labels, only {', '.join(batch)}",
+            "pass a data_collator that makes them, or a dataset with a length, which is then masked here",
+        )
+    return batch["labels"]
+
+
+def real_tokens(batch: dict[str, torch.Tensor]) -> int:
+    """Tokens of a batch without its padding."""
+    for name in ("segment_ids", "attention_mask"):
+        if name in batch:
+            return int((batch[name] > 0).sum())
+    return batch["input_ids"].numel()
+
+
+def label_padding_collator(tokenizer: Any) -> Any:
+    """Pads examples that bring their own labels."""
+    from transformers import DataCollatorForTokenClassification
+
+    return DataCollatorForTokenClassification(tokenizer)

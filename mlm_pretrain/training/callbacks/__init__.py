@@ -1,0 +1,1 @@
+"""What the trainer does when: one concern a file."""

@@ -1,0 +1,59 @@
+"""Progress for the person who waits, and `log.jsonl` for everything that reads the run later."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from mlm_pretrain.progress import progress_bar
+from mlm_pretrain.training.budget import Budget
+
+LOG_FILE = "log.jsonl"
+
+
+def append_line(out: Path, line: dict[str, Any]) -> None:
+    """Add one line to the log of the run in `out`."""
+    with (out / LOG_FILE).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+class ReportCallback(TrainerCallback):
+    """One bar over the budget, with loss, tokens a second and learning rate."""
+
+    def __init__(self, budget: Budget, out: Path) -> None:
+        self.budget, self.out = budget, out
+        self.bar: Any = None
+        self._tokens, self._at = 0, 0.0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._at, self._tokens = time.monotonic(), int(state.num_input_tokens_seen)
+        if state.is_world_process_zero:
+            total, unit = (
+                (self.budget.steps, "step") if self.budget.steps else (self.budget.seconds, "s")
+            )
+            self.bar = progress_bar(total, unit, "pretrain", initial=self._position(state))
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self.bar is not None:
+            self.bar.update(max(0, round(self._position(state) - self.bar.n, 1)))
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        if self.bar is None or not logs or "loss" not in logs:
+            return
+        now, tokens = time.monotonic(), int(logs.get("tokens", 0))
+        rate = (tokens - self._tokens) / max(now - self._at, 1e-9)
+        self._tokens, self._at = tokens, now
+        self.bar.set_postfix_str(f"loss {logs['loss']:.3f}, {rate:,.0f} tokens/s", refresh=False)
+        line = {"step": state.global_step, "seconds": round(self.budget.elapsed_seconds, 2), **logs}
+        append_line(self.out, {**line, "tokens_per_second": round(rate)})
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def _position(self, state: Any) -> float:
+        return state.global_step if self.budget.steps else self.budget.elapsed_seconds

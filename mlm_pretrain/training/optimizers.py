@@ -1,0 +1,63 @@
+"""Which optimiser updates which parameters."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any, Literal
+
+import torch
+
+from mlm_pretrain.training.muon import MuonAdamW
+
+OptimizerName = Literal["adamw", "muon"]
+
+# Fused matrices, by a part of their name: how many matrices are stacked in their rows.
+_FUSED_ROWS = {"Wqkv": 3, "mlp.Wi": 2}
+
+
+def build_optimizer(
+    model: torch.nn.Module,
+    name: OptimizerName,
+    learning_rate: float,
+    weight_decay: float,
+    betas: tuple[float, float] = (0.9, 0.98),
+) -> torch.optim.Optimizer:
+    """AdamW for all, or Muon for the hidden layers' matrices and AdamW for the rest.
+
+    Vectors (norms, biases) are not decayed: pulling a scale to zero is no simpler a model. The
+    embeddings and the head keep AdamW under Muon too: their rows are looked up, not multiplied.
+    """
+    grouped: dict[tuple[int, float], list[torch.nn.Parameter]] = defaultdict(list)
+    hidden = _hidden_matrices(model)
+    for parameter_name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        blocks = 0
+        if name == "muon" and parameter_name in hidden:
+            blocks = _row_blocks(parameter_name)
+        decay = weight_decay if parameter.dim() >= 2 else 0.0
+        grouped[blocks, decay].append(parameter)
+    groups: list[dict[str, Any]] = [
+        {"params": parameters, "blocks": blocks, "weight_decay": decay}
+        for (blocks, decay), parameters in grouped.items()
+    ]
+    if name == "muon":
+        return MuonAdamW(groups, lr=learning_rate, betas=betas)
+    plain = [{k: v for k, v in group.items() if k != "blocks"} for group in groups]
+    return torch.optim.AdamW(plain, lr=learning_rate, betas=betas, fused=True)
+
+
+def _hidden_matrices(model: torch.nn.Module) -> set[str]:
+    """Names of the 2-D weights inside the base model's layers."""
+    embeddings = {
+        id(module.weight) for module in model.modules() if isinstance(module, torch.nn.Embedding)
+    }
+    return {
+        f"{model.base_model_prefix}.{name}"
+        for name, parameter in model.base_model.named_parameters()
+        if parameter.dim() == 2 and id(parameter) not in embeddings
+    }
+
+
+def _row_blocks(name: str) -> int:
+    return next((count for part, count in _FUSED_ROWS.items() if part in name), 1)

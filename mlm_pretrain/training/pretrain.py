@@ -1,0 +1,185 @@
+"""A pretraining run, from prepared data to a folder with the final model."""
+
+from __future__ import annotations
+
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mlm_pretrain.evaluation.perplexity import score_rows
+from mlm_pretrain.evaluation.record import write_metrics
+from mlm_pretrain.evaluation.texts import open_rows
+from mlm_pretrain.manifest import claim_output, write_manifest
+from mlm_pretrain.objectives.vocabulary import read_vocabulary
+from mlm_pretrain.precision import resolve_precision
+from mlm_pretrain.progress import say
+from mlm_pretrain.training.assembly import Materials, assemble, build_trainer, training_arguments
+from mlm_pretrain.training.callbacks.clock import ClockCallback
+from mlm_pretrain.training.callbacks.interruption import InterruptionCallback
+from mlm_pretrain.training.callbacks.report import ReportCallback
+from mlm_pretrain.training.callbacks.validation import ValidationCallback
+from mlm_pretrain.training.occupancy import leave, occupy, refuse_occupied
+from mlm_pretrain.training.pretrain_config import PretrainConfig
+from mlm_pretrain.training.run_folder import (
+    MODEL_FOLDER,
+    check_same,
+    checkpoint_progress,
+    finished_result,
+    newest_checkpoint,
+    require_space,
+    write_run,
+)
+from mlm_pretrain.training.trainer import TokenTrainer
+
+__all__ = ["Interrupted", "PretrainConfig", "plan", "pretrain"]
+
+
+class Interrupted(Exception):
+    """A signal stopped the run after it had saved; `signal_number` says which."""
+
+    def __init__(self, signal_number: int, out: str, step: int) -> None:
+        super().__init__(f"stopped at step {step}, saved in {out}")
+        self.signal_number, self.out, self.step = signal_number, out, step
+
+
+def pretrain(
+    config: PretrainConfig, *, overwrite: bool = False, resume: bool = False
+) -> dict[str, Any]:
+    """Train until the budget is spent and write the final model.
+
+    Args:
+        config: the run's settings.
+        overwrite: replace a run that lies in `config.out`.
+        resume: go on from its newest complete checkpoint; the settings must be the same.
+
+    Returns:
+        Steps, tokens, seconds, tokens a second, and the validation loss where the data has one.
+
+    Raises:
+        InputError: for settings or data that cannot work, before the first step.
+        Interrupted: after a signal, once the state is saved.
+    """
+    materials = assemble(config)
+    _claim(materials, overwrite, resume)
+    if resume and (result := finished_result(Path(config.out))):
+        leave(Path(config.out))
+        say(f"{config.out}: finished before")
+        return result
+    interruption = InterruptionCallback()
+    trainer = build_trainer(materials, _callbacks(materials, interruption))
+    try:
+        _train(trainer, materials, resume)
+    finally:
+        interruption.restore_handlers()
+        if trainer.is_world_process_zero():
+            leave(Path(config.out))
+    if interruption.received is not None:
+        raise Interrupted(interruption.received, config.out, trainer.state.global_step)
+    return _finish(trainer, materials)
+
+
+def _train(trainer: TokenTrainer, materials: Materials, resume: bool) -> None:
+    """From the start, or from the newest whole checkpoint, until the budget is spent."""
+    checkpoint = newest_checkpoint(Path(materials.config.out)) if resume else None
+    if checkpoint is None:
+        if resume:
+            say(f"{materials.config.out}: no whole checkpoint yet, starting from the beginning")
+        trainer.train()
+        return
+    step, materials.budget.elapsed_seconds = checkpoint_progress(checkpoint)
+    say(f"resuming from {checkpoint}")
+    if materials.budget.is_spent(step):  # stopped after its last step; Trainer would make one more
+        trainer.restore(checkpoint)
+    else:
+        trainer.train(resume_from_checkpoint=str(checkpoint))
+
+
+def _claim(materials: Materials, overwrite: bool, resume: bool) -> None:
+    """The first process takes the run's folder; the others wait until it is there."""
+    arguments, out = training_arguments(materials), Path(materials.config.out)
+    settings = materials.config.model_dump(mode="json")
+    run = (settings, materials.manifest.content_hash, arguments.world_size)
+    if arguments.process_index == 0:
+        refuse_occupied(out)
+        if resume:
+            check_same(out, *run)
+        else:
+            parameters = sum(p.numel() for p in materials.model.parameters())
+            require_space(out, parameters, materials.config.keep_checkpoints)
+            claim_output(out, overwrite)
+            write_run(out, *run)
+            shutil.copytree(Path(materials.config.data) / "tokenizer", out / "tokenizer")
+        occupy(out)
+    if arguments.world_size > 1:
+        torch.distributed.barrier()
+
+
+def _callbacks(materials: Materials, interruption: InterruptionCallback) -> list[Any]:
+    config, budget = materials.config, materials.budget
+    callbacks: list[Any] = [
+        ClockCallback(budget, config.checkpoint_minutes),
+        interruption,
+        ReportCallback(budget, Path(config.out)),
+    ]
+    if config.validate_every and _has_validation(materials):
+        callbacks.append(ValidationCallback(config.validate_every, partial(_validate, materials)))
+    return callbacks
+
+
+def plan(config: PretrainConfig) -> dict[str, Any]:
+    """What the run would do, in numbers, without a step of it."""
+    materials = assemble(config)
+    model, train, budget = materials.model, materials.train, materials.budget
+    rows_a_step = config.batch_size * config.accumulation
+    return {
+        "model": type(model).__name__,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "rows": len(train),
+        "tokens": materials.manifest.counts["train"]["tokens"],
+        "rows_a_step": rows_a_step,
+        "max_length": train.max_length,
+        "steps": budget.steps,
+        "minutes": budget.seconds / 60 if budget.seconds else None,
+        "precision": resolve_precision(config.precision),
+    }
+
+
+def _has_validation(materials: Materials) -> bool:
+    return bool(materials.manifest.counts.get("validation", {}).get("rows"))
+
+
+def _validate(materials: Materials) -> dict[str, Any]:
+    rows = open_rows(materials.config.data, materials.tokenizer, materials.model.config, None)
+    return score_rows(
+        materials.model, rows, materials.objective, read_vocabulary(materials.tokenizer),
+        precision=materials.config.precision,
+    )  # fmt: skip
+
+
+def _finish(trainer: TokenTrainer, materials: Materials) -> dict[str, Any]:
+    config, budget, out = materials.config, materials.budget, Path(materials.config.out)
+    result: dict[str, Any] = {
+        "out": config.out,
+        "model": type(materials.model).__name__,
+        "parameters": sum(p.numel() for p in materials.model.parameters()),
+        "steps": trainer.state.global_step,
+        "epochs": round(trainer.state.epoch or 0.0, 4),
+        "tokens": trainer.tokens_seen,
+        "seconds": round(budget.elapsed_seconds, 2),
+        "tokens_per_second": round(trainer.tokens_this_run / max(trainer.seconds_this_run, 1e-9)),
+        "precision": resolve_precision(config.precision),
+    }
+    if not trainer.is_world_process_zero():
+        return result
+    trainer.save_model(str(out / MODEL_FOLDER))
+    (out / MODEL_FOLDER / "training_args.bin").unlink(missing_ok=True)  # a pickle, of no use here
+    if _has_validation(materials):
+        result["validation"] = _validate(materials)
+        write_metrics(out, {"validation": result["validation"]})
+    inputs = {"data": {"path": config.data, "xxh3_128": materials.manifest.content_hash}}
+    counts = {k: v for k, v in result.items() if k not in ("out", "validation")}
+    write_manifest(out, "pretrain", config.model_dump(mode="json"), inputs, counts)
+    return result

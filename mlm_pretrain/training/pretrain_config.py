@@ -1,0 +1,73 @@
+"""Settings of a pretraining run."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from mlm_pretrain.config import StrictConfig
+from mlm_pretrain.objectives.masked import MaskedConfig
+from mlm_pretrain.precision import Precision
+from mlm_pretrain.training.optimizers import OptimizerName
+
+
+class PretrainConfig(StrictConfig):
+    """What to train, on what, how long and how.
+
+    Attributes:
+        data: a folder that `prepare` wrote (a recipe that prepares its own leaves it out).
+        out: folder of the run: checkpoints, log, final model.
+        objective: "mlm" (masked tokens) or "clm" (next token).
+        arch: FAMILY-SIZE, FAMILY:LAYERSxHIDDEN, or the path of a config.json; unused with `init`.
+        init: checkpoint to continue from, a folder or a Hub name; `revision` pins the latter.
+        steps, epochs, minutes: how long; exactly one (one epoch when none is given).
+        batch_size: rows a process takes at a time; `accumulation` of them make a step.
+        learning_rate: peak, in AdamW's units for both optimisers.
+        warmup_share, decay_share: of the run, for the rise to the peak and the line to zero.
+        max_grad_norm: gradients are scaled down to this norm.
+        workers: processes that make batches; 0 makes them in the training process.
+        validate_every: steps between validation losses; 0 validates at the end alone.
+        checkpoint_minutes: minutes between checkpoints; `keep_checkpoints` of them are kept.
+        precision: "auto" takes bf16 where the hardware has it.
+    """
+
+    data: str = ""
+    out: str = ""
+    objective: Literal["mlm", "clm"] = "mlm"
+    arch: str | None = None
+    init: str | None = None
+    revision: str | None = None
+    steps: int | None = Field(None, ge=1)
+    epochs: float | None = Field(None, gt=0)
+    minutes: float | None = Field(None, gt=0)
+    batch_size: int = Field(32, ge=1)
+    accumulation: int = Field(1, ge=1)
+    optimizer: OptimizerName = "adamw"
+    learning_rate: float = Field(2e-3, gt=0)
+    weight_decay: float = Field(0.05, ge=0)
+    warmup_share: float = Field(0.05, gt=0, lt=1)
+    decay_share: float = Field(0.6, gt=0, lt=1)
+    max_grad_norm: float = Field(1.0, gt=0)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    masking: MaskedConfig = MaskedConfig()
+    seed: int = 0
+    workers: int = Field(0, ge=0)
+    log_every: int = Field(20, ge=1)
+    validate_every: int = Field(0, ge=0)
+    checkpoint_minutes: float = Field(10.0, gt=0)
+    keep_checkpoints: int = Field(2, ge=1)
+    precision: Precision = "auto"
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> PretrainConfig:
+        given = [n for n in ("steps", "epochs", "minutes") if getattr(self, n) is not None]
+        if len(given) > 1:
+            raise ValueError(
+                f"give only one of steps, epochs and minutes, not {' and '.join(given)}"
+            )
+        if self.warmup_share + self.decay_share > 1:
+            raise ValueError("warmup_share + decay_share must not exceed 1")
+        if self.arch is not None and self.init is not None:
+            raise ValueError("give arch (random weights) or init (a checkpoint), not both")
+        return self

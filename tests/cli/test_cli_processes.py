@@ -1,0 +1,35 @@
+"""`pretrain` under torchrun, two processes on the processor."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from package_process import run_on_two_processes
+from transformers import AutoModelForMaskedLM
+
+from mlm_pretrain.manifest import read_manifest, verify
+from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
+
+
+def test_two_processes_make_one_run(prepared: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    words = ["pretrain", "--data", prepared, "--out", out, "--arch", "bert:2x64", "--steps", 4]
+    words += ["--batch-size", 4, "--precision", "fp32", "--set", "pretrain.log_every=1", "--json"]
+    done = run_on_two_processes("-m", "mlm_pretrain", *words)
+    assert done.returncode == 0, done.stderr[-3000:]
+    result = json.loads(done.stdout)  # one object: the first process speaks alone
+    verify(out, read_manifest(out, "pretrain"))
+    AutoModelForMaskedLM.from_pretrained(out / "model")
+    logged = [json.loads(line) for line in (out / "log.jsonl").open(encoding="utf-8")]
+    assert [line["step"] for line in logged] == [1, 2, 3, 4]  # one process writes
+    config = PretrainConfig(
+        data=str(prepared), out=str(tmp_path / "alone"), arch="bert:2x64", steps=4,
+        batch_size=8, precision="fp32",
+    )  # fmt: skip
+    alone = pretrain(config)
+    assert result["tokens"] == alone["tokens"]
+    assert result["validation"]["loss_nats"] == pytest.approx(
+        alone["validation"]["loss_nats"], rel=1e-4
+    )

@@ -1,0 +1,119 @@
+"""Which tokens are predicted, and what the model sees in their place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mlm_pretrain.config import build_config
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.objectives.masked import MaskedCollator, MaskedConfig, choose_tokens, corrupt
+from mlm_pretrain.objectives.vocabulary import Vocabulary
+
+CLS, SEP, MASK = 2, 3, 4
+UNITS = ["token", "word", "span"]
+
+
+def ordinary_row(length: int) -> NDArray[np.int64]:
+    """Words and continuations at random, none special."""
+    return np.random.default_rng(0).integers(5, 37, size=length)
+
+
+def is_special(ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return ids < 5
+
+
+def test_shares_and_ratio_are_as_asked(toy: Vocabulary) -> None:
+    ids_T = ordinary_row(20_000)
+    config, rng = MaskedConfig(ratio=0.3), np.random.default_rng(7)
+    chosen_T = choose_tokens(ids_T, toy, config, rng)
+    seen_T = corrupt(ids_T, chosen_T, toy, config, rng)
+    assert chosen_T.sum() == 6_000
+    masked = (seen_T[chosen_T] == MASK).sum()
+    changed = ((seen_T != ids_T) & (seen_T != MASK)).sum()
+    # Four standard deviations of a binomial; one random id in 32 happens to be the right one.
+    assert abs(masked - 0.8 * 6_000) < 4 * (6_000 * 0.8 * 0.2) ** 0.5
+    assert abs(changed - 0.1 * 6_000 * 31 / 32) < 4 * (6_000 * 0.1 * 0.9) ** 0.5
+    assert np.array_equal(seen_T[~chosen_T], ids_T[~chosen_T])
+
+
+def test_every_position_is_equally_likely(toy: Vocabulary) -> None:
+    ids_T = np.array([CLS, *range(5, 15), SEP])
+    config, rng = MaskedConfig(ratio=0.3), np.random.default_rng(7)
+    counts = sum(choose_tokens(ids_T, toy, config, rng).astype(int) for _ in range(2_000))
+    assert counts[0] == counts[-1] == 0
+    assert np.abs(counts[1:-1] - 600).max() < 5 * (2_000 * 0.3 * 0.7) ** 0.5
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_specials_are_never_chosen_and_never_inserted(toy: Vocabulary, unit: str) -> None:
+    ids_T = np.random.default_rng(1).integers(0, 37, size=2_000)
+    config = MaskedConfig(ratio=0.5, unit=unit, mask_share=0, random_share=1)
+    rng = np.random.default_rng(7)
+    inserted: set[int] = set()
+    for _ in range(10):
+        chosen_T = choose_tokens(ids_T, toy, config, rng)
+        seen_T = corrupt(ids_T, chosen_T, toy, config, rng)
+        assert not is_special(ids_T[chosen_T]).any()
+        inserted |= set(seen_T[chosen_T].tolist())
+    assert inserted == set(range(5, 37))  # every ordinary id, the first and last too, and no other
+
+
+@pytest.mark.parametrize(
+    ("mask_share", "random_share", "kept"), [(1.0, 0.0, 0), (0.0, 1.0, 0), (0.0, 0.0, 1)]
+)
+def test_knobs_at_their_ends(
+    toy: Vocabulary, mask_share: float, random_share: float, kept: int
+) -> None:
+    ids_T = ordinary_row(500)
+    config = MaskedConfig(ratio=0.4, mask_share=mask_share, random_share=random_share)
+    rng = np.random.default_rng(7)
+    chosen_T = choose_tokens(ids_T, toy, config, rng)
+    seen_T = corrupt(ids_T, chosen_T, toy, config, rng)
+    assert (seen_T[chosen_T] == MASK).all() == (mask_share == 1)
+    assert (seen_T == MASK).any() == (mask_share == 1)
+    assert ((seen_T == ids_T)[chosen_T]).all() == bool(kept)
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("ids", [[CLS, 9, SEP], [9], [CLS, SEP, CLS, 9, 35, 36, SEP]])
+def test_at_least_one_token_is_predicted(toy: Vocabulary, unit: str, ids: list[int]) -> None:
+    config = MaskedConfig(ratio=0.01, unit=unit)
+    for seed in range(20):
+        chosen_T = choose_tokens(np.array(ids), toy, config, np.random.default_rng(seed))
+        assert chosen_T.any()
+        assert not chosen_T[is_special(np.array(ids))].any()
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_row_of_specials_alone_has_nothing_to_predict(toy: Vocabulary, unit: str) -> None:
+    batch = MaskedCollator(toy, MaskedConfig(unit=unit), seed=0)([{"input_ids": [CLS, SEP]}])
+    assert (batch["labels"] == -100).all()
+    assert batch["input_ids"][0, :2].tolist() == [CLS, SEP]
+
+
+@pytest.mark.parametrize("unit", ["word", "span"])
+def test_the_number_of_tokens_is_within_one_word_of_the_ratio(toy: Vocabulary, unit: str) -> None:
+    config = MaskedConfig(ratio=0.25, unit=unit)
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        words = [[rng.integers(5, 35), *[35] * rng.integers(0, 4)] for _ in range(40)]
+        ids_T = np.array([CLS, *(piece for word in words for piece in word), SEP])
+        chosen = choose_tokens(ids_T, toy, config, rng).sum()
+        wanted = round(0.25 * (len(ids_T) - 2))
+        assert wanted - max(map(len, words)) < chosen <= wanted  # no last word goes beyond it
+
+
+def test_settings_that_contradict_each_other_are_refused(toy_tokenizer: Any) -> None:
+    with pytest.raises(InputError, match=r"^a\.yaml: mask_share \+ random_share must not exceed 1"):
+        build_config(MaskedConfig, {"mask_share": 0.9, "random_share": 0.2}, "a.yaml")
+
+
+def test_a_tokenizer_without_a_mask_token_is_refused(toy: Vocabulary) -> None:
+    from dataclasses import replace
+
+    with pytest.raises(InputError, match="no mask token"):
+        MaskedCollator(replace(toy, mask_id=None), MaskedConfig(), seed=0)

@@ -1,0 +1,64 @@
+"""What a run leaves for readers, and that looking at it changes nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
+
+
+def run(data: Path, out: Path, **changes: Any) -> dict[str, Any]:
+    settings = {
+        "arch": "bert:2x64",
+        "batch_size": 8,
+        "precision": "fp32",
+        "log_every": 1,
+        **changes,
+    }
+    return pretrain(PretrainConfig(data=str(data), out=str(out), **settings))
+
+
+def lines(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "log.jsonl").read_text("utf-8").splitlines()]
+
+
+def test_validating_changes_nothing(prepared: Path, tmp_path: Path) -> None:
+    plain, watched = tmp_path / "plain", tmp_path / "watched"
+    first = run(prepared, plain, steps=4, dropout=0.1)
+    second = run(prepared, watched, steps=4, dropout=0.1, validate_every=2)
+    assert first["validation"] == second["validation"]
+    weights = [(out / "model" / "model.safetensors").read_bytes() for out in (plain, watched)]
+    assert weights[0] == weights[1]
+    validated = [line for line in lines(watched) if "validation_loss" in line]
+    assert [line["step"] for line in validated] == [2, 4]
+    assert validated[-1]["validation_loss"] == pytest.approx(second["validation"]["loss_nats"])
+    losses = [[line["loss"] for line in lines(out) if "loss" in line] for out in (plain, watched)]
+    assert losses[0] == losses[1]
+
+
+def test_the_log_and_the_result(prepared: Path, tmp_path: Path) -> None:
+    result = run(prepared, tmp_path / "run", steps=4)
+    logged = lines(tmp_path / "run")
+    assert [line["step"] for line in logged] == [1, 2, 3, 4]
+    assert {"loss", "grad_norm", "learning_rate", "tokens", "tokens_per_second"} <= set(logged[0])
+    assert logged[-1]["tokens"] == result["tokens"]
+    assert 0 < result["tokens"] <= 4 * 8 * 64
+    scores = json.loads((tmp_path / "run" / "metrics.json").read_text("utf-8"))
+    assert scores["validation"] == result["validation"]
+    kept = sorted(path.name for path in (tmp_path / "run" / "model").iterdir())
+    assert "model.safetensors" in kept
+    assert not [name for name in kept if name.endswith((".bin", ".pt", ".pth"))]
+
+
+def test_a_run_by_the_clock(prepared: Path, tmp_path: Path) -> None:
+    result = run(prepared, tmp_path / "run", minutes=0.05, learning_rate=1e-3)
+    assert 3.0 <= result["seconds"] < 6.0
+    rates = [line["learning_rate"] for line in lines(tmp_path / "run")]
+    assert max(rates) == pytest.approx(1e-3)
+    assert rates[-1] < 0.1 * max(rates)
+    assert rates[0] < 0.1 * max(rates)
+    assert result["steps"] == lines(tmp_path / "run")[-1]["step"]

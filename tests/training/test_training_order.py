@@ -1,0 +1,109 @@
+"""Which example is seen when: once an epoch, in another order each time, the same after a resume."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import package_process
+import pytest
+import torch
+import training_order as order
+from transformers import AutoTokenizer
+
+from mlm_pretrain.objectives.randomness import EVALUATION_EPOCH
+from mlm_pretrain.training.placement import PlacedDataset, PlacedSampler
+
+
+@pytest.fixture(scope="module")
+def tokenizer(prepared: Path) -> Any:
+    return AutoTokenizer.from_pretrained(prepared / "tokenizer")
+
+
+def numbers(batches: list[Any]) -> list[list[int]]:
+    """The examples of each batch, from the token that names each."""
+    return [(batch["input_ids"][:, 1] - order.FIRST_ID).tolist() for batch in batches]
+
+
+def test_every_example_once_an_epoch_in_another_order(tokenizer: Any, tmp_path: Path) -> None:
+    seen = numbers(order.seen_in("clm", tokenizer, tmp_path, num_train_epochs=2))
+    flat = [number for batch in seen for number in batch]
+    first, second = flat[: order.EXAMPLES], flat[order.EXAMPLES :]
+    assert sorted(first) == sorted(second) == list(range(order.EXAMPLES))
+    assert first != second
+    assert first != sorted(first)
+
+
+def test_workers_change_nothing(tokenizer: Any, tmp_path: Path) -> None:
+    alone = order.seen_in("mlm", tokenizer, tmp_path, num_train_epochs=2)
+    helped = order.seen_in("mlm", tokenizer, tmp_path, num_train_epochs=2, dataloader_num_workers=2)
+    assert order.equal(alone, helped)
+
+
+@pytest.mark.parametrize("stopped_at", [3, 6, 8])
+def test_a_resumed_run_sees_exactly_the_rest(
+    stopped_at: int, tokenizer: Any, tmp_path: Path
+) -> None:
+    """11 examples in batches of 2 are 6 steps an epoch: within one, at its end, within the next."""
+    settings: dict[str, Any] = {
+        "num_train_epochs": 2,
+        "save_strategy": "steps",
+        "save_steps": stopped_at,
+    }
+    whole = order.seen_in("mlm", tokenizer, tmp_path, **settings)
+    assert not order.equal(whole[:5], whole[6:11])
+    checkpoint = tmp_path / f"checkpoint-{stopped_at}"
+    rest = order.seen_in("mlm", tokenizer, tmp_path, checkpoint, **settings)
+    assert order.equal(rest, whole[stopped_at:])
+
+
+def test_a_resume_within_accumulated_steps(tokenizer: Any, tmp_path: Path) -> None:
+    """Three micro-batches a step, two steps an epoch, stopped after the third step."""
+    settings: dict[str, Any] = {
+        "num_train_epochs": 2, "save_strategy": "steps", "save_steps": 3,
+        "gradient_accumulation_steps": 3,
+    }  # fmt: skip
+    whole = order.seen_in("mlm", tokenizer, tmp_path, **settings)
+    rest = order.seen_in("mlm", tokenizer, tmp_path, tmp_path / "checkpoint-3", **settings)
+    assert order.equal(rest, whole[9:])
+
+
+def test_two_processes_share_the_examples_also_after_a_resume(
+    prepared: Path, tmp_path: Path
+) -> None:
+    """One process's order, dealt out in turn; stopped within the second epoch, then resumed."""
+    done = package_process.run_on_two_processes(order.__file__, prepared / "tokenizer", tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    ranks = [json.loads((tmp_path / f"rank{r}.json").read_text("utf-8")) for r in range(2)]
+    whole = [
+        batch for pair in zip(*(rank["whole"] for rank in ranks), strict=True) for batch in pair
+    ]
+    tokenizer = AutoTokenizer.from_pretrained(prepared / "tokenizer")
+    alone = numbers(
+        order.seen_in("clm", tokenizer, tmp_path / "alone", num_train_epochs=2, examples=12)
+    )
+    assert whole == alone
+    for rank in ranks:
+        assert rank["rest"] == rank["whole"][order.STOPPED_AT :]
+
+
+def test_examples_know_their_place() -> None:
+    rows = PlacedDataset([{"input_ids": [n]} for n in range(5)])
+    sampler = PlacedSampler(5, seed=3)
+    sampler.set_epoch(7)
+    placed = [rows[place] for place in sampler]
+    assert {row["epoch"] for row in placed} == {7}
+    assert [row["input_ids"] for row in placed] == [[row["example"]] for row in placed]
+    assert rows[2] == {"input_ids": [2], "epoch": EVALUATION_EPOCH, "example": 2}
+
+
+def test_masks_differ_between_epochs_and_not_between_runs(tokenizer: Any, tmp_path: Path) -> None:
+    once = order.seen_in("mlm", tokenizer, tmp_path, num_train_epochs=4, examples=2)
+    again = order.seen_in("mlm", tokenizer, tmp_path, num_train_epochs=4, examples=2)
+    assert order.equal(once, again)
+    masked = {tuple((batch["labels"] != -100).sum(0).tolist()) for batch in once}
+    assert len(masked) > 1
+    other = order.seen_in("mlm", tokenizer, tmp_path, num_train_epochs=4, examples=2, seed=1)
+    assert not order.equal(once, other)
+    assert torch.is_tensor(once[0]["labels"])

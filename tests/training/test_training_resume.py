@@ -1,0 +1,268 @@
+"""A run that was stopped goes on to the very weights it would have reached, or says why it cannot."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import package_process
+import pytest
+import torch
+
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.training.occupancy import RUNNING_FILE
+from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
+
+STEPS = 30
+# Dropout and the order draw random numbers, and Muon keeps a state of its own.
+FLAGS = {
+    "arch": "modernbert:2x64", "steps": STEPS, "batch_size": 16, "accumulation": 2,
+    "optimizer": "muon", "learning_rate": 2e-3, "dropout": 0.1, "precision": "fp32",
+    "checkpoint_minutes": 1e-5, "seed": 3,
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Sums are split by thread, so only equal numbers of them give equal bits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def config(data: Path, out: Path, **changes: Any) -> PretrainConfig:
+    return PretrainConfig(
+        **{**FLAGS, "data": str(data), "out": str(out), "log_every": 1, **changes}
+    )
+
+
+def weights(run: Path) -> bytes:
+    return (run / "model" / "model.safetensors").read_bytes()
+
+
+def checkpoints(run: Path) -> list[Path]:
+    """Whole ones, oldest first."""
+    found = [path.parent for path in run.glob("checkpoint-*/manifest.json")]
+    return sorted(found, key=lambda path: int(path.name.split("-")[1]))
+
+
+@pytest.fixture(scope="module")
+def whole_run(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run in one go."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    pretrain(config(prepared, out, checkpoint_minutes=10.0))
+    torch.set_num_threads(threads)
+    return out
+
+
+def stopped(data: Path, out: Path, number: signal.Signals) -> subprocess.CompletedProcess[str]:
+    """The run as a process, sent a signal once it has saved its fifth step."""
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in FLAGS.items()]
+    command = ["-m", "mlm_pretrain", "pretrain", "--data", str(data), "--out", str(out), *flags]
+    command += ["--set", "pretrain.log_every=1"]
+
+    def ready() -> bool:
+        return any(int(path.name.split("-")[1]) >= 5 for path in checkpoints(out))
+
+    return package_process.signal_when(command, ready, number)
+
+
+def test_sigterm_then_resume(
+    prepared: Path, whole_run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    done = stopped(prepared, run, signal.SIGTERM)
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    assert f"mlm-pretrain pretrain --out {run} --resume" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    saved = int(checkpoints(run)[-1].name.split("-")[1])
+    assert 5 <= saved < STEPS
+    resumed = package_process.call_verb(capfd, "pretrain", "--out", run, "--resume", "--json")
+    assert resumed.returncode == 0, resumed.stderr
+    assert f"resuming from {run / f'checkpoint-{saved}'}" in resumed.stderr
+    result = json.loads(resumed.stdout)
+    assert result["steps"] == STEPS
+    assert weights(run) == weights(whole_run)
+    logs = [[json.loads(line) for line in (r / "log.jsonl").open()] for r in (run, whole_run)]
+    assert [(x["step"], x["loss"], x["tokens"]) for x in logs[0]] == [
+        (x["step"], x["loss"], x["tokens"]) for x in logs[1]
+    ]
+
+
+def test_kill_then_resume(prepared: Path, whole_run: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert stopped(prepared, run, signal.SIGKILL).returncode == -signal.SIGKILL
+    assert not (run / "model").exists()
+    assert (run / RUNNING_FILE).exists()  # left behind by the dead process, and no obstacle
+    result = pretrain(config(prepared, run), resume=True)
+    assert result["steps"] == STEPS
+    assert weights(run) == weights(whole_run)
+
+
+@pytest.fixture(scope="module")
+def six_steps(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of six steps with its last three checkpoints."""
+    out = tmp_path_factory.mktemp("six") / "run"
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    pretrain(config(prepared, out, steps=6, keep_checkpoints=3))
+    torch.set_num_threads(threads)
+    return out
+
+
+def unfinished_copy(run: Path, out: Path) -> Path:
+    """The run as a process left it that was killed after its last checkpoint."""
+    shutil.copytree(run, out)
+    shutil.rmtree(out / "model")
+    (out / "manifest.json").unlink()
+    return out
+
+
+def flip_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("trainer_state.json", Path.unlink),
+        ("rng_state.pth", Path.unlink),
+        ("scheduler.pt", Path.unlink),
+        ("manifest.json", Path.unlink),
+        ("model.safetensors", truncate),
+        ("model.safetensors", flip_bit),
+        ("optimizer.pt", flip_bit),
+    ],
+)
+def test_a_damaged_checkpoint_is_named_and_skipped(
+    name: str,
+    damage: Callable[[Path], None],
+    prepared: Path,
+    six_steps: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    run = unfinished_copy(six_steps, tmp_path / "run")
+    damage(run / "checkpoint-6" / name)
+    result = pretrain(config(prepared, run, steps=6, keep_checkpoints=3), resume=True)
+    err = capfd.readouterr().err
+    assert f"{run / 'checkpoint-6'}: skipped" in err
+    assert name in err
+    assert f"resuming from {run / 'checkpoint-5'}" in err
+    assert result["steps"] == 6
+    assert weights(run) == weights(six_steps)
+
+
+def test_stopped_after_its_last_step(prepared: Path, six_steps: Path, tmp_path: Path) -> None:
+    run = unfinished_copy(six_steps, tmp_path / "run")
+    before = json.loads((six_steps / "manifest.json").read_text("utf-8"))["counts"]
+    result = pretrain(config(prepared, run, steps=6, keep_checkpoints=3), resume=True)
+    assert weights(run) == weights(six_steps)
+    assert result["steps"] == 6
+    assert result["tokens"] == before["tokens"]
+    assert not (run / "checkpoint-7").exists()
+
+
+def test_a_disk_that_fills_up(prepared: Path, six_steps: Path, tmp_path: Path) -> None:
+    """The system's own limit on the size of a file stands for the end of the disk."""
+    run, settings = (
+        unfinished_copy(six_steps, tmp_path / "run"),
+        {"steps": 6, "keep_checkpoints": 3},
+    )
+    shutil.rmtree(run / "checkpoint-6")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(InputError, match="step 6: its checkpoint cannot be written"):
+            pretrain(config(prepared, run, **settings), resume=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert checkpoints(run)[-1].name == "checkpoint-5"
+    pretrain(config(prepared, run, **settings), resume=True)
+    assert weights(run) == weights(six_steps)
+
+
+def test_a_finished_run_is_left_alone(prepared: Path, six_steps: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(six_steps, run)
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    again = pretrain(config(prepared, run, steps=6, keep_checkpoints=3), resume=True)
+    counts = json.loads((run / "manifest.json").read_text("utf-8"))["counts"]
+    assert again["steps"] == 6
+    assert again["validation"]["loss_nats"] > 0
+    assert {**again, **counts} == again
+    files = {path for path in before if path.is_file()}
+    assert {path: path.stat().st_mtime_ns for path in files} == {p: before[p] for p in files}
+
+
+def test_no_checkpoint_yet_starts_from_the_beginning(
+    prepared: Path, six_steps: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = unfinished_copy(six_steps, tmp_path / "run")
+    for checkpoint in run.glob("checkpoint-*"):
+        shutil.rmtree(checkpoint)
+    pretrain(config(prepared, run, steps=6, keep_checkpoints=3), resume=True)
+    assert "starting from the beginning" in capfd.readouterr().err
+    assert weights(run) == weights(six_steps)
+
+
+def test_changed_settings_are_listed(
+    six_steps: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = unfinished_copy(six_steps, tmp_path / "run")
+    done = package_process.call_verb(
+        capfd, "pretrain", "--out", run, "--resume", "--learning-rate", "0.5", "--minutes", "3"
+    )
+    assert done.returncode == 2
+    assert "learning_rate: 0.002 → 0.5" in done.stderr
+    assert "steps: 6 → None" in done.stderr
+    assert "minutes: None → 3.0" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["data_hash", "processes"])
+def test_changed_data_or_processes_are_refused(
+    name: str, prepared: Path, six_steps: Path, tmp_path: Path
+) -> None:
+    run = unfinished_copy(six_steps, tmp_path / "run")
+    record = json.loads((run / "run.json").read_text("utf-8"))
+    now, then = record[name], "abc" if name == "data_hash" else 7
+    (run / "run.json").write_text(json.dumps({**record, name: then}), "utf-8")
+    with pytest.raises(InputError, match=f"{then} → {now}"):
+        pretrain(config(prepared, run, steps=6, keep_checkpoints=3), resume=True)
+
+
+def test_resume_of_nothing(prepared: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no run\.json"):
+        pretrain(config(prepared, tmp_path / "none"), resume=True)
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_second_run_in_one_folder_is_refused(
+    resume: bool, prepared: Path, six_steps: Path, tmp_path: Path
+) -> None:
+    run = unfinished_copy(six_steps, tmp_path / "run")
+    holder = {"process": os.getppid(), "host": socket.gethostname()}
+    (run / RUNNING_FILE).write_text(json.dumps(holder), "utf-8")
+    with pytest.raises(InputError, match=f"process {os.getppid()} on host {holder['host']}"):
+        pretrain(
+            config(prepared, run, steps=6, keep_checkpoints=3), resume=resume, overwrite=not resume
+        )
+    assert checkpoints(run)  # nothing was deleted

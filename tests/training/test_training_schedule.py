@@ -1,0 +1,58 @@
+"""The learning rate's shape, and how far along a run is."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlm_pretrain.training.budget import UNBOUNDED_STEPS, Budget
+from mlm_pretrain.training.schedule import rate_share
+
+
+@pytest.mark.parametrize(
+    ("progress", "share"),
+    [
+        (0.0, 1e-3),
+        (0.05, 0.5),
+        (0.1, 1.0),
+        (0.3, 1.0),
+        (0.6, 1.0),
+        (0.8, 0.5),
+        (1.0, 0.0),
+        (1.5, 0.0),
+    ],
+)
+def test_up_level_down(progress: float, share: float) -> None:
+    assert rate_share(progress, 0.1, 0.4) == pytest.approx(share)
+
+
+@given(st.floats(0.01, 0.5), st.floats(0.01, 0.5), st.floats(0, 1), st.floats(0, 1e-3))
+def test_it_never_jumps(warmup: float, decay: float, progress: float, step: float) -> None:
+    here, there = (rate_share(p, warmup, decay) for p in (progress, min(1.0, progress + step)))
+    assert 0.0 <= here <= 1.0
+    assert abs(here - there) <= step / min(warmup, decay) + 1e-9
+
+
+def test_steps() -> None:
+    budget = Budget(steps=8)
+    assert [budget.progress(step) for step in (0, 2, 8, 9)] == [0.0, 0.25, 1.0, 1.0]
+    assert [budget.is_spent(step) for step in (7, 8)] == [False, True]
+    assert budget.max_steps == 8
+
+
+def test_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    budget = Budget(seconds=60.0, elapsed_seconds=15.0)  # resumed: a quarter was used before
+    budget.start()
+    assert budget.progress(10**6) == pytest.approx(0.25)
+    now = 130.0
+    budget.tick()
+    assert budget.elapsed_seconds == pytest.approx(45.0)
+    assert budget.progress(0) == pytest.approx(0.75)
+    assert not budget.is_spent(10**6)
+    now = 145.0
+    budget.tick()
+    assert budget.is_spent(0)
+    assert budget.max_steps == UNBOUNDED_STEPS

@@ -1,0 +1,91 @@
+"""Short trainings whose steps are split in different ways; also a program for several processes.
+
+torchrun --nproc-per-node 2 training_splits.py DATA OUT ARCH …
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import Subset
+from transformers import AutoTokenizer, TrainingArguments
+
+from mlm_pretrain.modeling.build import new_model
+from mlm_pretrain.modeling.sizes import DECODERS, FAMILIES
+from mlm_pretrain.objectives import OBJECTIVES
+from mlm_pretrain.packing import PackedDataset
+from mlm_pretrain.training.trainer import TRAINERS, TokenTrainer
+
+ROWS_A_STEP = 16
+STEPS = 3
+EVALUATED_ROWS = [1, 5, 6]  # of which two processes cannot make equal shares
+ARCHS = [f"{family}:2x64" for family in FAMILIES]
+
+
+def objective_of(arch: str) -> str:
+    return "clm" if arch.partition(":")[0] in DECODERS else "mlm"
+
+
+def small_model(arch: str, tokenizer: Any, max_length: int = 64) -> torch.nn.Module:
+    """Two layers of 64, the same weights each time, without dropout."""
+    auto_class = OBJECTIVES[objective_of(arch)].auto_class
+    return new_model(arch, auto_class, tokenizer, max_length, seed=1)
+
+
+def arguments(out: str | Path, **settings: Any) -> TrainingArguments:
+    """Quiet, on the processor, logging every step and saving nothing unless asked."""
+    quiet = {"use_cpu": True, "save_strategy": "no", "report_to": [], "disable_tqdm": True}
+    return TrainingArguments(
+        output_dir=str(out),
+        **{**quiet, "logging_steps": 1, "dataloader_pin_memory": False, **settings},
+    )
+
+
+def packed_trainer(arch: str, data: str | Path, out: str | Path, **settings: Any) -> TokenTrainer:
+    """A trainer on the packed rows of `data`."""
+    tokenizer = AutoTokenizer.from_pretrained(Path(data) / "tokenizer")
+    rows = PackedDataset(data, "train")
+    return TRAINERS[objective_of(arch)](
+        model=small_model(arch, tokenizer, rows.max_length),
+        args=arguments(out, **settings),
+        train_dataset=rows,
+        eval_dataset=PackedDataset(data, "validation"),
+        processing_class=tokenizer,
+    )
+
+
+def split_run(arch: str, data: str | Path, out: str | Path, batch: int, accumulation: int) -> Any:
+    """What is logged in a few steps of 16 rows: (loss, gradient norm, tokens) each."""
+    trainer = packed_trainer(
+        arch, data, out, max_steps=STEPS, per_device_train_batch_size=batch,
+        gradient_accumulation_steps=accumulation, learning_rate=1e-3, optim="sgd",
+    )  # fmt: skip
+    trainer.train()
+    lines = [line for line in trainer.state.log_history if "grad_norm" in line]
+    return [(line["loss"], line["grad_norm"], line["tokens"]) for line in lines]
+
+
+def evaluation(data: str | Path, out: str | Path, rows: int) -> Any:
+    """(loss, predicted tokens) of the first validation rows, in batches of 2."""
+    trainer = packed_trainer("bert:2x64", data, out, per_device_eval_batch_size=2)
+    found = trainer.evaluate(Subset(PackedDataset(data, "validation"), range(rows)))
+    return found["eval_loss"], found["eval_predicted_tokens"]
+
+
+def main(data: str, out: str, archs: list[str]) -> None:
+    """Write what two processes of 8 rows log, whole and in micro-batches of 2; and evaluations."""
+    logged: dict[str, Any] = {
+        arch: [split_run(arch, data, out, *split) for split in ((8, 1), (2, 4))] for arch in archs
+    }
+    logged["evaluated"] = [evaluation(data, out, rows) for rows in EVALUATED_ROWS]
+    if os.environ["RANK"] == "0":
+        (Path(out) / "logged.json").write_text(json.dumps(logged), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])
