@@ -15,6 +15,7 @@ from mlm_pretrain.evaluation.record import METRICS_FILE
 from mlm_pretrain.manifest import MANIFEST, claim_output, read_manifest, write_manifest
 from mlm_pretrain.model_card import model_card
 from mlm_pretrain.progress import say
+from mlm_pretrain.quiet import quiet_transformers
 from mlm_pretrain.training.run_folder import MODEL_FOLDER, newest_checkpoint, read_run
 
 _TOKENIZER_FILES = (
@@ -26,6 +27,7 @@ _TOKENIZER_FILES = (
 _WEIGHTS = "model.safetensors"
 
 
+@quiet_transformers()
 def export(run: str | Path, out: str | Path, *, overwrite: bool = False) -> dict[str, Any]:
     """Write the final model of `run` (or its newest checkpoint) as a standard folder.
 

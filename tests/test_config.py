@@ -55,10 +55,16 @@ def test_values_are_read_with_their_types(file: Path) -> None:
     ("text", "message"),
     [
         ("nam: a", "unknown setting 'nam' (did you mean 'name'?)"),
-        ("inner:\n  learing_rate: 1.0", "unknown setting 'inner.learing_rate' (did you mean 'learning_rate'?)"),
+        (
+            "inner:\n  learing_rate: 1.0",
+            "unknown setting 'inner.learing_rate' (did you mean 'learning_rate'?)",
+        ),
         ("other:\n  step: 1", "unknown setting 'other.step' (did you mean 'steps'?)"),
         ("inner:\n  zzz: 1", "unknown setting 'inner.zzz' (known: learning_rate, steps)"),
-        ("inner:\n  learning_rate: 1e-4", "'inner.learning_rate' is the text '1e-4', not a number (YAML needs 1.0e-4"),
+        (
+            "inner:\n  learning_rate: 1e-4",
+            "'inner.learning_rate' is the text '1e-4', not a number (YAML needs 1.0e-4",
+        ),
         ("inner:\n  steps: ten", "'inner.steps' is the text 'ten', not a number"),
         ("inner:\n  steps: 1.5", "'inner.steps': Input should be a valid integer (got 1.5)"),
         ("inner:\n  learning_rate: -1.0", "'inner.learning_rate': Input should be greater than 0 (got -1.0)"),

@@ -49,14 +49,14 @@ def pretrain(
         float | None, typer.Option(help="Minutes to train; the learning rate follows the clock.")
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Rows a process takes at a time. [default: 32]")
+        int | None, typer.Option(help="Rows a process takes at a time. [default: by length and minutes]")
     ] = None,
     accumulation: Annotated[
         int | None,
         typer.Option(help="Batches a step; changes memory, not the result. [default: 1]"),
     ] = None,
     optimizer: Annotated[
-        Literal["adamw", "muon"] | None, typer.Option(help="[default: muon]")
+        Literal["adamw", "muon"] | None, typer.Option(help="[default: adamw]")
     ] = None,
     learning_rate: Annotated[
         float | None, typer.Option(help="Peak rate, in AdamW's units. [default: by size]")

@@ -25,6 +25,7 @@ from mlm_pretrain.objectives.token_loss import token_loss
 from mlm_pretrain.objectives.vocabulary import Vocabulary, read_vocabulary
 from mlm_pretrain.precision import Precision, resolve_precision
 from mlm_pretrain.progress import track
+from mlm_pretrain.quiet import quiet_transformers
 
 # The ratio BERT was trained and is usually judged with; training may use another.
 EVALUATION_MASK_RATIO = 0.15
@@ -71,6 +72,7 @@ def evaluate(
     return result
 
 
+@quiet_transformers()
 def load_for_evaluation(model: str | Path) -> tuple[torch.nn.Module, Any, Objective]:
     """(model in eval mode, tokenizer, the objective its head serves).
 

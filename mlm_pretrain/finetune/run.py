@@ -6,7 +6,6 @@ import contextlib
 import math
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from mlm_pretrain.finetune.tagging import Tagging
 from mlm_pretrain.finetune.task import Task
 from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.progress import say
+from mlm_pretrain.quiet import quiet_transformers
 
 TASKS: dict[str, type[Task[Any]]] = {
     "sentiment": Classification,
@@ -70,7 +70,7 @@ def finetune(task: str, config: FinetuneConfig, overwrite: bool = False) -> dict
     """
     started = time.perf_counter()
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_quiet_transformers())
+        stack.enter_context(quiet_transformers())
         first = _rank() == 0
         if first:
             check_apart(config.out, [config.model, config.train, config.validation, config.test])
@@ -86,7 +86,7 @@ def finetune(task: str, config: FinetuneConfig, overwrite: bool = False) -> dict
 
 def plan(task: str, config: FinetuneConfig) -> dict[str, Any]:
     """What `finetune` would do, in numbers, after all its checks; trains and writes nothing."""
-    with _quiet_transformers():
+    with quiet_transformers():
         prepared = _prepare(task, config)
     return {"task": task, "model": config.model, "out": config.out, **prepared.facts}
 
@@ -233,22 +233,6 @@ def _save(
 
 def _dump(config: StrictConfig) -> dict[str, Any]:
     return config.model_dump(mode="json")
-
-
-@contextlib.contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """No advice and loading bars from the library: what matters of it is in the result."""
-    from transformers.utils import logging
-
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def _rank() -> int:

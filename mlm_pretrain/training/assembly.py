@@ -20,6 +20,7 @@ from mlm_pretrain.objectives import OBJECTIVES, Objective
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.training.budget import Budget
+from mlm_pretrain.training.defaults import default_batch_size, default_learning_rate
 from mlm_pretrain.training.optimizers import build_optimizer
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.schedule import rate_share
@@ -51,15 +52,23 @@ def assemble(config: PretrainConfig) -> Materials:
         Path(config.data) / "tokenizer", trust_remote_code=False
     )
     train = PackedDataset(config.data, "train")
+    model = _build_model(config, objective, tokenizer, train)
+    config = _resolved(config, model, train.max_length)
     if len(train) < config.batch_size:
         raise InputError(
             f"{config.data}: {len(train)} rows are fewer than a batch of {config.batch_size}",
             "prepare more text, or lower --batch-size",
         )
-    return Materials(
-        config, objective, manifest, tokenizer, train,
-        _build_model(config, objective, tokenizer, train), _budget(config, len(train)),
-    )  # fmt: skip
+    budget = _budget(config, len(train))
+    return Materials(config, objective, manifest, tokenizer, train, model, budget)
+
+
+def _resolved(config: PretrainConfig, model: torch.nn.Module, max_length: int) -> PretrainConfig:
+    """The settings with every open one filled in, as they are recorded."""
+    on_gpu = torch.cuda.is_available()
+    size = config.batch_size or default_batch_size(max_length, config.minutes, on_gpu)
+    rate = config.learning_rate or default_learning_rate(model.config, config.init is not None)
+    return config.model_copy(update={"batch_size": size, "learning_rate": rate})
 
 
 def _build_model(

@@ -16,6 +16,7 @@ from mlm_pretrain.manifest import claim_output, write_manifest
 from mlm_pretrain.objectives.vocabulary import read_vocabulary
 from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.progress import say
+from mlm_pretrain.quiet import quiet_transformers
 from mlm_pretrain.training.assembly import Materials, assemble, build_trainer, training_arguments
 from mlm_pretrain.training.callbacks.clock import ClockCallback
 from mlm_pretrain.training.callbacks.interruption import InterruptionCallback
@@ -45,6 +46,7 @@ class Interrupted(Exception):
         self.signal_number, self.out, self.step = signal_number, out, step
 
 
+@quiet_transformers()
 def pretrain(
     config: PretrainConfig, *, overwrite: bool = False, resume: bool = False
 ) -> dict[str, Any]:
@@ -129,6 +131,7 @@ def _callbacks(materials: Materials, interruption: InterruptionCallback) -> list
     return callbacks
 
 
+@quiet_transformers()
 def plan(config: PretrainConfig) -> dict[str, Any]:
     """What the run would do, in numbers, without a step of it."""
     materials = assemble(config)

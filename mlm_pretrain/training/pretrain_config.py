@@ -22,8 +22,10 @@ class PretrainConfig(StrictConfig):
         arch: FAMILY-SIZE, FAMILY:LAYERSxHIDDEN, or the path of a config.json; unused with `init`.
         init: checkpoint to continue from, a folder or a Hub name; `revision` pins the latter.
         steps, epochs, minutes: how long; exactly one (one epoch when none is given).
-        batch_size: rows a process takes at a time; `accumulation` of them make a step.
-        learning_rate: peak, in AdamW's units for both optimisers.
+        batch_size: rows a process takes at a time; `accumulation` of them make a step. 0 follows
+            `defaults.default_batch_size`.
+        learning_rate: peak, in AdamW's units for both optimisers. 0 follows
+            `defaults.default_learning_rate`.
         warmup_share, decay_share: of the run, for the rise to the peak and the line to zero.
         max_grad_norm: gradients are scaled down to this norm.
         workers: processes that make batches; 0 makes them in the training process.
@@ -41,10 +43,10 @@ class PretrainConfig(StrictConfig):
     steps: int | None = Field(None, ge=1)
     epochs: float | None = Field(None, gt=0)
     minutes: float | None = Field(None, gt=0)
-    batch_size: int = Field(32, ge=1)
+    batch_size: int = Field(0, ge=0)
     accumulation: int = Field(1, ge=1)
     optimizer: OptimizerName = "adamw"
-    learning_rate: float = Field(2e-3, gt=0)
+    learning_rate: float = Field(0.0, ge=0)
     weight_decay: float = Field(0.05, ge=0)
     warmup_share: float = Field(0.05, gt=0, lt=1)
     decay_share: float = Field(0.6, gt=0, lt=1)

@@ -36,7 +36,7 @@ def test_an_encoder_would_see_the_next_token(tokenizer: Any, arch: str) -> None:
 
 
 def test_a_decoder_has_no_masked_head(tokenizer: Any) -> None:
-    with pytest.raises(InputError, match="--arch gpt2:2x64: has no head.*\n.*--objective clm"):
+    with pytest.raises(InputError, match=r"--arch gpt2:2x64: has no head.*\n.*--objective clm"):
         new_model("gpt2:2x64", MLM, tokenizer, 64, seed=0)
 
 

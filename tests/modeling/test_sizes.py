@@ -79,7 +79,7 @@ def test_a_misspelt_name_gets_the_nearest(arch: str, nearest: str) -> None:
 def test_data_must_fit_the_positions(family: str, tokenizer: Any) -> None:
     config = build_config(f"{family}:2x64", tokenizer, 64)
     check_length(config, 64)
-    with pytest.raises(InputError, match="65 > 64\n.*--max-length 64"):
+    with pytest.raises(InputError, match=r"65 > 64\n.*--max-length 64"):
         check_length(config, 65)
 
 
