@@ -49,7 +49,8 @@ def pretrain(
         float | None, typer.Option(help="Minutes to train; the learning rate follows the clock.")
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Rows a process takes at a time. [default: by length and minutes]")
+        int | None,
+        typer.Option(help="Rows a process takes at a time. [default: by length and minutes]"),
     ] = None,
     accumulation: Annotated[
         int | None,
@@ -124,6 +125,7 @@ def _run(
 ) -> None:
     from mlm_pretrain.cli import recipe as recipes
     from mlm_pretrain.training import pretrain as training
+    from mlm_pretrain.training.agreement import end_processes
 
     is_old_run = resume and config is None and "out" in given
     before = _settings_of_run(given["out"]) if is_old_run else {}
@@ -146,6 +148,8 @@ def _run(
             command = f"mlm-pretrain pretrain --out {shlex.quote(stop.out)} --resume"
             print(f"{stop}\nnext: {command}", file=sys.stderr)
         raise typer.Exit(128 + stop.signal_number) from None
+    finally:
+        end_processes()
     finish(result, as_json, _lines(result), _next(result))
 
 

@@ -1,4 +1,4 @@
-"""Values that all processes of a run must share, such as a clock: the first one's are taken."""
+"""What several processes of one run do together: share a value, and end."""
 
 from __future__ import annotations
 
@@ -12,3 +12,13 @@ def first_process_value(value: float) -> float:
     box = [value]
     dist.broadcast_object_list(box, src=0)
     return box[0]
+
+
+def end_processes() -> None:
+    """Leave the group of processes, before this one ends.
+
+    One that simply exits may abort in the group's threads; its launcher would then end the others too,
+    among them the first, which saves and validates last.
+    """
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()

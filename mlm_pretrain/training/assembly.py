@@ -15,7 +15,6 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import Manifest, read_manifest, verify
 from mlm_pretrain.modeling.build import continued_model, new_model
-from mlm_pretrain.modeling.frequency_bias import set_frequency_bias, token_counts
 from mlm_pretrain.objectives import OBJECTIVES, Objective
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.precision import resolve_precision
@@ -26,7 +25,6 @@ from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.schedule import rate_share
 from mlm_pretrain.training.trainer import TRAINERS, TokenTrainer
 
-FREQUENCY_ROWS = 4096  # spread over the data: enough to count how frequent tokens are
 DEFAULT_ARCH = {"mlm": "modernbert-mini", "clm": "llama-mini"}
 
 
@@ -80,12 +78,7 @@ def _build_model(
             config.init, objective.auto_class, tokenizer, length, config.seed, config.revision
         )
     arch = config.arch or DEFAULT_ARCH[config.objective]
-    model = new_model(arch, objective.auto_class, tokenizer, length, config.seed, config.dropout)
-    rows = range(0, len(train), max(1, len(train) // FREQUENCY_ROWS))
-    counts_V = token_counts((train[i]["input_ids"] for i in rows), len(tokenizer))
-    counts_V[tokenizer.all_special_ids] = 0  # they are never predicted
-    set_frequency_bias(model, counts_V)
-    return model
+    return new_model(arch, objective.auto_class, tokenizer, length, config.seed, config.dropout)
 
 
 def _budget(config: PretrainConfig, rows: int) -> Budget:

@@ -135,6 +135,7 @@ def _callbacks(materials: Materials, interruption: InterruptionCallback) -> list
 def plan(config: PretrainConfig) -> dict[str, Any]:
     """What the run would do, in numbers, without a step of it."""
     materials = assemble(config)
+    config = materials.config  # with the settings that were left open
     model, train, budget = materials.model, materials.train, materials.budget
     rows_a_step = config.batch_size * config.accumulation
     return {

@@ -121,4 +121,7 @@ def test_an_epoch_is_every_row(prepared: Path, tmp_path: Path) -> None:
     for epochs, steps in ((1.0, 3), (2.0, 6), (0.5, 2)):
         planned = plan(config(prepared, tmp_path, steps=None, epochs=epochs, batch_size=batch))
         assert planned["steps"] == steps
+    planned = plan(config(prepared, tmp_path, steps=None, batch_size=0))
+    assert planned["rows_a_step"] >= 1
+    assert planned["steps"] == -(-rows // planned["rows_a_step"])
     assert list(tmp_path.iterdir()) == []  # a plan writes nothing

@@ -15,6 +15,7 @@ import torch
 import training_splits as splits
 from transformers import AutoTokenizer
 
+from mlm_pretrain.training.agreement import end_processes
 from mlm_pretrain.training.trainer import TRAINERS
 
 EXAMPLES = 11
@@ -73,6 +74,7 @@ def main(tokenizer_folder: str, out: str) -> None:
         torch.distributed.barrier()
     rank = Path(out) / f"rank{os.environ['RANK']}.json"
     rank.write_text(json.dumps(found), encoding="utf-8")
+    end_processes()
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from mlm_pretrain.modeling.build import new_model
 from mlm_pretrain.modeling.sizes import DECODERS, FAMILIES
 from mlm_pretrain.objectives import OBJECTIVES
 from mlm_pretrain.packing import PackedDataset
+from mlm_pretrain.training.agreement import end_processes
 from mlm_pretrain.training.trainer import TRAINERS, TokenTrainer
 
 ROWS_A_STEP = 16
@@ -85,6 +86,7 @@ def main(data: str, out: str, archs: list[str]) -> None:
     logged["evaluated"] = [evaluation(data, out, rows) for rows in EVALUATED_ROWS]
     if os.environ["RANK"] == "0":
         (Path(out) / "logged.json").write_text(json.dumps(logged), encoding="utf-8")
+    end_processes()
 
 
 if __name__ == "__main__":

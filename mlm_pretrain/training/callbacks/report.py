@@ -32,9 +32,8 @@ class ReportCallback(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._at, self._tokens = time.monotonic(), int(state.num_input_tokens_seen)
         if state.is_world_process_zero:
-            total, unit = (
-                (self.budget.steps, "step") if self.budget.steps else (self.budget.seconds, "s")
-            )
+            steps, seconds = self.budget.steps, self.budget.seconds
+            total, unit = (seconds, "s") if steps is None else (steps, "step")
             self.bar = progress_bar(total, unit, "pretrain", initial=self._position(state))
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -56,4 +55,6 @@ class ReportCallback(TrainerCallback):
             self.bar.close()
 
     def _position(self, state: Any) -> float:
-        return state.global_step if self.budget.steps else self.budget.elapsed_seconds
+        if self.budget.steps is not None:
+            return float(state.global_step)
+        return min(self.budget.elapsed_seconds, self.budget.seconds or 0.0)
