@@ -12,7 +12,7 @@ from mlm_pretrain.cli.output import DryRun, Json, Overwrite, finish, table
 def demo(
     out: Annotated[str, typer.Option(help="Folder for everything the demo makes.")] = "demo",
     minutes: Annotated[float, typer.Option(help="Minutes of pretraining.", min=0.05)] = 2.0,
-    labels: Annotated[int, typer.Option(help="Labelled examples a task.", min=32)] = 400,
+    labels: Annotated[int, typer.Option(help="Labelled examples a task.", min=32)] = 240,
     seed: Annotated[int, typer.Option(help="Of split, weights, order and masks.")] = 0,
     overwrite: Overwrite = False,
     dry_run: DryRun = False,

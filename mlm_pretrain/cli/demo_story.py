@@ -45,9 +45,9 @@ class DemoConfig(StrictConfig):
 
     out: str = "demo"
     minutes: float = Field(2.0, gt=0)
-    corpus_bytes: int = Field(12_000_000, gt=0)
+    corpus_bytes: int = Field(8_000_000, gt=0)
     vocab_size: int = Field(8192, gt=0)
-    labels: int = Field(400, gt=0)
+    labels: int = Field(240, gt=0)
     eval_examples: int = Field(300, gt=0)
     arch: str = "modernbert-mini"
     max_length: int = Field(128, gt=0)
