@@ -51,7 +51,7 @@ def assemble(config: PretrainConfig) -> Materials:
     )
     train = PackedDataset(config.data, "train")
     model = _build_model(config, objective, tokenizer, train)
-    config = _resolved(config, model, train.max_length)
+    config = _resolved(config, model, train)
     if len(train) < config.batch_size:
         raise InputError(
             f"{config.data}: {len(train)} rows are fewer than a batch of {config.batch_size}",
@@ -61,10 +61,12 @@ def assemble(config: PretrainConfig) -> Materials:
     return Materials(config, objective, manifest, tokenizer, train, model, budget)
 
 
-def _resolved(config: PretrainConfig, model: torch.nn.Module, max_length: int) -> PretrainConfig:
+def _resolved(
+    config: PretrainConfig, model: torch.nn.Module, train: PackedDataset
+) -> PretrainConfig:
     """The settings with every open one filled in, as they are recorded."""
-    on_gpu = torch.cuda.is_available()
-    size = config.batch_size or default_batch_size(max_length, config.minutes, on_gpu)
+    default = default_batch_size(train.max_length, config.minutes, torch.cuda.is_available())
+    size = config.batch_size or min(default, max(1, len(train)))
     rate = config.learning_rate or default_learning_rate(model.config, config.init is not None)
     return config.model_copy(update={"batch_size": size, "learning_rate": rate})
 
