@@ -46,8 +46,10 @@ def main() -> None:
             for way in WAYS if repeat % 2 == 0 else WAYS[::-1]:
                 runs[way].append(_run(way, jsonl, tokenizer))
     settings = {
-        "corpus": arguments.corpus,
-        "tokenizer": arguments.tokenizer or "WordPiece 8192, trained on the corpus",
+        "corpus": [Path(spec).name for spec in arguments.corpus],
+        "tokenizer": Path(arguments.tokenizer).name
+        if arguments.tokenizer
+        else "WordPiece 8192, trained on the corpus",
         "max_length": MAX_LENGTH,
         "repeats": arguments.repeats,
     }
