@@ -90,7 +90,10 @@ def finetune(
         facts = plan(task, settings)
         finish(facts, json, [f"{key}: {value}" for key, value in facts.items()])
         return
+    from mlm_pretrain.training.agreement import end_processes
+
     result = run(task, settings, overwrite=overwrite)
+    end_processes()
     finish(result, json, _lines(result), _next(task, settings))
 
 
