@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from mlm_pretrain.environment import processor_name
 from mlm_pretrain.manifest import versions
 
 RESULTS = Path(__file__).parent / "results"
@@ -18,12 +19,9 @@ RESULTS = Path(__file__).parent / "results"
 
 def processor() -> dict[str, Any]:
     """Name and usable cores of the processor."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     affinity = getattr(os, "sched_getaffinity", None)
     return {
-        "name": names[0] if names else platform.processor() or platform.machine(),
+        "name": processor_name(),
         "cores": len(affinity(0)) if affinity else os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",
     }
