@@ -7,7 +7,7 @@ PYTHON ?= python3
 PIP_ARGS ?=
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt $(PIP_ARGS)
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --use-pep517 -c constraints.txt $(PIP_ARGS)
 
 .PHONY: help demo test check format clean
 

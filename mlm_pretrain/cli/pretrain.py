@@ -43,6 +43,13 @@ def pretrain(
         str | None, typer.Option(help="Continue from this checkpoint: a folder or a Hub name.")
     ] = None,
     revision: Annotated[str | None, typer.Option(help="Revision of a Hub checkpoint.")] = None,
+    embeddings: Annotated[
+        Literal["cooccurrence", "random"] | None,
+        typer.Option(
+            help="Where a fresh model's embeddings start: from which tokens stand near which in the "
+            "data, or from noise. [default: cooccurrence]"
+        ),
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps to train.")] = None,
     epochs: Annotated[float | None, typer.Option(help="Passes over the data. [default: 1]")] = None,
     minutes: Annotated[
@@ -106,8 +113,8 @@ def pretrain(
 
 
 _FLAGS = (
-    "data", "out", "objective", "arch", "init", "revision", "steps", "epochs", "minutes",
-    "batch_size", "accumulation", "optimizer", "learning_rate", "weight_decay", "dropout", "seed",
+    "data", "out", "objective", "arch", "init", "revision", "embeddings", "steps", "epochs",
+    "minutes", "batch_size", "accumulation", "optimizer", "learning_rate", "weight_decay", "dropout", "seed",
     "workers", "validate_every", "checkpoint_minutes", "precision",
 )  # fmt: skip
 _LENGTHS = ("steps", "epochs", "minutes")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
+from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,22 @@ class PackedDataset:
         """Tokens of every row, int64 (R,)."""
         starts, _, _ = self._maps or self._open()
         return np.diff(starts[:, 0])
+
+    def blocks(self, tokens: int, block_tokens: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """About `tokens` tokens in blocks of about `block_tokens`, evenly spread over the rows.
+
+        Yields:
+            Ids int64 (T,) of whole rows, and the number of the segment each lies in, int64 (T,).
+        """
+        rows_a_block = max(1, self._count * block_tokens // max(self.tokens, 1))
+        blocks = -(-min(tokens, self.tokens) // block_tokens)
+        for first in np.linspace(0, max(0, self._count - rows_a_block), blocks).astype(int):
+            rows = [self[i] for i in range(first, min(first + rows_a_block, self._count))]
+            lengths = np.concatenate([row["segment_lengths"] for row in rows])
+            yield (
+                np.concatenate([row["input_ids"] for row in rows]),
+                np.repeat(np.arange(len(lengths)), lengths),
+            )
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_maps": None}

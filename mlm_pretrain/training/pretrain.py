@@ -22,15 +22,16 @@ from mlm_pretrain.training.callbacks.clock import ClockCallback
 from mlm_pretrain.training.callbacks.interruption import InterruptionCallback
 from mlm_pretrain.training.callbacks.report import ReportCallback
 from mlm_pretrain.training.callbacks.validation import ValidationCallback
+from mlm_pretrain.training.embeddings import start_embeddings
 from mlm_pretrain.training.occupancy import leave, occupy, refuse_occupied
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.run_folder import (
     MODEL_FOLDER,
     check_same,
-    checkpoint_progress,
     finished_result,
     newest_checkpoint,
     require_space,
+    restore_progress,
     write_run,
 )
 from mlm_pretrain.training.trainer import TokenTrainer
@@ -89,14 +90,25 @@ def _train(trainer: TokenTrainer, materials: Materials, resume: bool) -> None:
     if checkpoint is None:
         if resume:
             say(f"{materials.config.out}: no whole checkpoint yet, starting from the beginning")
+        _start_embeddings(materials)
         trainer.train()
         return
-    step, materials.budget.elapsed_seconds = checkpoint_progress(checkpoint)
+    step = restore_progress(checkpoint, materials.budget)
     say(f"resuming from {checkpoint}")
     if materials.budget.is_spent(step):  # stopped after its last step; Trainer would make one more
         trainer.restore(checkpoint)
     else:
         trainer.train(resume_from_checkpoint=str(checkpoint))
+
+
+def _start_embeddings(materials: Materials) -> None:
+    """Where asked for and the model is a fresh one; the time it takes is part of the budget."""
+    config = materials.config
+    if config.init is None and config.embeddings == "cooccurrence":
+        seconds = start_embeddings(
+            materials.model, materials.train, materials.tokenizer, config.seed
+        )
+        materials.budget.spend_on_setup(seconds)
 
 
 def _claim(materials: Materials, overwrite: bool, resume: bool) -> None:

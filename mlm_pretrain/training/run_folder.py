@@ -12,6 +12,7 @@ from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.record import METRICS_FILE
 from mlm_pretrain.manifest import MANIFEST, read_manifest, verify, versions, write_manifest
 from mlm_pretrain.progress import say
+from mlm_pretrain.training.budget import Budget
 
 RUN_FILE = "run.json"
 MODEL_FOLDER = "model"
@@ -99,20 +100,26 @@ def finished_result(out: Path) -> dict[str, Any] | None:
     return result
 
 
-def seal_checkpoint(folder: Path, step: int, elapsed_seconds: float) -> None:
+def seal_checkpoint(folder: Path, step: int, budget: Budget) -> None:
     """Mark a checkpoint as complete, with the checksum of each of its files.
 
     The pickled arguments go: nothing reads them, and they would carry a Hub token.
     """
     (folder / "training_args.bin").unlink(missing_ok=True)
-    counts = {"step": step, "elapsed_seconds": elapsed_seconds}
+    counts = {
+        "step": step,
+        "elapsed_seconds": budget.elapsed_seconds,
+        "setup_seconds": budget.setup_seconds,
+    }
     write_manifest(folder, _CHECKPOINT, {}, {}, counts)
 
 
-def checkpoint_progress(checkpoint: Path) -> tuple[int, float]:
-    """(steps, seconds) a run had used when it wrote `checkpoint`."""
+def restore_progress(checkpoint: Path, budget: Budget) -> int:
+    """Set what `budget` had used when `checkpoint` was written; the steps made until then."""
     counts = read_manifest(checkpoint, _CHECKPOINT).counts
-    return int(counts["step"]), float(counts["elapsed_seconds"])
+    budget.elapsed_seconds = float(counts["elapsed_seconds"])
+    budget.setup_seconds = float(counts.get("setup_seconds", 0.0))
+    return int(counts["step"])
 
 
 def newest_checkpoint(out: Path) -> Path | None:

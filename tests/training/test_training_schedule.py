@@ -41,6 +41,31 @@ def test_steps() -> None:
     assert budget.max_steps == 8
 
 
+def test_setup_counts_as_used_but_the_rate_starts_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    budget = Budget(seconds=60.0)
+    budget.spend_on_setup(20.0)
+    budget.start()
+    assert budget.progress(0) == 0.0
+    now = 120.0
+    budget.tick()
+    assert budget.elapsed_seconds == pytest.approx(40.0)
+    assert budget.progress(0) == pytest.approx(0.5)
+    now = 140.0
+    budget.tick()
+    assert budget.is_spent(0)
+
+
+def test_setup_longer_than_the_run_leaves_one_step() -> None:
+    budget = Budget(seconds=1.0)
+    budget.spend_on_setup(5.0)
+    budget.start()
+    assert budget.progress(0) == 0.0
+    budget.tick()
+    assert budget.is_spent(1)
+
+
 def test_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr("time.monotonic", lambda: now)

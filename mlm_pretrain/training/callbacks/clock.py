@@ -37,4 +37,4 @@ class ClockCallback(TrainerCallback):
             dist.barrier()  # every process writes the state of its generators
         if state.is_world_process_zero:
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            seal_checkpoint(folder, state.global_step, self.budget.elapsed_seconds)
+            seal_checkpoint(folder, state.global_step, self.budget)
