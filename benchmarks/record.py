@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import statistics
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from mlm_pretrain.environment import processor_name
+from mlm_pretrain.environment import processor_name, usable_cores
 from mlm_pretrain.manifest import versions
 
 RESULTS = Path(__file__).parent / "results"
@@ -19,10 +18,9 @@ RESULTS = Path(__file__).parent / "results"
 
 def processor() -> dict[str, Any]:
     """Name and usable cores of the processor."""
-    affinity = getattr(os, "sched_getaffinity", None)
     return {
         "name": processor_name(),
-        "cores": len(affinity(0)) if affinity else os.cpu_count(),
+        "cores": usable_cores(),
         "system": f"{platform.system()} {platform.machine()}",
     }
 

@@ -14,6 +14,7 @@ from mlm_pretrain.evaluation.perplexity import load_for_evaluation
 from mlm_pretrain.evaluation.record import METRICS_FILE
 from mlm_pretrain.manifest import MANIFEST, claim_output, read_manifest, write_manifest
 from mlm_pretrain.model_card import model_card
+from mlm_pretrain.modeling.sizes import unused_positions
 from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
 from mlm_pretrain.training.run_folder import MODEL_FOLDER, newest_checkpoint, read_run
@@ -104,8 +105,8 @@ def _copy_tokenizer(tokenizer: Path, out: Path, config: dict[str, Any], model_co
 def _longest(config: dict[str, Any], settings: dict[str, Any], model_config: Any) -> int:
     """Never promise more tokens than the run trained positions for."""
     positions = getattr(model_config, "max_position_embeddings", None)
-    if positions and model_config.model_type in ("roberta", "xlm-roberta", "camembert"):
-        positions -= model_config.pad_token_id + 1  # the first one they use
+    if positions:
+        positions -= unused_positions(model_config)
     limits = [settings.get("model_max_length"), _prepared_length(config["data"]), positions]
     return int(min(limit for limit in limits if limit))
 

@@ -55,7 +55,7 @@ def finetune(
         typer.Option("--random-weights", help="Same architecture, untrained: the baseline."),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Passes over the data [10 up to 2,048 examples, else 3].")
+        int | None, typer.Option(help="Passes over the data [10 up to 2,048 rows, else 3].")
     ] = None,
     learning_rate: Annotated[
         float | None,

@@ -9,16 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from mlm_pretrain.cli.output import DryRun, Json, Overwrite, finish, table
+from mlm_pretrain.cli.reading import Corpus, Errors, TextField, TextUnit
 
 
 def prepare(
-    corpus: Annotated[
-        list[str],
-        typer.Option(
-            help="Text: a file (.txt .jsonl .csv .parquet, also .gz or .zst), a folder, a glob, "
-            "installed-docs, or hf:NAME[:config][@split]. Repeat the flag for several."
-        ),
-    ],
+    corpus: Corpus,
     tokenizer: Annotated[
         str, typer.Option(help="Folder with a tokenizer.json, or a name on the Hub.")
     ],
@@ -55,15 +50,9 @@ def prepare(
             help="Tokenise each distinct word once, where that gives exactly the same ids.",
         ),
     ] = True,
-    text_field: Annotated[
-        str, typer.Option(help="Field or column of the text (jsonl, csv, parquet).")
-    ] = "text",
-    text_unit: Annotated[
-        str, typer.Option(help="One document of a .txt file: line, paragraph or file.")
-    ] = "line",
-    errors: Annotated[
-        str, typer.Option(help="At invalid UTF-8: strict stops, replace puts U+FFFD and counts it.")
-    ] = "strict",
+    text_field: TextField = "text",
+    text_unit: TextUnit = "line",
+    errors: Errors = "strict",
     max_bad_rows: Annotated[
         int, typer.Option(help="Rows without usable text to skip and count before stopping.")
     ] = 0,

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mlm_pretrain.cli.output import DryRun, Json, Overwrite, finish, table
+from mlm_pretrain.cli.reading import Corpus, Errors, TextField, TextUnit, flags_unlike_default
 
 DEFAULT_VOCAB_SIZE = 8192
 
@@ -17,27 +18,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-
-Corpus = Annotated[
-    list[str],
-    typer.Option(
-        "--corpus",
-        help="Text: a file (.txt .jsonl .csv .parquet, also .gz or .zst), a folder, a glob, "
-        "installed-docs, or hf:NAME[:config][@split]. Repeat the flag for several.",
-    ),
-]
-TextField = Annotated[
-    str, typer.Option("--text-field", help="Field or column of the text (jsonl, csv, parquet).")
-]
-TextUnit = Annotated[
-    str, typer.Option("--text-unit", help="One document of a .txt file: line, paragraph or file.")
-]
-Errors = Annotated[
-    str,
-    typer.Option(
-        "--errors", help="At invalid UTF-8: strict stops there, replace puts U+FFFD and counts it."
-    ),
-]
 
 
 @app.command()
@@ -99,7 +79,8 @@ def train(
         finish(plan, as_json, table(("would train", ""), list(plan.items())))
         return
     result = train_tokenizer(corpus, algorithm, vocab_size, out, config, overwrite)
-    finish(result, as_json, _describe(result), _next(corpus, out))
+    reading = flags_unlike_default(text_field, text_unit, errors)
+    finish(result, as_json, _describe(result), _next(corpus, out, reading))
 
 
 @app.command()
@@ -126,7 +107,8 @@ def report(
     reading = build_config(ReadOptions, values, "tokenizer report")
     result = report_tokenizer(tokenizer, corpus, reading, limit_documents)
     lines = table(("tokenizer", str(tokenizer)), list(result.items())[1:])
-    finish(result, as_json, lines, _next(corpus, tokenizer))
+    flags = flags_unlike_default(text_field, text_unit, errors)
+    finish(result, as_json, lines, _next(corpus, tokenizer, flags))
 
 
 def _describe(result: dict[str, Any]) -> list[str]:
@@ -140,6 +122,7 @@ def _describe(result: dict[str, Any]) -> list[str]:
     ]
 
 
-def _next(corpus: list[str], tokenizer: Path) -> str:
-    flags = " ".join(f"--corpus {shlex.quote(spec)}" for spec in corpus)
-    return f"mlm-pretrain prepare {flags} --tokenizer {shlex.quote(str(tokenizer))} --out data"
+def _next(corpus: list[str], tokenizer: Path, reading: list[str]) -> str:
+    corpora = [part for spec in corpus for part in ("--corpus", spec)]
+    command = ["mlm-pretrain", "prepare", *corpora, *reading, "--tokenizer", str(tokenizer)]
+    return shlex.join([*command, "--out", "data"])

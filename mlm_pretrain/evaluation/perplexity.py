@@ -15,6 +15,7 @@ import torch
 
 from mlm_pretrain.config import build_config
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.record import require_writable, write_metrics
 from mlm_pretrain.evaluation.texts import EvaluationRows, open_rows
 from mlm_pretrain.modeling.build import read_checkpoint
 from mlm_pretrain.modeling.packed_attention import packed_inputs, require_packable
@@ -55,7 +56,12 @@ def evaluate(
 
     Returns:
         `loss_nats` a predicted token, `perplexity`, `bits_per_byte`, and what they were counted over.
+
+    Raises:
+        InputError: when the model, the data or the output folder cannot be used.
     """
+    if out is not None:
+        require_writable(out)
     network, tokenizer, objective = load_for_evaluation(model)
     vocabulary = read_vocabulary(tokenizer)
     rows = open_rows(data, tokenizer, network.config, max_length)
@@ -66,8 +72,6 @@ def evaluate(
     )  # fmt: skip
     result = {"model": str(model), "data": str(data), "split": rows.split, **result}
     if out is not None:
-        from mlm_pretrain.evaluation.record import write_metrics
-
         write_metrics(out, {rows.split: result})
     return result
 
@@ -92,7 +96,12 @@ def load_for_evaluation(model: str | Path) -> tuple[torch.nn.Module, Any, Object
             f"--model {model}: holds no tokenizer", "give a folder that has tokenizer.json too"
         )
     objective = OBJECTIVES[_objective_name(config)]
-    network, _ = read_checkpoint(model, objective.auto_class, f"--model {model}")
+    network, missing = read_checkpoint(model, objective.auto_class, f"--model {model}")
+    if missing:  # they would be drawn at random
+        raise InputError(
+            f"--model {model}: its weights lack {len(missing)} tensors, for example {missing[0]}",
+            "give a model that `mlm-pretrain export` wrote",
+        )
     return network.eval(), tokenizer, objective
 
 

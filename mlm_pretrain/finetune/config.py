@@ -9,7 +9,7 @@ from pydantic import Field
 from mlm_pretrain.config import StrictConfig
 from mlm_pretrain.precision import Precision
 
-SMALL_SET_EXAMPLES = 2_048
+SMALL_SET_ROWS = 2_048
 # Upper end of the hidden size, and the learning rate that suits models up to it. Small models,
 # and those pretrained with large rates, have large weights that 5e-5 barely moves in a few
 # hundred steps; large ones forget what they know at 5e-4.
@@ -69,9 +69,12 @@ def default_learning_rate(hidden_size: int) -> float:
     return next((rate for width, rate in _RATES if hidden_size <= width), _RATE_BEYOND)
 
 
-def default_epochs(train_examples: int) -> int:
-    """10 passes over up to 2,048 examples (too few steps otherwise), 3 over more."""
-    return 10 if train_examples <= SMALL_SET_EXAMPLES else 3
+def default_epochs(train_rows: int) -> int:
+    """10 passes over up to 2,048 rows (too few steps otherwise), 3 over more.
+
+    A question whose context needs several windows is as many rows.
+    """
+    return 10 if train_rows <= SMALL_SET_ROWS else 3
 
 
 def default_stride(max_length: int) -> int:

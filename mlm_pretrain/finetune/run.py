@@ -134,13 +134,13 @@ def _encode(
         "max_length": length,
         "best_by": best_by,
         "random_weights": config.random_weights,
-        **_schedule(config, len(train), len(features), settings),
+        **_schedule(config, len(features), settings),
         "counts": {key: int(count) for key, count in sorted(task.counts.items())},
     }
     return Prepared(task, tokenizer, settings, len(train), features, splits, facts)
 
 
-def _schedule(config: FinetuneConfig, examples: int, rows: int, settings: Any) -> dict[str, Any]:
+def _schedule(config: FinetuneConfig, rows: int, settings: Any) -> dict[str, Any]:
     """Steps, rate and precision.
 
     Raises:
@@ -155,7 +155,7 @@ def _schedule(config: FinetuneConfig, examples: int, rows: int, settings: Any) -
         )
     micro_batches = math.ceil(rows / (config.batch_size * _world_size()))
     per_epoch = math.ceil(micro_batches / config.accumulation)
-    epochs = config.epochs or default_epochs(examples)
+    epochs = config.epochs or default_epochs(rows)
     steps = config.steps or epochs * per_epoch
     rate = config.learning_rate or default_learning_rate(settings.hidden_size)
     return {

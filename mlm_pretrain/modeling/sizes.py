@@ -84,6 +84,10 @@ def parse_arch(arch: str) -> tuple[str, Shape]:
 def build_config(arch: str, tokenizer: Any, max_length: int, dropout: float = 0.0) -> Any:
     """A `transformers` config for `arch`, fitted to a tokenizer and a length in tokens."""
     if arch.endswith(".json") or (not _is_named(arch) and Path(arch).is_dir()):
+        if dropout:
+            raise InputError(
+                f"--dropout {dropout}: has no effect on --arch {arch}", "set it in that file"
+            )
         return _read_config(arch, tokenizer, max_length)
     family, shape = parse_arch(arch)
     from transformers import AutoConfig
@@ -122,14 +126,21 @@ def check_length(config: Any, max_length: int) -> None:
     positions = getattr(config, "max_position_embeddings", None) or getattr(
         config, "n_positions", None
     )
-    if positions is not None and getattr(config, "model_type", "") in _OFFSET_MODELS:
-        positions -= (config.pad_token_id or 0) + 1
+    if positions is not None:
+        positions -= unused_positions(config)
     if positions is not None and max_length > positions:
         raise InputError(
             f"rows of {max_length} tokens do not fit the model's {positions} positions: "
             f"{max_length} > {positions}",
             f"prepare the data with --max-length {positions}",
         )
+
+
+def unused_positions(config: Any) -> int:
+    """How many of a model's positions come before the first one it uses."""
+    if getattr(config, "model_type", "") not in _OFFSET_MODELS:
+        return 0
+    return (config.pad_token_id or 0) + 1
 
 
 def _special_ids(tokenizer: Any) -> dict[str, int | None]:

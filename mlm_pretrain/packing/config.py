@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import Literal
 
 from pydantic import Field
 
 from mlm_pretrain.config import StrictConfig
 from mlm_pretrain.corpus import ReadOptions
+from mlm_pretrain.environment import usable_cores
 from mlm_pretrain.errors import InputError
 
 
@@ -46,11 +46,7 @@ class PrepareConfig(StrictConfig):
     @property
     def worker_count(self) -> int:
         """Processes to use: as set, or the cores this process may run on."""
-        if self.processes is not None:
-            return self.processes
-        if hasattr(os, "sched_getaffinity"):
-            return len(os.sched_getaffinity(0))
-        return os.cpu_count() or 1
+        return self.processes if self.processes is not None else usable_cores()
 
     def check(self) -> None:
         """Raise InputError when settings contradict each other."""

@@ -75,4 +75,6 @@ class PretrainConfig(StrictConfig):
             raise ValueError("warmup_share + decay_share must not exceed 1")
         if self.arch is not None and self.init is not None:
             raise ValueError("give arch (random weights) or init (a checkpoint), not both")
+        if self.init is not None and self.dropout:
+            raise ValueError("dropout is the checkpoint's own: set it in the config.json of init")
         return self

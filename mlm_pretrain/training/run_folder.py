@@ -17,6 +17,10 @@ from mlm_pretrain.training.budget import Budget
 RUN_FILE = "run.json"
 MODEL_FOLDER = "model"
 _CHECKPOINT = "checkpoint"
+# Settings that change no weight. The data may have moved: its content is compared.
+_HARMLESS = {
+    "out", "data", "workers", "log_every", "validate_every", "checkpoint_minutes", "keep_checkpoints",
+}  # fmt: skip
 
 
 def require_space(out: Path, parameters: int, keep_checkpoints: int) -> None:
@@ -77,7 +81,7 @@ def check_same(out: Path, config: dict[str, Any], data_hash: str, processes: int
     changed = [
         f"{name}: {before.get(name)!r} → {config[name]!r}"
         for name in config
-        if name != "out" and before.get(name) != config[name]
+        if name not in _HARMLESS and before.get(name) != config[name]
     ]
     if record["processes"] != processes:  # they share out the rows, so a step would see others
         changed.append(f"processes: {record['processes']} → {processes}")

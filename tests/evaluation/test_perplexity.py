@@ -247,6 +247,27 @@ def test_a_fine_tuned_model_is_refused(masked_model: Path, prepared: Path, tmp_p
         evaluate(folder, prepared)
 
 
+def test_a_head_of_random_weights_is_refused(
+    masked_model: Path, prepared: Path, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = Path(shutil.copytree(masked_model, tmp_path / "headless"))
+    weights = load_file(folder / "model.safetensors")
+    del weights["head.dense.weight"]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(InputError, match=r"lack 1 tensors, for example head\.dense\.weight"):
+        evaluate(folder, prepared)
+
+
+def test_an_output_folder_that_cannot_be_is_refused_before_the_work(
+    prepared: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    with pytest.raises(InputError, match=r"file/scores: cannot be made \(Not a directory\)"):
+        evaluate("no such model", prepared, out=tmp_path / "file" / "scores")
+
+
 @pytest.mark.parametrize("missing", ["tokenizer", "weights", "everything"])
 def test_half_a_model_is_refused(
     masked_model: Path, prepared: Path, tmp_path: Path, missing: str

@@ -12,7 +12,7 @@ from transformers import AutoTokenizer
 
 from mlm_pretrain.modeling.build import new_model
 from mlm_pretrain.packing import PackedDataset
-from mlm_pretrain.training.embeddings import SPREAD, start_embeddings
+from mlm_pretrain.training.embeddings import SCORE_SPREAD, start_embeddings
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
 
 
@@ -44,7 +44,7 @@ def test_known_tokens_get_rows_and_special_ones_keep_theirs(
     changed = (weight != before).any(1)
     assert changed.sum() > 100
     assert not changed[tokenizer.all_special_ids].any()
-    assert weight[changed].std().item() == pytest.approx(SPREAD, rel=1e-3)
+    assert weight[changed].std().item() == pytest.approx(SCORE_SPREAD / 8, rel=1e-3)
     assert model.get_output_embeddings().weight is weight
 
 

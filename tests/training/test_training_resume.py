@@ -237,6 +237,17 @@ def test_changed_settings_are_listed(
     assert "minutes: None → 3.0" in done.stderr
 
 
+def test_what_changes_no_weight_may_change(prepared: Path, six_steps: Path, tmp_path: Path) -> None:
+    """Among it where the same data lies."""
+    run = unfinished_copy(six_steps, tmp_path / "run")
+    for checkpoint in checkpoints(run)[1:]:
+        shutil.rmtree(checkpoint)
+    moved = Path(shutil.copytree(prepared, tmp_path / "moved"))
+    changes = {"workers": 1, "log_every": 3, "checkpoint_minutes": 9.0, "keep_checkpoints": 2}
+    pretrain(config(moved, run, steps=6, **changes), resume=True)
+    assert weights(run) == weights(six_steps)
+
+
 @pytest.mark.parametrize("name", ["data_hash", "processes"])
 def test_changed_data_or_processes_are_refused(
     name: str, prepared: Path, six_steps: Path, tmp_path: Path
