@@ -26,6 +26,7 @@ _TOKENIZER_FILES = (
     "vocab.txt",
 )
 _WEIGHTS = "model.safetensors"
+_SAMPLE = "Déjà vu: 12 NEW words, isn't it? (naïve) 東京\n\tend"
 
 
 @quiet_transformers()
@@ -43,13 +44,13 @@ def export(run: str | Path, out: str | Path, *, overwrite: bool = False) -> dict
     """
     record = read_run(run)
     source = _source(Path(run))
-    model, _, objective = load_for_evaluation(source)
+    model, source_tokenizer, objective = load_for_evaluation(source)
     out = claim_output(_apart(Path(out), Path(run)), overwrite)
     _write_model(model, out, objective.is_causal)
     _copy_tokenizer(Path(run) / "tokenizer", out, record["config"], model.config)
     facts = _facts(Path(run), record, model)
     (out / "README.md").write_text(model_card(facts), encoding="utf-8")
-    _check_reload(model, out)
+    _check_reload(model, source_tokenizer, out)
     inputs = {"run": {"path": Path(run).name, "weights": source.name}}
     counts = {"parameters": facts["parameters"]}
     manifest = write_manifest(out, "export", facts["config"], inputs, counts)
@@ -160,13 +161,16 @@ def _hub_name(init: str | None) -> str | None:
     return None if init is None or Path(init).exists() or Path(init).is_absolute() else init
 
 
-def _check_reload(model: Any, out: Path) -> None:
-    """The exported folder must give the same scores, to the bit."""
+def _check_reload(model: Any, source_tokenizer: Any, out: Path) -> None:
+    """The exported folder must give the same ids of a text, and the same scores to the bit."""
     reloaded, tokenizer, _ = load_for_evaluation(out)
-    ids = torch.arange(len(tokenizer))[: min(16, len(tokenizer))].unsqueeze(0)
+    length = min(16, len(tokenizer), int(tokenizer.model_max_length))
+    ids = torch.arange(length).unsqueeze(0)
     mask = torch.ones_like(ids)
     with torch.no_grad():
         before = model(input_ids=ids, attention_mask=mask).logits
         after = reloaded(input_ids=ids, attention_mask=mask).logits
     if not torch.equal(before, after):
         raise InputError(f"{out}: the reopened model scores differently", "please report this")
+    if tokenizer(_SAMPLE)["input_ids"] != source_tokenizer(_SAMPLE)["input_ids"]:
+        raise InputError(f"{out}: the reopened tokenizer gives other ids", "please report this")

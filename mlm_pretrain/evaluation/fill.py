@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.evaluation.perplexity import load_for_evaluation
+from mlm_pretrain.evaluation.perplexity import fastest_device, load_for_evaluation
 
 
 def fill(model: str | Path, text: str, top: int = 5) -> dict[str, Any]:
@@ -22,7 +22,8 @@ def fill(model: str | Path, text: str, top: int = 5) -> dict[str, Any]:
     network, tokenizer, objective = load_for_evaluation(model)
     if objective.name != "mlm":
         raise InputError(f"--model {model}: predicts the next token; filling needs a masked model")
-    return {"text": text, "masks": fill_masks(network, tokenizer, text, top)}
+    masks = fill_masks(network.to(fastest_device()), tokenizer, text, top)
+    return {"text": text, "masks": masks}
 
 
 def fill_masks(
@@ -33,6 +34,7 @@ def fill_masks(
         raise InputError("the model's tokenizer has no mask token", "choose a masked model")
     own_text = text.replace("[MASK]", tokenizer.mask_token).replace("<mask>", tokenizer.mask_token)
     inputs = tokenizer(own_text, return_tensors="pt", verbose=False)
+    device = next(network.parameters()).device
     _check_fits(inputs["input_ids"].shape[1], tokenizer, network.config)
     masks = torch.nonzero(inputs["input_ids"][0] == tokenizer.mask_token_id).flatten()
     if len(masks) == 0:
@@ -41,7 +43,7 @@ def fill_masks(
             'for example "The capital of France is [MASK]."',
         )
     with torch.no_grad():
-        logits_LV = network(**inputs).logits[0].float()
+        logits_LV = network(**inputs.to(device)).logits[0].float().cpu()
     return [_guesses(logits_LV[i].softmax(-1), tokenizer, top) for i in masks.tolist()]
 
 

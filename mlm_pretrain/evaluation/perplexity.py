@@ -63,8 +63,9 @@ def evaluate(
     if out is not None:
         require_writable(out)
     network, tokenizer, objective = load_for_evaluation(model)
+    network.to(fastest_device())
     vocabulary = read_vocabulary(tokenizer)
-    rows = open_rows(data, tokenizer, network.config, max_length)
+    rows = open_rows(data, tokenizer, network.config, max_length, limit_rows)
     check_length(network.config, rows.max_length)
     result = score_rows(
         network, rows, objective, vocabulary, mask_ratio=mask_ratio, seed=seed,
@@ -74,6 +75,11 @@ def evaluate(
     if out is not None:
         write_metrics(out, {rows.split: result})
     return result
+
+
+def fastest_device() -> torch.device:
+    """The GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @quiet_transformers()

@@ -42,9 +42,13 @@ class EvaluationRows:
 
 
 def open_rows(
-    data: str | Path, tokenizer: Any, config: Any, max_length: int | None
+    data: str | Path,
+    tokenizer: Any,
+    config: Any,
+    max_length: int | None,
+    limit_rows: int | None = None,
 ) -> EvaluationRows:
-    """Rows of a prepared folder, or of a corpus tokenised now.
+    """Rows of a prepared folder, or of a corpus tokenised now (its first `limit_rows` windows).
 
     Raises:
         InputError: when the prepared data was made with another tokenizer than the model's.
@@ -53,7 +57,8 @@ def open_rows(
     if (Path(data) / MANIFEST).is_file():
         rows = _prepared_rows(data, tokenizer)
     else:
-        rows = _windows(str(data), tokenizer, max_length or _window(tokenizer, config))
+        length = max_length or _window(tokenizer, config)
+        rows = _windows(str(data), tokenizer, length, limit_rows)
     rows.control_ids = control
     return rows
 
@@ -79,8 +84,13 @@ def _window(tokenizer: Any, config: Any) -> int:
     return min(tokenizer.model_max_length, positions, LONGEST_DEFAULT_WINDOW)
 
 
-def _windows(corpus: str, tokenizer: Any, max_length: int) -> EvaluationRows:
-    """Every document cut into windows of `max_length` tokens with their start and end tokens."""
+def _windows(
+    corpus: str, tokenizer: Any, max_length: int, limit_rows: int | None
+) -> EvaluationRows:
+    """Every document cut into windows of `max_length` tokens with their start and end tokens.
+
+    Held as arrays of 4 bytes a token; reading stops after the document that fills `limit_rows`.
+    """
     start, end = _edge_ids(tokenizer)
     room = max_length - len(start) - len(end)
     if room < 1:
@@ -93,7 +103,9 @@ def _windows(corpus: str, tokenizer: Any, max_length: int) -> EvaluationRows:
             document.text, add_special_tokens=False, split_special_tokens=True, verbose=False
         )["input_ids"]
         windows = [ids[i : i + room] for i in range(0, len(ids), room)]
-        rows += [{"input_ids": [*start, *window, *end]} for window in windows]
+        rows += [{"input_ids": np.array([*start, *w, *end], np.int32)} for w in windows]
+        if limit_rows is not None and len(rows) >= limit_rows:
+            break
     return EvaluationRows(rows, "text", max_length, text_bytes)
 
 

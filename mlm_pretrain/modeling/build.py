@@ -24,7 +24,16 @@ def new_model(
     _check_family(f"--arch {arch}", config, auto_class)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = getattr(transformers, auto_class).from_config(config, attn_implementation="sdpa")
+        try:
+            model = getattr(transformers, auto_class).from_config(
+                config, attn_implementation="sdpa", trust_remote_code=False
+            )
+        except (ValueError, RuntimeError, AttributeError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise InputError(
+                f"--arch {arch}: cannot be built ({reason})",
+                "packed rows need a model with 'sdpa' attention: bert, modernbert, llama and others",
+            ) from None
     return model.float()
 
 
@@ -130,6 +139,11 @@ def _check_family(role: str, config: Any, auto_class: str) -> None:
     """Refuse a model without the head, and one that sees what it should predict."""
     import transformers
 
+    if getattr(config, "is_encoder_decoder", False):
+        raise InputError(
+            f"{role}: is an encoder with a decoder, which neither objective trains",
+            "choose an encoder (mlm) or a decoder (clm)",
+        )
     is_encoder = type(config) in transformers.AutoModelForMaskedLM._model_mapping
     sees_ahead = auto_class == "AutoModelForCausalLM" and is_encoder
     sees_ahead = sees_ahead and not getattr(config, "is_decoder", False)

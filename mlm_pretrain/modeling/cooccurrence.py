@@ -20,11 +20,12 @@ import torch
 WINDOW = 4  # tokens on either side; a pair at distance d counts 1/d
 SMOOTHING = 0.75  # power of the neighbours' frequencies: rare neighbours weigh less
 SAMPLE_TOKENS = 16_000_000  # more changed nothing; an evenly spread sample is counted
-_MATRIX_ENTRIES = 1 << 26  # of counts, 256 MB as float32, whatever the vocabulary
+_MATRIX_ENTRIES = 1 << 26  # of counts, 256 MB as float32, whatever the vocabulary (and a copy)
 _MOST_NEIGHBOURS = 2_048  # distinct neighbours told apart, the most frequent ones
 _FEWEST_SEEN = 5  # a token seen less often keeps its random row
 _POWER_ITERATIONS = 3
 _OVERSAMPLING = 32
+_TINY = 1e-9
 
 Blocks = Iterator[tuple[np.ndarray, np.ndarray]]
 
@@ -43,15 +44,16 @@ def cooccurrence_embeddings(
 
     Returns:
         rows (V, H), float32, of mean 0 and standard deviation 1 over the known tokens, zero for the
-        others; and known (V,), bool, True for tokens seen often enough.
+        others; and known (V,), bool, True for tokens that were seen often enough, beside others.
     """
     counts, frequencies = count_neighbours(blocks, vocab_size, special_ids)
-    known = frequencies >= _FEWEST_SEEN
+    known = (frequencies >= _FEWEST_SEEN) & counts.any(axis=(0, 2))
     known[special_ids] = False
     rows = torch.zeros(vocab_size, hidden_size)
-    if int(known.sum()) > 1:
-        found = _directions(_information(counts[:, known]), hidden_size, seed)
-        rows[torch.from_numpy(known)] = found
+    if int(known.sum()) < 2:  # nothing to compare
+        return rows, torch.zeros(vocab_size, dtype=torch.bool)
+    information = _information(counts)[torch.from_numpy(known)]
+    rows[torch.from_numpy(known)] = _directions(information, hidden_size, seed)
     return rows, torch.from_numpy(known)
 
 
@@ -78,9 +80,7 @@ def count_neighbours(
             ):
                 counted = near & (neighbours >= 0)
                 cells = tokens[counted].astype(np.int64) * size + neighbours[counted]
-                counts[side] += np.bincount(cells, minlength=vocab_size * size) / np.float32(
-                    distance
-                )
+                np.add.at(counts[side], cells, np.float32(1 / distance))
     return counts.reshape(2, vocab_size, size), frequencies
 
 
@@ -95,15 +95,17 @@ def _columns(frequencies: np.ndarray, size: int, special_ids: list[int]) -> np.n
 
 
 def _information(counts: np.ndarray) -> torch.Tensor:
-    """Positive pointwise mutual information (V, 2N) of tokens with the neighbours on each side."""
-    sides = []
+    """Positive pointwise mutual information (V, 2N) of tokens with the neighbours on each side.
+
+    Overwrites `counts` (2, V, N): there may not be room for it twice.
+    """
     for side in counts:
-        tokens = side.sum(1, keepdims=True)
-        neighbours = side.sum(0, keepdims=True) ** SMOOTHING
-        expected = tokens * (neighbours / max(neighbours.sum(), 1e-9))
-        ratio = np.divide(side, expected, out=np.ones_like(side), where=expected > 0)
-        sides.append(torch.from_numpy(np.log(np.maximum(ratio, 1.0), dtype=np.float32)))
-    return torch.cat(sides, 1)
+        tokens = np.maximum(side.sum(1, keepdims=True), _TINY)
+        neighbours = side.sum(0, keepdims=True) ** np.float32(SMOOTHING)
+        side /= tokens
+        side /= np.maximum(neighbours / max(float(neighbours.sum()), _TINY), _TINY)
+        np.log(np.maximum(side, 1.0, out=side), out=side)
+    return torch.from_numpy(counts).transpose(0, 1).flatten(1)
 
 
 def _directions(information: torch.Tensor, hidden_size: int, seed: int) -> torch.Tensor:

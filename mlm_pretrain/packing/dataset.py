@@ -85,8 +85,9 @@ class PackedDataset:
         Yields:
             Ids int64 (T,) of whole rows, and the number of the segment each lies in, int64 (T,).
         """
-        rows_a_block = max(1, self._count * block_tokens // max(self.tokens, 1))
-        blocks = -(-min(tokens, self.tokens) // block_tokens)
+        wanted = min(tokens, self.tokens)
+        blocks = max(1, -(-wanted // block_tokens))
+        rows_a_block = max(1, self._count * wanted // max(self.tokens * blocks, 1))
         for first in np.linspace(0, max(0, self._count - rows_a_block), blocks).astype(int):
             rows = [self[i] for i in range(first, min(first + rows_a_block, self._count))]
             lengths = np.concatenate([row["segment_lengths"] for row in rows])

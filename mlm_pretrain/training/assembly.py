@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,9 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import Manifest, read_manifest, verify
 from mlm_pretrain.modeling.build import continued_model, new_model
+from mlm_pretrain.modeling.packing_proof import prove_packable
 from mlm_pretrain.objectives import OBJECTIVES, Objective
+from mlm_pretrain.objectives.vocabulary import read_vocabulary
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.training.budget import Budget
@@ -41,16 +44,25 @@ class Materials:
     budget: Budget
 
 
-def assemble(config: PretrainConfig) -> Materials:
-    """Read the data's manifest, tokenizer and rows, and build the model."""
+def assemble(config: PretrainConfig, checksums: bool = False) -> Materials:
+    """Read the data's manifest, tokenizer and rows, and build the model.
+
+    Args:
+        checksums: also compare the data's checksums, which reads all of it once; sizes always are.
+    """
     objective = OBJECTIVES[config.objective]
     manifest = read_manifest(config.data, "prepare")
-    verify(config.data, manifest, checksums=False)
+    verify(config.data, manifest, checksums=checksums)
     tokenizer = AutoTokenizer.from_pretrained(
         Path(config.data) / "tokenizer", trust_remote_code=False
     )
     train = PackedDataset(config.data, "train")
+    vocabulary = read_vocabulary(tokenizer)
+    objective.collator(
+        vocabulary, _objective_config(config), config.seed
+    )  # refuses what it cannot do
     model = _build_model(config, objective, tokenizer, train)
+    prove_packable(model, vocabulary.ordinary_ids, objective.is_causal)
     config = _resolved(config, model, train)
     if len(train) < config.batch_size:
         raise InputError(
@@ -59,6 +71,10 @@ def assemble(config: PretrainConfig) -> Materials:
         )
     budget = _budget(config, len(train))
     return Materials(config, objective, manifest, tokenizer, train, model, budget)
+
+
+def _objective_config(config: PretrainConfig) -> Any:
+    return config.masking if config.objective == "mlm" else OBJECTIVES[config.objective].config()
 
 
 def _resolved(
@@ -88,9 +104,8 @@ def _budget(config: PretrainConfig, rows: int) -> Budget:
         return Budget(seconds=config.minutes * 60)
     if config.steps is not None:
         return Budget(steps=config.steps)
-    from accelerate import PartialState
-
-    rows_a_step = config.batch_size * config.accumulation * PartialState().num_processes
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    rows_a_step = config.batch_size * config.accumulation * processes
     steps_an_epoch = math.ceil(rows / rows_a_step)  # the last one of an epoch may be smaller
     return Budget(steps=math.ceil((config.epochs or 1.0) * steps_an_epoch))
 
@@ -107,7 +122,7 @@ def training_arguments(materials: Materials) -> TrainingArguments:
         dataloader_num_workers=config.workers, dataloader_pin_memory=torch.cuda.is_available(),
         logging_steps=config.log_every, logging_nan_inf_filter=False, logging_first_step=True,
         save_strategy="steps", save_steps=materials.budget.max_steps,
-        save_total_limit=config.keep_checkpoints, disable_tqdm=True, report_to=[],
+        disable_tqdm=True, report_to=[],
         ddp_find_unused_parameters=False,
     )  # fmt: skip
 
@@ -120,7 +135,7 @@ def build_trainer(materials: Materials, callbacks: Sequence[TrainerCallback] = (
     trainer = TRAINERS[config.objective](
         model=model, args=training_arguments(materials), train_dataset=materials.train,
         processing_class=materials.tokenizer, optimizers=(optimizer, schedule),
-        objective_config=config.masking if config.objective == "mlm" else None,
+        objective_config=_objective_config(config),
         callbacks=list(callbacks),
     )  # fmt: skip
     # These print to stdout, which is for results.

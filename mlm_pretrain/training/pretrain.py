@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from functools import partial
 from pathlib import Path
@@ -36,6 +37,8 @@ from mlm_pretrain.training.run_folder import (
 )
 from mlm_pretrain.training.trainer import TokenTrainer
 
+_VALIDATION_ROWS = 32
+
 __all__ = ["Interrupted", "PretrainConfig", "plan", "pretrain"]
 
 
@@ -65,7 +68,8 @@ def pretrain(
         InputError: for settings or data that cannot work, before the first step.
         Interrupted: after a signal, once the state is saved.
     """
-    materials = assemble(config)
+    # One process a machine looks for flipped bits; what it reads is then in the page cache for all.
+    materials = assemble(config, checksums=os.environ.get("LOCAL_RANK", "0") == "0")
     _claim(materials, overwrite, resume)
     if resume and (result := finished_result(Path(config.out))):
         leave(Path(config.out))
@@ -104,11 +108,14 @@ def _train(trainer: TokenTrainer, materials: Materials, resume: bool) -> None:
 def _start_embeddings(materials: Materials) -> None:
     """Where asked for and the model is a fresh one; the time it takes is part of the budget."""
     config = materials.config
-    if config.init is None and config.embeddings == "cooccurrence":
+    if config.init is not None or config.embeddings == "random":
+        return
+    seconds = 0.0
+    if int(os.environ.get("RANK", "0")) == 0:  # the others receive the first process's weights
         seconds = start_embeddings(
             materials.model, materials.train, materials.tokenizer, config.seed
         )
-        materials.budget.spend_on_setup(seconds)
+    materials.budget.spend_on_setup(seconds)
 
 
 def _claim(materials: Materials, overwrite: bool, resume: bool) -> None:
@@ -134,7 +141,7 @@ def _claim(materials: Materials, overwrite: bool, resume: bool) -> None:
 def _callbacks(materials: Materials, interruption: InterruptionCallback) -> list[Any]:
     config, budget = materials.config, materials.budget
     callbacks: list[Any] = [
-        ClockCallback(budget, config.checkpoint_minutes),
+        ClockCallback(budget, config.checkpoint_minutes, config.keep_checkpoints),
         interruption,
         ReportCallback(budget, Path(config.out)),
     ]
@@ -172,6 +179,8 @@ def _validate(materials: Materials) -> dict[str, Any]:
     return score_rows(
         materials.model, rows, materials.objective, read_vocabulary(materials.tokenizer),
         precision=materials.config.precision,
+        # What training had room for: scores of all tokens may need more than the weights.
+        batch_size=min(_VALIDATION_ROWS, materials.config.batch_size),
     )  # fmt: skip
 
 

@@ -56,7 +56,7 @@ class PretrainConfig(StrictConfig):
     max_grad_norm: float = Field(1.0, gt=0)
     dropout: float = Field(0.0, ge=0, lt=1)
     masking: MaskedConfig = MaskedConfig()
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=1 << 32)
     workers: int = Field(0, ge=0)
     log_every: int = Field(20, ge=1)
     validate_every: int = Field(0, ge=0)

@@ -81,7 +81,8 @@ def check_same(out: Path, config: dict[str, Any], data_hash: str, processes: int
     changed = [
         f"{name}: {before.get(name)!r} → {config[name]!r}"
         for name in config
-        if name not in _HARMLESS and before.get(name) != config[name]
+        # A setting that did not exist when the run began has changed nothing in it.
+        if name not in _HARMLESS and name in before and before[name] != config[name]
     ]
     if record["processes"] != processes:  # they share out the rows, so a step would see others
         changed.append(f"processes: {record['processes']} → {processes}")
@@ -118,6 +119,19 @@ def seal_checkpoint(folder: Path, step: int, budget: Budget) -> None:
     write_manifest(folder, _CHECKPOINT, {}, {}, counts)
 
 
+def rotate_checkpoints(out: Path, keep: int) -> None:
+    """Keep the `keep` newest sealed checkpoints; older ones go, sealed or not.
+
+    Only what is sealed counts, so that the last whole one stays until the next is whole too.
+    """
+    numbered = _checkpoints(out)
+    sealed = [number for number, path in numbered if (path / MANIFEST).is_file()]
+    oldest = sealed[:keep][-1] if sealed else 0
+    for number, path in numbered:
+        if number < oldest:
+            shutil.rmtree(path)
+
+
 def restore_progress(checkpoint: Path, budget: Budget) -> int:
     """Set what `budget` had used when `checkpoint` was written; the steps made until then."""
     counts = read_manifest(checkpoint, _CHECKPOINT).counts
@@ -128,8 +142,7 @@ def restore_progress(checkpoint: Path, budget: Budget) -> int:
 
 def newest_checkpoint(out: Path) -> Path | None:
     """The newest whole checkpoint; incomplete or damaged ones are named and skipped."""
-    found = [(m, p) for p in out.iterdir() if (m := re.fullmatch(r"checkpoint-(\d+)", p.name))]
-    for _, path in sorted(((int(m[1]), p) for m, p in found), reverse=True):
+    for _, path in _checkpoints(out):
         try:
             verify(path, read_manifest(path, _CHECKPOINT))
         except InputError as error:
@@ -137,3 +150,9 @@ def newest_checkpoint(out: Path) -> Path | None:
         else:
             return path
     return None
+
+
+def _checkpoints(out: Path) -> list[tuple[int, Path]]:
+    """Step and folder of every checkpoint, whole or not, the newest first."""
+    found = [(m, p) for p in out.iterdir() if (m := re.fullmatch(r"checkpoint-(\d+)", p.name))]
+    return sorted(((int(m[1]), p) for m, p in found), reverse=True)

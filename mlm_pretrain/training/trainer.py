@@ -79,6 +79,7 @@ class TokenTrainer(Trainer):
         # The loss below is already divided by the global count.
         self.model_accepts_loss_kwargs = True
         self.args._n_gpu = min(self.args.n_gpu, 1)  # one process a GPU: start several with torchrun
+        self._train_batch_size = self.args.train_batch_size  # was counted for all GPUs
         self._refuse_other_losses()
         self.tokens_this_run = 0
         self._began = time.monotonic()

@@ -268,6 +268,15 @@ def test_an_output_folder_that_cannot_be_is_refused_before_the_work(
         evaluate("no such model", prepared, out=tmp_path / "file" / "scores")
 
 
+def test_a_limit_stops_the_reading(roberta_model: Path, tmp_path: Path) -> None:
+    """The second line would be refused, but two windows are full before it."""
+    path = tmp_path / "texts.jsonl"
+    path.write_text(json.dumps({"text": "one and two " * 200}) + "\nnot json\n", "utf-8")
+    assert evaluate(roberta_model, path, limit_rows=2)["rows"] == 2
+    with pytest.raises(InputError, match=r"texts\.jsonl:2"):
+        evaluate(roberta_model, path)
+
+
 @pytest.mark.parametrize("missing", ["tokenizer", "weights", "everything"])
 def test_half_a_model_is_refused(
     masked_model: Path, prepared: Path, tmp_path: Path, missing: str

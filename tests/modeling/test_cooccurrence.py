@@ -86,3 +86,16 @@ def test_more_dimensions_than_tokens_and_hardly_any_text() -> None:
     rows, known = cooccurrence_embeddings(iter([few]), 32, 16, SPECIAL, seed=0)
     assert not known.any()
     assert rows.abs().sum() == 0
+
+
+def test_tokens_without_neighbours_are_not_known() -> None:
+    """Segments of one token; and in a normal text, tokens that always stand alone."""
+    alone = (np.tile(np.arange(2, 12), 20), np.arange(200))
+    rows, known = cooccurrence_embeddings(iter([alone]), 32, 16, SPECIAL, seed=0)
+    assert not known.any() and rows.abs().sum() == 0
+    ids, segments = _language()
+    lonely = np.full(50, 30)
+    mixed = (np.concatenate([ids, lonely]), np.concatenate([segments, 10_000 + np.arange(50)]))
+    rows, known = cooccurrence_embeddings(iter([mixed]), 32, 16, SPECIAL, seed=0)
+    assert known[2:30].all() and not known[30]
+    assert rows[known].std().item() == pytest.approx(1.0, rel=1e-4)

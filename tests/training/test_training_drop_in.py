@@ -262,3 +262,16 @@ def test_another_loss_is_refused(setting: str, tokenizer: Any, tmp_path: Path) -
             train_dataset=make_examples(tokenizer, 2, seed=1),
             **function,
         )
+
+
+def test_several_gpus_in_one_process_do_not_multiply_the_batch(
+    tokenizer: Any, tmp_path: Path
+) -> None:
+    """`Trainer` counts rows for DataParallel, which is not used here."""
+    arguments = splits.arguments(tmp_path, per_device_train_batch_size=3)
+    arguments._n_gpu = 4
+    trainer = TRAINERS["mlm"](
+        model=splits.small_model("bert:2x64", tokenizer), args=arguments,
+        train_dataset=make_examples(tokenizer, 12, seed=9), processing_class=tokenizer,
+    )  # fmt: skip
+    assert len(next(iter(trainer.get_train_dataloader()))["input_ids"]) == 3

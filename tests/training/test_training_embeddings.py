@@ -31,6 +31,9 @@ def test_blocks_hold_every_token_and_its_segment(prepared: Path) -> None:
     several = list(rows.blocks(4 * size, size))
     assert len(several) == 4
     assert sum(len(block) for block, _ in several) == pytest.approx(4 * size, rel=0.1)
+    # No block of a size that does not divide the total is counted twice.
+    uneven = list(rows.blocks(rows.tokens, rows.tokens * 2 // 3))
+    assert sum(len(block) for block, _ in uneven) == pytest.approx(rows.tokens, rel=0.01)
 
 
 @pytest.mark.parametrize("arch", ["modernbert:2x64", "bert:2x64", "distilbert:2x64"])

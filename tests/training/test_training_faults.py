@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,43 @@ def test_overwrite_replaces_a_run(prepared: Path, tmp_path: Path) -> None:
         pretrain(config(prepared, out, steps=1))
     assert pretrain(config(prepared, out, steps=1), overwrite=True)["steps"] == 1
     assert not (out / "checkpoint-3").exists()
+
+
+def test_a_flipped_bit_in_the_data_is_found(prepared: Path, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(prepared, tmp_path / "data"))
+    tokens = data / "train" / "tokens-00000.bin"
+    content = bytearray(tokens.read_bytes())
+    content[len(content) // 2] ^= 1
+    tokens.write_bytes(content)
+    with pytest.raises(InputError, match=r"tokens-00000\.bin: its checksum does not match"):
+        pretrain(config(data, tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_overwrite_loses_nothing_when_the_new_run_cannot_begin(
+    prepared: Path, tmp_path: Path
+) -> None:
+    """A tokenizer without a mask token is found out before the old run goes."""
+    out = tmp_path / "run"
+    pretrain(config(prepared, out))
+    data = Path(shutil.copytree(prepared, tmp_path / "data"))
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        path = data / "tokenizer" / name
+        settings = json.loads(path.read_text("utf-8"))
+        settings.pop("mask_token", None)
+        path.write_text(json.dumps(settings), "utf-8")
+    manifest = json.loads((data / "manifest.json").read_text("utf-8"))
+    manifest["files"] = {k: v for k, v in manifest["files"].items() if "tokenizer/" not in k}
+    (data / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    with pytest.raises(InputError, match="mask token"):
+        pretrain(config(data, out), overwrite=True)
+    assert (out / "model" / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("seed", [-1, 1 << 32])
+def test_seeds_that_no_generator_takes(seed: int) -> None:
+    with pytest.raises(ValueError, match="seed"):
+        PretrainConfig(seed=seed)
 
 
 def test_fewer_rows_than_a_batch(prepared: Path, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ import torch
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.training.occupancy import RUNNING_FILE
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
+from mlm_pretrain.training.run_folder import rotate_checkpoints
 
 STEPS = 30
 # Dropout and the order draw random numbers, and Muon keeps a state of its own.
@@ -235,6 +236,36 @@ def test_changed_settings_are_listed(
     assert "learning_rate: 0.002 → 0.5" in done.stderr
     assert "steps: 6 → None" in done.stderr
     assert "minutes: None → 3.0" in done.stderr
+
+
+def test_the_last_whole_checkpoint_stays_until_the_next_is_whole(
+    prepared: Path, six_steps: Path, tmp_path: Path
+) -> None:
+    """Asked to keep one: a half-written newer one neither counts nor stays behind."""
+    run = unfinished_copy(six_steps, tmp_path / "run")
+    assert [path.name for path in checkpoints(run)] == [f"checkpoint-{n}" for n in (4, 5, 6)]
+    half = run / "checkpoint-7"
+    half.mkdir()
+    rotate_checkpoints(run, keep=1)
+    assert [path.name for path in checkpoints(run)] == ["checkpoint-6"]
+    assert half.is_dir()
+    (run / "checkpoint-6" / "manifest.json").unlink()
+    rotate_checkpoints(run, keep=1)  # nothing is sealed: nothing goes
+    assert {path.name for path in run.glob("checkpoint-*")} == {"checkpoint-6", "checkpoint-7"}
+    out = tmp_path / "one"
+    pretrain(config(prepared, out, steps=4, keep_checkpoints=1))
+    assert [path.name for path in checkpoints(out)] == ["checkpoint-4"]
+
+
+def test_a_setting_from_after_the_run_began_does_not_stop_it(
+    prepared: Path, six_steps: Path, tmp_path: Path
+) -> None:
+    run = unfinished_copy(six_steps, tmp_path / "run")
+    record = json.loads((run / "run.json").read_text("utf-8"))
+    del record["config"]["embeddings"]
+    (run / "run.json").write_text(json.dumps(record), "utf-8")
+    pretrain(config(prepared, run, steps=6, keep_checkpoints=3), resume=True)
+    assert weights(run) == weights(six_steps)
 
 
 def test_what_changes_no_weight_may_change(prepared: Path, six_steps: Path, tmp_path: Path) -> None:

@@ -9,14 +9,15 @@ import torch.distributed as dist
 from transformers import TrainerCallback
 
 from mlm_pretrain.training.budget import Budget
-from mlm_pretrain.training.run_folder import seal_checkpoint
+from mlm_pretrain.training.run_folder import rotate_checkpoints, seal_checkpoint
 
 
 class ClockCallback(TrainerCallback):
     """Time used is saved with each checkpoint, so that a resumed run gets only what is left."""
 
-    def __init__(self, budget: Budget, checkpoint_minutes: float) -> None:
+    def __init__(self, budget: Budget, checkpoint_minutes: float, keep_checkpoints: int) -> None:
         self.budget = budget
+        self.keep_checkpoints = keep_checkpoints
         self.checkpoint_seconds = checkpoint_minutes * 60
         self._last_saved_seconds = 0.0
 
@@ -38,3 +39,4 @@ class ClockCallback(TrainerCallback):
         if state.is_world_process_zero:
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
             seal_checkpoint(folder, state.global_step, self.budget)
+            rotate_checkpoints(Path(args.output_dir), self.keep_checkpoints)

@@ -1,0 +1,71 @@
+"""A model shows on itself that packed documents are apart, or is refused before any training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.modeling.build import new_model
+from mlm_pretrain.modeling.packing_proof import prove_packable
+from mlm_pretrain.modeling.sizes import DECODERS, FAMILIES
+
+IDS = range(5, 60)
+SMALL = {
+    "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64,
+    "max_position_embeddings": 64,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_passes_and_is_left_as_it_was(family: str, tokenizer: Any) -> None:
+    head = "AutoModelForCausalLM" if family in DECODERS else "AutoModelForMaskedLM"
+    model = new_model(f"{family}:2x64", head, tokenizer, 64, 0, dropout=0.1).train()
+    torch.manual_seed(1)
+    expected = torch.rand(2)
+    torch.manual_seed(1)
+    prove_packable(model, IDS, family in DECODERS)
+    assert torch.equal(torch.rand(2), expected)
+    assert model.training
+
+
+def test_a_model_whose_attention_ignores_a_part_of_the_mask_is_refused(tokenizer: Any) -> None:
+    """A hidden path from one document to the next: a layer that mixes neighbours."""
+    model = new_model("bert:2x64", "AutoModelForMaskedLM", tokenizer, 64, 0)
+
+    def mix(_module: Any, _inputs: Any, output: torch.Tensor) -> torch.Tensor:
+        return output + 0.05 * output.roll(1, dims=1)
+
+    model.get_input_embeddings().register_forward_hook(mix)
+    with pytest.raises(InputError, match="packed into one row see each other"):
+        prove_packable(model, IDS, is_causal=False)
+
+
+def _saved(config: Any, folder: Path) -> str:
+    config.save_pretrained(folder)
+    return str(folder / "config.json")
+
+
+def test_an_encoder_with_a_decoder_is_refused(tokenizer: Any, tmp_path: Path) -> None:
+    arch = _saved(transformers.BartConfig(d_model=64, encoder_layers=1, decoder_layers=1), tmp_path)
+    with pytest.raises(InputError, match="an encoder with a decoder"):
+        new_model(arch, "AutoModelForMaskedLM", tokenizer, 64, 0)
+
+
+def test_an_architecture_without_sdpa_is_refused(tokenizer: Any, tmp_path: Path) -> None:
+    arch = _saved(transformers.DebertaV2Config(**SMALL), tmp_path)
+    with pytest.raises(InputError, match=r"config\.json: cannot be built \(DebertaV2"):
+        new_model(arch, "AutoModelForMaskedLM", tokenizer, 64, 0)
+
+
+def test_one_that_cannot_read_the_masks_is_refused(tokenizer: Any, tmp_path: Path) -> None:
+    config = transformers.EsmConfig(
+        **SMALL, mask_token_id=tokenizer.mask_token_id, position_embedding_type="rotary",
+    )  # fmt: skip
+    model = new_model(_saved(config, tmp_path), "AutoModelForMaskedLM", tokenizer, 32, 0)
+    with pytest.raises(InputError, match="EsmForMaskedLM cannot read packed rows"):
+        prove_packable(model, IDS, is_causal=False)
