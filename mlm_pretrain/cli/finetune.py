@@ -34,7 +34,7 @@ def finetune(
     train: Annotated[
         str | None,
         typer.Option(
-            help="Training file: .jsonl, .json, .csv, .tsv, .conll or .txt (CoNLL columns), also "
+            help="Training file: .jsonl, .json, .csv, .tsv, .conll, .conllu or .txt (CoNLL columns), also "
             ".gz and .zst, or hf:NAME[:config][@split]. Fields: text, text_pair, label | tokens, "
             "ner_tags | id, context, question, answers."
         ),
@@ -116,13 +116,13 @@ def _settings(config: str | None, overrides: list[str], flags: dict[str, Any]) -
 
 
 def _lines(result: dict[str, Any]) -> list[str]:
-    names = [
-        name
-        for name, value in next(iter(result["metrics"].values())).items()
-        if isinstance(value, float)
-    ]
+    found = result["metrics"].values()
+    # A split without unanswerable questions has fewer scores than one with them.
+    names = list(
+        dict.fromkeys(n for scores in found for n, v in scores.items() if isinstance(v, float))
+    )
     rows = [
-        [split, *(_shown(name, scores[name]) for name in names)]
+        [split, *(_shown(name, scores.get(name)) for name in names)]
         for split, scores in result["metrics"].items()
     ]
     counts = [f"{name}: {count}" for name, count in result["counts"].items() if count]
@@ -137,7 +137,9 @@ def _lines(result: dict[str, Any]) -> list[str]:
     ]
 
 
-def _shown(name: str, value: float) -> str:
+def _shown(name: str, value: float | None) -> str:
+    if value is None:
+        return "–"
     return f"{value:.3f}" if name == "loss" else f"{100 * value:.1f}"
 
 

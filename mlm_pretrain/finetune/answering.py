@@ -9,13 +9,14 @@ import numpy as np
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.metrics import load_metric
-from mlm_pretrain.finetune.batching import Feature
-from mlm_pretrain.finetune.data import QuestionExample, read_questions
+from mlm_pretrain.finetune.batching import NOWHERE, Feature, inputs_of
+from mlm_pretrain.finetune.questions import QuestionExample, read_questions
 from mlm_pretrain.finetune.spans import Span, answer_tokens, best_spans, trimmed
 from mlm_pretrain.finetune.task import Task
 
 _CONTEXT = 1  # the second sequence of a pair
 _N_BEST_WRITTEN = 5
+_CHUNK = 1000  # questions tokenised at once: the tokenizer's own output takes 20 times a feature's
 
 
 class Answering(Task[QuestionExample]):
@@ -59,26 +60,29 @@ class Answering(Task[QuestionExample]):
         tokenizer: Any,
         names: tuple[str, ...],
         max_length: int,
+        training: bool = False,
     ) -> list[Feature]:
+        features: list[Feature] = []
+        for first in range(0, len(examples), _CHUNK):
+            chunk = examples[first : first + _CHUNK]
+            rows = self._windows(chunk, tokenizer, max_length)
+            for row, number in enumerate(rows["overflow_to_sample_mapping"]):
+                places = _places(rows, row, chunk[number].context)
+                inputs = inputs_of(rows, row, names)
+                null = _null_token(inputs["input_ids"], tokenizer.cls_token_id)
+                labels, allowed = _targets(places, chunk[number], null)
+                kept = None if training else places
+                features.append(Feature(inputs, labels, first + number, allowed, kept))
+        return features
+
+    def _windows(self, examples: Sequence[QuestionExample], tokenizer: Any, max_length: int) -> Any:
         questions = self._short_questions(examples, tokenizer, max_length // 2)
         room = max_length - max_length // 2 - tokenizer.num_special_tokens_to_add(pair=True)
-        stride = self.stride(max_length, room)
-        rows = tokenizer(
+        return tokenizer(
             questions, [example.context for example in examples], truncation="only_second",
-            max_length=max_length, stride=stride, return_overflowing_tokens=True,
-            return_offsets_mapping=True, verbose=False,
+            max_length=max_length, stride=self.stride(max_length, room), verbose=False,
+            return_overflowing_tokens=True, return_offsets_mapping=True,
         )  # fmt: skip
-        features = []
-        for row, number in enumerate(rows["overflow_to_sample_mapping"]):
-            context = examples[number].context
-            parts = rows.sequence_ids(row)
-            spans = [
-                trimmed(context, offset) if part == _CONTEXT else None
-                for offset, part in zip(rows["offset_mapping"][row], parts, strict=True)
-            ]
-            inputs = {name: rows[name][row] for name in names if name in rows}
-            features.append(_feature(inputs, spans, examples[number], number, tokenizer))
-        return features
 
     def _short_questions(
         self, examples: Sequence[QuestionExample], tokenizer: Any, limit: int
@@ -109,6 +113,7 @@ class Answering(Task[QuestionExample]):
         spans: list[list[Span]] = [[] for _ in examples]
         silence = [np.inf] * len(examples)
         for feature, logits in zip(features, outputs, strict=True):
+            assert feature.places is not None
             spans[feature.example] += best_spans(
                 logits, feature.places, self.config.n_best, self.config.max_answer_length
             )
@@ -150,30 +155,37 @@ class Answering(Task[QuestionExample]):
         )
 
 
-def _feature(
-    inputs: dict[str, list[int]],
-    spans: list[tuple[int, int] | None],
-    example: QuestionExample,
-    number: int,
-    tokenizer: Any,
-) -> Feature:
-    """A window with the answer's tokens as labels, or the null token's where it is not inside."""
-    ids = inputs["input_ids"]
-    null = ids.index(tokenizer.cls_token_id) if tokenizer.cls_token_id in ids else 0
-    labels = answer_tokens(spans, example.answers[0]) if example.answers else None
-    allowed = [span is not None for span in spans]
+def _places(rows: Any, row: int, context: str) -> np.ndarray:
+    """Characters of each token of a window (L, 2), `NOWHERE` outside the context."""
+    parts = zip(rows["offset_mapping"][row], rows.sequence_ids(row), strict=True)
+    found = [
+        (trimmed(context, offset) or NOWHERE) if part == _CONTEXT else NOWHERE
+        for offset, part in parts
+    ]
+    return np.array(found, np.int32).reshape(-1, 2)
+
+
+def _null_token(ids: np.ndarray, cls: int | None) -> int:
+    """Position of the token that stands for no answer: [CLS], or the first where there is none."""
+    found = np.flatnonzero(ids == cls) if cls is not None else []
+    return int(found[0]) if len(found) else 0
+
+
+def _targets(
+    places: np.ndarray, example: QuestionExample, null: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels, the null token's where the answer is not inside, and the tokens that may be one.
+
+    Of what is allowed only the null token has no place, by which `_null` knows it again.
+    """
+    labels = answer_tokens(places, example.answers[0]) if example.answers else None
+    places[null] = NOWHERE
+    allowed = places[:, 0] >= 0
     allowed[null] = True
-    places = [*spans]
-    places[null] = None
-    return Feature(inputs, list(labels or (null, null)), number, allowed=allowed, places=places)
+    return np.array(labels or (null, null), np.int32), allowed
 
 
 def _null(feature: Feature) -> int:
     """Position of the token that stands for no answer: the one allowed token with no characters."""
-    return next(
-        position
-        for position, (allowed, place) in enumerate(
-            zip(feature.allowed or [], feature.places, strict=True)
-        )
-        if allowed and place is None
-    )
+    assert feature.allowed is not None and feature.places is not None
+    return int(np.flatnonzero(feature.allowed & (feature.places[:, 0] < 0))[0])

@@ -9,26 +9,41 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 IGNORED = -100  # a label that counts in no loss
+NOWHERE = (-1, -1)  # the characters of a token that stands for none
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Feature:
     """One row of model input: a whole example, or one window of it.
 
     `inputs` holds L numbers a name; `labels` one number (classification), L (tagging) or two (the
-    answer's first and last token). `allowed` marks tokens an answer may touch. `places` holds, a
-    token, what decoding needs: a word's index (tagging, −1 elsewhere) or (start, end) characters.
+    answer's first and last token). `allowed` (L) marks tokens an answer may touch. `places` holds,
+    a token, what decoding needs: a word's index (tagging: L, −1 elsewhere) or its characters
+    (answers: L × 2, past-the-end, `NOWHERE` outside the context); training needs none.
+
+    Arrays of few bytes a number: 384 tokens take 3.5 KB (6.5 with places), as lists 80.
     """
 
-    inputs: dict[str, list[int]]
-    labels: list[int]
+    inputs: dict[str, np.ndarray]
+    labels: np.ndarray
     example: int
-    allowed: list[bool] | None = None
-    places: Any = None
+    allowed: np.ndarray | None = None
+    places: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.inputs["input_ids"])
+
+
+def inputs_of(rows: Any, row: int, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """One row of a tokenizer's output: ids at 4 bytes a token, masks and types at 1."""
+    return {
+        name: np.array(rows[name][row], np.int32 if name == "input_ids" else np.int8)
+        for name in names
+        if name in rows
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +54,30 @@ class Collator:
     label_per_token: bool
 
     def __call__(self, features: Sequence[Feature]) -> dict[str, Any]:
-        import torch
-
         length = max(len(feature) for feature in features)
         batch = {
-            name: torch.tensor([_pad(f.inputs[name], length, fill) for f in features])
+            name: _padded([f.inputs[name] for f in features], length, fill, np.int64)
             for name, fill in self._fills(features[0])
         }
         width = length if self.label_per_token else len(features[0].labels)
-        batch["labels"] = torch.tensor([_pad(f.labels, width, IGNORED) for f in features])
-        if features[0].allowed is not None:
-            allowed = [_pad(f.allowed or [], length, False) for f in features]
-            batch["allowed"] = torch.tensor(allowed)
+        batch["labels"] = _padded([f.labels for f in features], width, IGNORED, np.int64)
+        allowed = [f.allowed for f in features if f.allowed is not None]
+        if allowed:
+            batch["allowed"] = _padded(allowed, length, False, np.bool_)
         return batch
 
     def _fills(self, feature: Feature) -> list[tuple[str, int]]:
         return [(name, self.pad_token_id if name == "input_ids" else 0) for name in feature.inputs]
 
 
-def _pad(values: list[Any], length: int, fill: Any) -> list[Any]:
-    return values + [fill] * (length - len(values))
+def _padded(rows: Sequence[np.ndarray], width: int, fill: int, kind: Any) -> Any:
+    """A tensor (B, width) of rows, each filled up at its end."""
+    import torch
+
+    block = np.full((len(rows), width), fill, kind)
+    for line, row in zip(block, rows, strict=True):
+        line[: len(row)] = row
+    return torch.from_numpy(block)
 
 
 def by_length(features: Sequence[Feature], batch_size: int) -> list[list[int]]:

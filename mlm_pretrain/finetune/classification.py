@@ -9,7 +9,7 @@ import numpy as np
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.metrics import load_metric
-from mlm_pretrain.finetune.batching import Feature
+from mlm_pretrain.finetune.batching import Feature, inputs_of
 from mlm_pretrain.finetune.data import TextExample, check_known, read_texts
 from mlm_pretrain.finetune.task import Task, in_order
 
@@ -66,6 +66,7 @@ class Classification(Task[TextExample]):
         tokenizer: Any,
         names: tuple[str, ...],
         max_length: int,
+        training: bool = False,
     ) -> list[Feature]:
         index = {label: i for i, label in enumerate(self.labels)}
         rows = _tokenise(examples, tokenizer, {})
@@ -78,7 +79,7 @@ class Classification(Task[TextExample]):
                 for place, value in zip(long, values, strict=True):
                     rows[name][place] = value
         return [
-            Feature({name: rows[name][i] for name in names if name in rows}, [index[e.label]], i)
+            Feature(inputs_of(rows, i, names), np.array([index[e.label]], np.int32), i)
             for i, e in enumerate(examples)
         ]
 

@@ -20,8 +20,9 @@ _RATE_BEYOND = 2e-5
 class FinetuneConfig(StrictConfig):
     """One fine-tuning run. Settings left at None follow a rule, named beside each.
 
-    Files are .jsonl, .json, .csv or .tsv (also .gz and .zst), CoNLL columns (.conll, .txt) for
-    tagging, or `hf:NAME[:config][@split]`.
+    Files are .jsonl, .json, .csv or .tsv (also .gz and .zst), CoNLL columns (.conll, .conllu,
+    .txt) for tagging, or `hf:NAME[:config][@split]`. Quotes enclose fields in .csv, and are text in
+    .tsv.
     """
 
     model: str  # a folder that from_pretrained reads, or a Hub name
@@ -48,11 +49,12 @@ class FinetuneConfig(StrictConfig):
     random_weights: bool = False  # the same architecture untrained: the baseline
 
     text_field: str = "text"
-    text_pair_field: str = "text_pair"  # used when the rows have it
+    text_pair_field: str = "text_pair"  # used when the rows have it; another name must be there
     label_field: str = "label"
     tokens_field: str = "tokens"
     tags_field: str = "ner_tags"
-    label_names: list[str] | None = None  # names for labels or tags given as 0, 1, 2…
+    label_names: list[str] | None = None  # names for labels or tags given as 0, 1, 2… or "0", "1"…
+    # Tags that are a letter alone (B, I, O) are spans of one type, SPAN, unless "plain" is asked for.
     tag_scheme: Literal["auto", "iob1", "iob2", "iobes", "bilou", "plain"] = "auto"
 
     stride: int | None = Field(

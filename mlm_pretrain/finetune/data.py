@@ -1,21 +1,20 @@
-"""Examples of the three kinds of task, read and checked before anything is trained."""
+"""Texts and tagged sentences, read and checked before anything is trained."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.evaluation.metrics.tag_schemes import malformed
+from mlm_pretrain.evaluation.metrics.tag_schemes import add_type, malformed
 from mlm_pretrain.finetune.config import FinetuneConfig
+from mlm_pretrain.finetune.fields import field_of, label_of, list_of, text_of, texts_of
 from mlm_pretrain.finetune.sources import Row, read_rows
 
 # Rows and labels listed in a message before it says "and N more".
 _SHOWN = 5
-UNLABELLED = ("-1", "-100")
+UNLABELLED = ("-1", "-100", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +43,6 @@ class TaggedExample:
         return f"{self.where}: token {position + 1} {self.tokens[position]!r}"
 
 
-@dataclass(frozen=True, slots=True)
-class QuestionExample:
-    """A question on a context. `answers` are (first character, text); none: unanswerable."""
-
-    id: str
-    question: str
-    context: str
-    answers: list[tuple[int, str]]
-    where: str
-
-
 @dataclass
 class Faults:
     """Rows that cannot be used, collected so that one message lists them all."""
@@ -74,23 +62,33 @@ def read_texts(spec: str, split: str, config: FinetuneConfig) -> list[TextExampl
     """Single texts or pairs. Labels may be text, whole numbers or booleans.
 
     Raises:
-        InputError: a missing field, a label of −1 (all such rows listed), pairs in some rows only.
+        InputError: a missing field, an empty label or −1 (all such rows listed), pairs in some
+            rows only, or in none though `text_pair_field` names one.
     """
     rows = read_rows(spec, split)
-    paired = config.text_pair_field in rows[0].values
+    paired = _paired(rows, config)
     examples, faults = [], Faults()
     for row in rows:
-        text = _text(row, config.text_field)
+        text = text_of(row, config.text_field)
         if paired != (config.text_pair_field in row.values):
             problem = f"{row.where}: '{config.text_pair_field}' is in some rows and not in others"
             raise InputError(problem)
-        pair = _text(row, config.text_pair_field) if paired else None
-        label = _label(_field(row, config.label_field, "label_field"), row.where, config)
+        pair = text_of(row, config.text_pair_field) if paired else None
+        label = label_of(field_of(row, config.label_field, "label_field"), row.where, config)
         if label in UNLABELLED:
-            faults.add(row.where, f"label {label}")
+            faults.add(row.where, f"label {label}" if label else "an empty label")
         examples.append(TextExample(text, pair, label, row.where))
     _refuse_unlabelled(spec, faults, len(rows))
     return examples
+
+
+def _paired(rows: Sequence[Row], config: FinetuneConfig) -> bool:
+    """Whether the rows hold pairs. Who names the pair's field wants it: its absence is a slip."""
+    name = config.text_pair_field
+    asked = name != type(config).model_fields["text_pair_field"].default
+    if asked and not any(name in row.values for row in rows):
+        field_of(rows[0], name, "text_pair_field")
+    return name in rows[0].values
 
 
 def read_tagged(spec: str, split: str, config: FinetuneConfig) -> list[TaggedExample]:
@@ -105,17 +103,29 @@ def read_tagged(spec: str, split: str, config: FinetuneConfig) -> list[TaggedExa
     tokens_field = "tokens" if columns else config.tokens_field
     tags_field = "ner_tags" if columns else config.tags_field
     for row in rows:
-        tokens = _texts(row, tokens_field, "tokens_field")
-        tags = [_label(tag, row.where, config) for tag in _list(row, tags_field, "tags_field")]
+        tokens = texts_of(row, tokens_field, "tokens_field")
+        tags = [label_of(tag, row.where, config) for tag in list_of(row, tags_field, "tags_field")]
         if len(tokens) != len(tags):
             raise InputError(f"{row.where}: {len(tokens)} tokens but {len(tags)} tags")
         if not tokens:
             raise InputError(f"{row.where}: no tokens", "remove the row")
         if set(tags) & set(UNLABELLED):
-            faults.add(row.where, "a tag of -1")
+            faults.add(row.where, "a tag of -1, or an empty one")
         examples.append(TaggedExample(tokens, tags, row.where, row.lines))
     _refuse_unlabelled(spec, faults, len(rows))
     return examples
+
+
+def with_types(examples: Sequence[TaggedExample], counts: Counter[str]) -> list[TaggedExample]:
+    """Tags that are a letter alone (B, I) as tags of the one type SPAN (B-SPAN, I-SPAN), counted.
+
+    Keyphrases and the like are often tagged so; without a type there would be no spans to score.
+    """
+    typed = [replace(example, tags=[add_type(tag) for tag in example.tags]) for example in examples]
+    for old, new in zip(examples, typed, strict=True):
+        changed = sum(a != b for a, b in zip(old.tags, new.tags, strict=True))
+        counts["tags_without_type"] += changed
+    return typed
 
 
 def check_tags(examples: Sequence[TaggedExample], scheme: str) -> None:
@@ -153,130 +163,10 @@ def check_known(
     )
 
 
-def read_questions(
-    spec: str, split: str, config: FinetuneConfig, counts: Counter[str]
-) -> list[QuestionExample]:
-    """Questions in SQuAD's fields, flat or in the official nested file.
-
-    Answers whose text is not at the place they name are dropped and counted; a row with no answer
-    left is dropped too.
-
-    Raises:
-        InputError: when more than `max_bad_answers` of the rows have such an answer (the first
-            ones are listed), for a missing field, or an id given twice.
-    """
-    examples, faults = [], Faults()
-    ids: dict[str, str] = {}
-    for row in (rows := read_rows(spec, split)):
-        example, bad = _question(row, len(ids))
-        if example.id in ids:
-            raise InputError(f"{row.where}: id '{example.id}' is also at {ids[example.id]}")
-        ids[example.id] = row.where
-        if bad:
-            faults.add(row.where, bad)
-            if not example.answers:
-                counts[f"{split}_dropped_bad_answer"] += 1
-                continue
-        examples.append(example)
-    counts[f"{split}_rows_with_bad_answers"] = len(faults.found)
-    if len(faults.found) > config.max_bad_answers * len(rows):
-        raise InputError(
-            f"{spec}: {len(faults.found)} of {len(rows)} rows have an answer that is not in the "
-            f"context where it should be:\n  {faults.listing()}",
-            f"correct them, or allow a share to be dropped: max_bad_answers (now "
-            f"{config.max_bad_answers})",
-        )
-    return examples
-
-
-def _question(row: Row, number: int) -> tuple[QuestionExample, str]:
-    """The example with its sound answers, and what is wrong with the first unsound one."""
-    context = _text(row, "context")
-    question = _text(row, "question").strip()
-    given = [] if row.values.get("is_impossible") else _answers(row)
-    sound = [(start, text) for start, text in given if _is_there(context, start, text)]
-    unsound = [(start, text) for start, text in given if not _is_there(context, start, text)]
-    reason = f"{unsound[0][1]!r} is not at character {unsound[0][0]}" if unsound else ""
-    key = str(row.values.get("id", number))
-    return QuestionExample(key, question, context, sound, row.where), reason
-
-
-def _is_there(context: str, start: int, text: str) -> bool:
-    return bool(text.strip()) and start >= 0 and context[start : start + len(text)] == text
-
-
-def _answers(row: Row) -> list[tuple[int, str]]:
-    given = _structure(_field(row, "answers", "answers"), row.where)
-    try:
-        if isinstance(given, dict):
-            pairs = list(zip(given["answer_start"], given["text"], strict=True))
-        else:
-            pairs = [(answer["answer_start"], answer["text"]) for answer in given]
-        return [(int(start), str(text)) for start, text in pairs]
-    except (KeyError, TypeError, ValueError):
-        raise InputError(
-            f"{row.where}: 'answers' needs 'text' and 'answer_start'",
-            'for example {"text": ["Paris"], "answer_start": [17]}; empty lists for no answer',
-        ) from None
-
-
-def _field(row: Row, name: str, setting: str) -> Any:
-    if name not in row.values or row.values[name] is None:
-        have = ", ".join(key for key, value in row.values.items() if value is not None)
-        raise InputError(f"{row.where}: no field '{name}' (it has: {have})", f"name it: {setting}")
-    return row.values[name]
-
-
-def _text(row: Row, name: str) -> str:
-    value = _field(row, name, "text_field, text_pair_field")
-    if not isinstance(value, str):
-        raise InputError(f"{row.where}: '{name}' is {type(value).__name__}, not text")
-    return value
-
-
-def _list(row: Row, name: str, setting: str) -> list[Any]:
-    value = _structure(_field(row, name, setting), row.where)
-    if not isinstance(value, list):
-        raise InputError(f"{row.where}: '{name}' is {type(value).__name__}, not a list")
-    return value
-
-
-def _texts(row: Row, name: str, setting: str) -> list[str]:
-    values = _list(row, name, setting)
-    if not all(isinstance(value, str) for value in values):
-        raise InputError(f"{row.where}: '{name}' holds something that is not text")
-    return values
-
-
-def _structure(value: Any, where: str) -> Any:
-    """Lists and objects that stand as JSON in a CSV cell."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except json.JSONDecodeError:
-        raise InputError(f"{where}: expected a JSON list or object, found {value[:40]!r}") from None
-
-
-def _label(value: Any, where: str, config: FinetuneConfig) -> str:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, float) or not isinstance(value, str | int):
-        raise InputError(
-            f"{where}: {value!r} is not a label (text or a whole number)",
-            "fine-tuning learns classes, not quantities",
-        )
-    if isinstance(value, str) or config.label_names is None or value < 0:
-        return str(value).strip()
-    if value >= len(config.label_names):
-        raise InputError(f"{where}: label {value}, but label_names has {len(config.label_names)}")
-    return config.label_names[value]
-
-
 def _refuse_unlabelled(spec: str, faults: Faults, rows: int) -> None:
     if faults.found:
         raise InputError(
-            f"{spec}: {len(faults.found)} of {rows} rows have no label (−1 marks a missing one):"
-            f"\n  {faults.listing()}",
+            f"{spec}: {len(faults.found)} of {rows} rows have no label (−1 or nothing marks a missing "
+            f"one):\n  {faults.listing()}",
             "give labelled rows; test sets of public benchmarks often hide theirs",
         )

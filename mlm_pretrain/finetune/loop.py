@@ -26,10 +26,15 @@ Scores = dict[str, Any]
 
 
 class FinetuneTrainer(Trainer):
-    """Trains on `Feature`s with the exact global-batch loss."""
+    """Trains on `Feature`s with the exact global-batch loss, on one device a process.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    Several GPUs mean torchrun: `DataParallel` would split the loss. So a batch is never multiplied
+    by the GPUs there are, which `Trainer.__init__` does with the number it finds.
+    """
+
+    def __init__(self, *, args: TrainingArguments, **kwargs: Any) -> None:
+        args._n_gpu = min(args.n_gpu, 1)
+        super().__init__(args=args, **kwargs)
         self.loss_is_scaled_for_ga = True
         self.remove_callback(PrinterCallback)  # it prints to stdout, which belongs to the result
 
@@ -202,7 +207,6 @@ def build_trainer(
         dataloader_pin_memory=torch.cuda.is_available(),
         ddp_find_unused_parameters=False,
     )
-    args._n_gpu = min(args.n_gpu, 1)  # several GPUs mean torchrun: DataParallel splits the loss
     return FinetuneTrainer(
         model=model, args=args, train_dataset=list(features), data_collator=collator
     )

@@ -9,6 +9,8 @@ from typing import Any
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune.config import FinetuneConfig
+from mlm_pretrain.finetune.heads import redraw_output, refuse_resized_body
+from mlm_pretrain.manifest import MANIFEST, Manifest, verify
 
 MAX_LENGTH = 512
 # Every name that architectures give to a dropout of theirs.
@@ -28,7 +30,7 @@ def load_tokenizer(model: str, needs_offsets: bool) -> Any:
     from transformers import AutoTokenizer
 
     with reading(model):
-        tokenizer = AutoTokenizer.from_pretrained(model)
+        tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
     if tokenizer.pad_token_id is None:
         raise InputError(
             f"{model}: its tokenizer has no pad token",
@@ -48,7 +50,8 @@ def load_config(model: str, config: FinetuneConfig, labels: Sequence[str]) -> An
     from transformers import AutoConfig
 
     with reading(model):
-        settings = AutoConfig.from_pretrained(model)
+        settings = AutoConfig.from_pretrained(model, trust_remote_code=False)
+    vars(settings).pop("auto_map", None)  # names code that is neither run nor saved
     settings.id2label = dict(enumerate(labels))
     settings.label2id = {label: index for index, label in enumerate(labels)}
     settings.problem_type = None
@@ -100,7 +103,7 @@ def build_skeleton(auto_class: str, settings: Any, model: str) -> Any:
 
     try:
         with torch.device("meta"):
-            return getattr(transformers, auto_class).from_config(settings)
+            return getattr(transformers, auto_class).from_config(settings, trust_remote_code=False)
     except ValueError as error:
         kind = auto_class.removeprefix("AutoModelFor")
         raise InputError(
@@ -111,8 +114,9 @@ def build_skeleton(auto_class: str, settings: Any, model: str) -> Any:
 
 
 def load_model(auto_class: str, settings: Any, config: FinetuneConfig) -> tuple[Any, list[str]]:
-    """The model in fp32 with a fresh head, and the names of weights the folder did not hold.
+    """The model in fp32, and the names of weights that are fresh: not in the folder, or redrawn.
 
+    A head that the folder has is kept where its classes are this task's (see `redraw_output`).
     With `random_weights` the whole model is drawn afresh from the seed.
 
     Raises:
@@ -125,23 +129,63 @@ def load_model(auto_class: str, settings: Any, config: FinetuneConfig) -> tuple[
     transformers.set_seed(config.seed)
     auto = getattr(transformers, auto_class)
     if config.random_weights:
-        return auto.from_config(settings, dtype=torch.float32), ["all"]
+        model = auto.from_config(settings, dtype=torch.float32, trust_remote_code=False)
+        return model, ["all"]
     with reading(config.model):
+        checkpoint = transformers.AutoConfig.from_pretrained(config.model, trust_remote_code=False)
         model, report = auto.from_pretrained(
             config.model, config=settings, dtype=torch.float32, use_safetensors=True,
-            output_loading_info=True,
+            output_loading_info=True, ignore_mismatched_sizes=True, trust_remote_code=False,
         )  # fmt: skip
-    fresh = sorted(report["missing_keys"])
+    refuse_resized_body(model, report["mismatched_keys"], config.model)
+    _refuse_other_weights(model, report["missing_keys"], config.model)
+    fresh = {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
+    fresh |= redraw_output(model, auto_class, settings, checkpoint, fresh)
+    return model, sorted(fresh)
+
+
+def _refuse_other_weights(model: Any, missing: set[str], folder: str) -> None:
     body = [name for name, _ in model.base_model.named_parameters()]
     prefix = model.base_model_prefix + "."
-    lost = [name for name in fresh if name.removeprefix(prefix) in set(body) and "pool" not in name]
+    lost = [
+        name
+        for name in sorted(missing)
+        if name.removeprefix(prefix) in set(body) and "pool" not in name
+    ]
     if len(lost) > len(body) // 2:
         raise InputError(
-            f"{config.model}: its weights lack {len(lost)} of the {len(body)} the architecture "
+            f"{folder}: its weights lack {len(lost)} of the {len(body)} the architecture "
             f"has ({', '.join(lost[:3])}, …)",
             "check that config.json and model.safetensors belong together",
         )
-    return model, fresh
+
+
+def check_weights(config: FinetuneConfig) -> None:
+    """Compare the folder's safetensors with its manifest; its other files may have been edited.
+
+    Raises:
+        InputError: naming a file that is missing, truncated or altered, or a damaged manifest.
+    """
+    manifest = own_manifest(Path(config.model))
+    if manifest is not None and not config.random_weights:  # which reads no weights
+        weights = {k: v for k, v in manifest.files.items() if k.endswith(".safetensors")}
+        verify(config.model, manifest.model_copy(update={"files": weights}))
+
+
+def own_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a folder of ours, or None. Other programs write files of that name too."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        return None
+    text = path.read_bytes()
+    try:
+        return Manifest.model_validate_json(text)
+    except ValueError as error:
+        if b'"stage"' not in text:
+            return None
+        raise InputError(
+            f"{path}: damaged manifest ({str(error).splitlines()[0]})", "write the folder again"
+        ) from None
 
 
 def check_vocabulary(model: str, tokenizer: Any, settings: Any) -> None:
@@ -158,8 +202,9 @@ def input_names(skeleton: Any) -> tuple[str, ...]:
     """Which of the tokenizer's outputs the model takes."""
     accepted = set(inspect.signature(skeleton.forward).parameters)
     names = ["input_ids", "attention_mask"]
-    # RoBERTa takes token types but has one: a pair's second text would be out of its table.
-    if "token_type_ids" in accepted and getattr(skeleton.config, "type_vocab_size", 2) > 1:
+    # RoBERTa takes token types but has one: a pair's second text would be out of its table. GPT-2
+    # has no table at all, and adds the embeddings of the words 0 and 1 instead.
+    if "token_type_ids" in accepted and getattr(skeleton.config, "type_vocab_size", 0) > 1:
         names.append("token_type_ids")
     return tuple(names)
 
@@ -175,11 +220,18 @@ class reading:  # noqa: N801 - reads as a statement: `with reading(model):`
             raise InputError(f"{self.model}: is a file, not a model folder")
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if error is None or not isinstance(error, OSError | ValueError | KeyError | RuntimeError):
-            return
+        from safetensors import SafetensorError
+
         if isinstance(error, InputError):
             return
+        if not isinstance(error, OSError | ValueError | KeyError | RuntimeError | SafetensorError):
+            return
         first = str(error).strip().splitlines()[0] if str(error).strip() else kind.__name__
+        if "custom code" in first:
+            raise InputError(
+                f"{self.model}: needs Python code of its own (auto_map), which is never run",
+                "give a model of an architecture that transformers itself has",
+            ) from None
         raise InputError(
             f"{self.model}: cannot be opened as a model ({first[:300]})",
             "give a folder written by `mlm-pretrain export` (safetensors), or a Hub name",

@@ -6,14 +6,15 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.finetune.model import own_manifest
 from mlm_pretrain.finetune.sources import HUB
-from mlm_pretrain.manifest import MANIFEST, Manifest, claim_output, hash_file, write_manifest
+from mlm_pretrain.manifest import claim_output, hash_file, write_manifest
 
 STAGE = "finetune"
 METRICS = "metrics.json"
@@ -76,21 +77,28 @@ def claimed(out: str, overwrite: bool) -> Iterator[Path]:
 
 
 def save_tokenizer(tokenizer: Any, model: str, folder: Path) -> None:
-    """The tokenizer's own files where there are any; else what the library saves.
+    """The tokenizer's own files where it is a tokenizer.json; else what the library saves.
 
-    transformers 5 writes a `tokenizer_class` that transformers 4 does not know.
+    Other kinds consist of files of any name (spm.model, bpe.codes). Those of the model's folder
+    replace what the library writes: what it saves of BERTweet's, it cannot read again.
     """
-    if Path(model).is_dir():
-        for name in _TOKENIZER_FILES:
-            if (Path(model) / name).is_file():
-                shutil.copyfile(Path(model) / name, folder / name)
+    source = Path(model)
+    if (source / "tokenizer.json").is_file():
+        _copy(source, folder, _TOKENIZER_FILES)
         return
     tokenizer.save_pretrained(folder)
+    _copy(source, folder, tokenizer.vocab_files_names.values())
     path = folder / "tokenizer_config.json"
     settings = json.loads(path.read_text(encoding="utf-8"))
-    if settings.get("tokenizer_class") == "TokenizersBackend":
+    if settings.get("tokenizer_class") == "TokenizersBackend":  # unknown to transformers 4
         settings["tokenizer_class"] = "PreTrainedTokenizerFast"
         path.write_text(json.dumps(settings, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+def _copy(source: Path, folder: Path, names: Iterable[str]) -> None:
+    for name in names:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, folder / name)
 
 
 def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
@@ -130,9 +138,8 @@ def describe_input(name: str, revision: str | None) -> dict[str, Any]:
         return {"path": name, "xxh3_128": hash_file(path), "bytes": path.stat().st_size}
     if not path.is_dir():
         return {"path": name, "revision": revision if not name.startswith(HUB) else None}
-    if (path / MANIFEST).is_file():
-        text = (path / MANIFEST).read_text(encoding="utf-8")
-        return {"path": name, "xxh3_128": Manifest.model_validate_json(text).content_hash}
+    if (manifest := own_manifest(path)) is not None:
+        return {"path": name, "xxh3_128": manifest.content_hash}
     files = sorted([*path.glob("*.safetensors"), path / "config.json", path / "tokenizer.json"])
     return {"path": name, "files": {p.name: hash_file(p) for p in files if p.is_file()}}
 

@@ -78,9 +78,10 @@ def finetune(task: str, config: FinetuneConfig, overwrite: bool = False) -> dict
             if not overwrite:  # nothing is lost by claiming early, and hours may be saved
                 stack.enter_context(claimed(config.out, overwrite=False))
         prepared = _prepare(task, config)
+        opened = models.load_model(prepared.task.auto_class, prepared.settings, config)
         if first and overwrite:  # what lies there goes only once the inputs are known to be good
             stack.enter_context(claimed(config.out, overwrite=True))
-        result = _train(prepared, config)
+        result = _train(prepared, *opened, config)
     return {"task": task, **result, "seconds": round(time.perf_counter() - started, 1)}
 
 
@@ -114,13 +115,14 @@ def _encode(
 ) -> Prepared:
     best_by = task.best_by()
     settings = models.load_config(config.model, config, task.labels)
+    models.check_weights(config)
     tokenizer = models.load_tokenizer(config.model, task.needs_offsets)
     models.check_vocabulary(config.model, tokenizer, settings)
     settings.pad_token_id = tokenizer.pad_token_id
     skeleton = models.build_skeleton(task.auto_class, settings, config.model)
     length = models.usable_length(config.model, skeleton, tokenizer, config.max_length)
     names = models.input_names(skeleton)
-    features = task.encode(train, tokenizer, names, length)
+    features = task.encode(train, tokenizer, names, length, training=True)
     splits = {
         split: (found, task.encode(found, tokenizer, names, length))
         for split, found in held_out.items()
@@ -167,11 +169,12 @@ def _schedule(config: FinetuneConfig, rows: int, settings: Any) -> dict[str, Any
     }
 
 
-def _train(prepared: Prepared, config: FinetuneConfig) -> dict[str, Any]:
+def _train(
+    prepared: Prepared, model: Any, fresh: list[str], config: FinetuneConfig
+) -> dict[str, Any]:
     from mlm_pretrain.finetune.loop import KeepBest, ShowProgress, build_trainer
 
     task, facts = prepared.task, prepared.facts
-    model, fresh = models.load_model(task.auto_class, prepared.settings, config)
     collator = Collator(prepared.tokenizer.pad_token_id, task.label_per_token)
     trainer = build_trainer(
         model, prepared.train, collator, config,

@@ -7,7 +7,8 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from mlm_pretrain.finetune.conll import parse_conll
 
 _COMPRESSIONS = (".gz", ".zst")
 HUB = "hf:"
+_LONGEST_FIELD = 2**31 - 1  # characters: csv's own limit, 131,072, is less than a long text
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +120,33 @@ def _unnest_squad(path: Path, number: int, article: dict[str, Any]) -> Iterator[
 
 
 def _read_csv(path: Path, lines: list[str]) -> Iterator[Row]:
-    delimiter = "\t" if ".tsv" in path.name.lower() else ","
-    reader = csv.DictReader((line + "\n" for line in lines), delimiter=delimiter, strict=True)
+    """Comma-separated with quotes, or (.tsv) tab-separated, where a quote is text as in GLUE."""
+    csv.field_size_limit(_LONGEST_FIELD)
+    rows = (line + "\n" for line in lines)
+    if ".tsv" in path.name.lower():
+        reader = csv.DictReader(rows, delimiter="\t", quoting=csv.QUOTE_NONE, strict=True)
+    else:
+        reader = csv.DictReader(rows, strict=True)
     try:
+        names = _header(path, reader.fieldnames)
         for values in reader:
             where = f"{path}:{reader.line_num}"
             if None in values or None in values.values():
-                count = len(reader.fieldnames or [])
-                raise InputError(f"{where}: more or fewer than the header's {count} columns")
+                raise InputError(f"{where}: more or fewer than the header's {len(names)} columns")
             yield Row(dict(values), where)
     except csv.Error as error:
         raise InputError(f"{path}:{reader.line_num}: not valid CSV ({error})") from None
+
+
+def _header(path: Path, names: Sequence[str] | None) -> Sequence[str]:
+    """The columns' names: of two that are equal, one would silently hide the other."""
+    names = names or []  # an empty first line: its rows have too many columns
+    # A nameless first column is the index that pandas writes; nothing is read from it.
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        problem = f"{path}:1: more than one column is named {', '.join(map(repr, twice))}"
+        raise InputError(problem, "name them differently")
+    return names
 
 
 def _read_conll(path: Path, lines: list[str]) -> Iterator[Row]:
@@ -143,6 +161,7 @@ _READERS = {
     ".csv": _read_csv,
     ".tsv": _read_csv,
     ".conll": _read_conll,
+    ".conllu": _read_conll,
     ".txt": _read_conll,
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,31 +31,30 @@ def trimmed(text: str, offset: Characters) -> Characters | None:
     return (start, end) if start < end else None
 
 
-def answer_tokens(
-    spans: Sequence[Characters | None], answer: tuple[int, str]
-) -> tuple[int, int] | None:
+def answer_tokens(places_L2: np.ndarray, answer: tuple[int, str]) -> tuple[int, int] | None:
     """First and last token that touch an answer, or None when the window holds less than all of it.
 
     Args:
-        spans: characters of each token, None for tokens outside the context.
+        places_L2: characters (start, end) of each token, −1 for tokens outside the context.
         answer: (first character, text).
     """
     begin, text = answer
     # Blanks around an answer belong to no token.
     end = begin + len(text.rstrip())
     begin += len(text) - len(text.lstrip())
-    inside = [(p, s) for p, s in enumerate(spans) if s is not None]
-    if not inside or inside[0][1][0] > begin or inside[-1][1][1] < end:
+    inside = np.flatnonzero(places_L2[:, 0] >= 0)
+    starts, ends = places_L2[inside].T
+    if not len(inside) or starts[0] > begin or ends[-1] < end:
         return None
-    touching = [position for position, span in inside if span[1] > begin and span[0] < end]
-    return (touching[0], touching[-1]) if touching else None
+    touching = inside[(ends > begin) & (starts < end)]
+    return (int(touching[0]), int(touching[-1])) if len(touching) else None
 
 
 def best_spans(
-    logits_2L: np.ndarray, spans: Sequence[Characters | None], n_best: int, max_tokens: int
+    logits_2L: np.ndarray, places_L2: np.ndarray, n_best: int, max_tokens: int
 ) -> list[Span]:
     """Spans from the `n_best` starts and ends that lie in the context, in order, not too long."""
-    usable = np.array([span is not None for span in spans])
+    usable = places_L2[:, 0] >= 0
     starts, ends = (
         [int(p) for p in np.argsort(-np.where(usable, row, -np.inf))[:n_best] if usable[p]]
         for row in logits_2L
@@ -65,8 +63,6 @@ def best_spans(
     for start in starts:
         for end in ends:
             if start <= end < start + max_tokens:
-                first, last = spans[start], spans[end]
-                assert first is not None and last is not None
                 score = float(logits_2L[0, start] + logits_2L[1, end])
-                found.append(Span(first[0], last[1], score))
+                found.append(Span(int(places_L2[start, 0]), int(places_L2[end, 1]), score))
     return found

@@ -10,15 +10,24 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.metrics import load_metric
-from mlm_pretrain.evaluation.metrics.tag_schemes import guess_scheme, letters, repair
-from mlm_pretrain.finetune.batching import IGNORED, Feature
+from mlm_pretrain.evaluation.metrics.tag_schemes import guess_scheme, lack_types, letters, repair
+from mlm_pretrain.finetune.batching import IGNORED, Feature, inputs_of
 from mlm_pretrain.finetune.classification import label_scores
-from mlm_pretrain.finetune.data import TaggedExample, check_known, check_tags, read_tagged
+from mlm_pretrain.finetune.data import (
+    TaggedExample,
+    check_known,
+    check_tags,
+    read_tagged,
+    with_types,
+)
+from mlm_pretrain.finetune.fields import is_number
 from mlm_pretrain.finetune.spans import trimmed
 from mlm_pretrain.finetune.task import Task, in_order
 
 NO_WORD = -1
+_SHOWN = 5  # tags in a message before it says "…"
 
 
 class Tagging(Task[TaggedExample]):
@@ -29,10 +38,15 @@ class Tagging(Task[TaggedExample]):
     (WordPiece); pieces are matched to tokens by their characters. A sentence longer than the model
     is cut into overlapping windows and every token is predicted once, in the window that shows
     most around it.
+
+    Tags that are a letter of a scheme alone (B, I, O), as for keyphrases, are spans of one type:
+    they are read as B-SPAN and I-SPAN and counted (`tags_without_type`), unless tag_scheme is
+    plain. Tags that are all numbers need label_names, or tag_scheme plain.
     """
 
     auto_class: ClassVar[str] = "AutoModelForTokenClassification"
     label_per_token: ClassVar[bool] = True
+    typeless: bool | None = None  # whether training's tags lack a type; None: not read yet
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -41,13 +55,19 @@ class Tagging(Task[TaggedExample]):
         return ("f1", "precision", "recall", "accuracy")
 
     def read(self, spec: str, split: str) -> list[TaggedExample]:
-        return read_tagged(spec, split, self.config)
+        examples = read_tagged(spec, split, self.config)
+        if self.typeless is None:  # the first file read is the training file
+            asked_plain = self.config.tag_scheme == "plain"
+            self.typeless = not asked_plain and lack_types(chain(*(e.tags for e in examples)))
+        return with_types(examples, self.counts) if self.typeless else examples
 
     def learn(self, train: Sequence[TaggedExample]) -> None:
         """Labels are all letters of the scheme for every type seen, so that a type whose long
         entities only occur in validation can still be tagged."""
         tags = Counter(tag for example in train for tag in example.tags)
         asked = self.config.tag_scheme
+        if asked == "auto" and self.config.label_names is None:
+            self._refuse_numbers(tags)
         self.scheme = guess_scheme(tags) if asked == "auto" else asked
         check_tags(train, self.scheme)
         if self.scheme == "plain":
@@ -57,6 +77,16 @@ class Tagging(Task[TaggedExample]):
         types = sorted({tag[2:] for tag in tags if tag != "O"})
         self.labels = ["O", *(f"{x}-{kind}" for kind in types for x in letters(self.scheme))]
         self.blank = "O"
+
+    def _refuse_numbers(self, tags: Counter[str]) -> None:
+        """Entities whose tags are numbers would be scored token by token, as if they were none."""
+        if all(is_number(tag) for tag in tags):
+            shown = ", ".join(sorted(tags, key=int)[:_SHOWN])
+            raise InputError(
+                f"{self.config.train}: the tags are numbers ({shown}{', …' * (len(tags) > _SHOWN)})",
+                "name them in order with label_names, such as [O, B-PER, I-PER], or set "
+                "tag_scheme=plain where they mark no spans",
+            )
 
     def check(self, examples: Sequence[TaggedExample], spec: str) -> None:
         check_tags(examples, self.scheme)
@@ -69,18 +99,13 @@ class Tagging(Task[TaggedExample]):
         tokenizer: Any,
         names: tuple[str, ...],
         max_length: int,
+        training: bool = False,
     ) -> list[Feature]:
-        index = {label: i for i, label in enumerate(self.labels)}
-        room = max_length - tokenizer.num_special_tokens_to_add(pair=False)
-        stride = self.stride(max_length, room)
         texts = [" ".join(example.tokens) for example in examples]
-        rows = tokenizer(
-            texts, truncation=True, max_length=max_length, stride=stride, verbose=False,
-            return_overflowing_tokens=True, return_offsets_mapping=True,
-        )  # fmt: skip
+        rows = self._tokenise(texts, tokenizer, max_length)
         windows: list[list[int]] = [[] for _ in examples]
-        for row, example in enumerate(rows["overflow_to_sample_mapping"]):
-            windows[example].append(row)
+        for row, number in enumerate(rows["overflow_to_sample_mapping"]):
+            windows[number].append(row)
         features: list[Feature] = []
         for number, example in enumerate(examples):
             offsets = [rows["offset_mapping"][row] for row in windows[number]]
@@ -89,10 +114,27 @@ class Tagging(Task[TaggedExample]):
             self.counts["tokens_without_pieces"] += len(example.tokens) - found
             self.counts["sentences_cut_into_windows"] += len(places) > 1
             for row, words in zip(windows[number], places, strict=True):
-                labels = [index[example.tags[w]] if w != NO_WORD else IGNORED for w in words]
-                inputs = {name: rows[name][row] for name in names if name in rows}
-                features.append(Feature(inputs, labels, number, places=words))
-        return [feature for feature in features if any(w != NO_WORD for w in feature.places)]
+                if any(word != NO_WORD for word in words):
+                    labels, kept = self._targets(example, words, training)
+                    inputs = inputs_of(rows, row, names)
+                    features.append(Feature(inputs, labels, number, places=kept))
+        return features
+
+    def _tokenise(self, texts: list[str], tokenizer: Any, max_length: int) -> Any:
+        room = max_length - tokenizer.num_special_tokens_to_add(pair=False)
+        return tokenizer(
+            texts, truncation=True, max_length=max_length, stride=self.stride(max_length, room),
+            verbose=False, return_overflowing_tokens=True, return_offsets_mapping=True,
+        )  # fmt: skip
+
+    def _targets(
+        self, example: TaggedExample, words: list[int], training: bool
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Labels at the first piece of each word, and the words' places where they are decoded."""
+        index = {label: i for i, label in enumerate(self.labels)}
+        labels = [index[example.tags[word]] if word != NO_WORD else IGNORED for word in words]
+        places = None if training else np.array(words, np.int32)
+        return np.array(labels, np.int32), places
 
     def keep(self, logits: Any, feature: Feature) -> np.ndarray:
         return logits.argmax(-1).numpy()[: len(feature)].astype(np.int32)
@@ -105,6 +147,7 @@ class Tagging(Task[TaggedExample]):
     ) -> list[dict[str, Any]]:
         tags = [[self.blank] * len(example.tokens) for example in examples]
         for feature, best in zip(features, outputs, strict=True):
+            assert feature.places is not None
             for word, label in zip(feature.places, best, strict=True):
                 if word != NO_WORD:
                     tags[feature.example][word] = self.labels[label]

@@ -51,9 +51,17 @@ class Task(ABC, Generic[Example]):
 
     @abstractmethod
     def encode(
-        self, examples: Sequence[Example], tokenizer: Any, names: tuple[str, ...], max_length: int
+        self,
+        examples: Sequence[Example],
+        tokenizer: Any,
+        names: tuple[str, ...],
+        max_length: int,
+        training: bool = False,
     ) -> list[Feature]:
-        """Model inputs, one or more an example; `names` are those the model takes."""
+        """Model inputs, one or more an example; `names` are those the model takes.
+
+        With `training`, features lack what only decoding needs.
+        """
 
     @abstractmethod
     def keep(self, logits: Any, feature: Feature) -> np.ndarray:

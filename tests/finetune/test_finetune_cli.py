@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_problems import opinions
+from tiny_problems import opinions, questions
 from typer.testing import CliRunner
 
 from mlm_pretrain.cli import app
@@ -74,6 +74,24 @@ def test_mistakes_name_the_setting(recipe: str) -> None:
     ]:
         error = run(*words).exception
         assert isinstance(error, InputError) and problem in str(error), words
+
+
+@pytest.mark.parametrize("silent_split", ["validation", "test"])
+def test_splits_with_other_scores_share_a_table(
+    silent_split: str, write: Any, bert: str, tmp_path: Path
+) -> None:
+    """Scores of unanswerable questions exist only where there are such questions."""
+    words: list[object] = ["qa", "--model", bert, "--out", tmp_path / "out", "--set", "steps=1"]
+    for seed, split in enumerate(("train", "validation", "test")):
+        silent = split in ("train", silent_split)
+        words += [f"--{split}", write(f"{split}.jsonl", questions(20, seed, silent))]
+    done = run(*words)
+    assert done.exit_code == 0, done.stderr
+    rows = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line}
+    place = rows["split"].index("no_answer_accuracy") - 1  # the header's "split (%)" is two words
+    for split in ("validation", "test"):
+        assert len(rows[split]) == len(rows["split"]) - 1
+        assert (rows[split][place] == "–") == (split != silent_split)
 
 
 @pytest.mark.parametrize("name", ["sentiment", "ner", "qa"])

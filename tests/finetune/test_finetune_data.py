@@ -14,7 +14,8 @@ from tiny_problems import questions
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune import TASKS, FinetuneConfig, plan
-from mlm_pretrain.finetune.data import read_questions, read_tagged, read_texts
+from mlm_pretrain.finetune.data import read_tagged, read_texts
+from mlm_pretrain.finetune.questions import read_questions
 
 PAIR = [{"text": "a b", "label": 0}, {"text": "c", "label": 1}]
 

@@ -12,7 +12,7 @@ from tiny_problems import mentions, opinions, questions, tiny_config, wordpiece
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune import TASKS, FinetuneConfig
 from mlm_pretrain.finetune.batching import Collator
-from mlm_pretrain.finetune.loop import build_trainer, predict
+from mlm_pretrain.finetune.loop import FinetuneTrainer, build_trainer, predict
 from mlm_pretrain.finetune.loss import summed_loss, task_logits
 
 PROBLEMS = {"sentiment": opinions, "ner": mentions, "qa": questions}
@@ -69,7 +69,7 @@ def test_the_logged_loss_is_the_mean_over_all_labels(task_name: str, write: Any)
     total, items = 0.0, 0
     with torch.no_grad():
         for feature in trainer.train_dataset:
-            inputs = {name: torch.tensor([ids]) for name, ids in feature.inputs.items()}
+            inputs = {name: torch.tensor([ids.tolist()]) for name, ids in feature.inputs.items()}
             outputs = trainer.model.eval()(**inputs)
             if task_name == "qa":
                 heads = [outputs["start_logits"][0], outputs["end_logits"][0]]
@@ -112,3 +112,15 @@ def test_the_order_is_fixed_by_the_seed_and_shared_by_length(write: Any) -> None
         orders.append(list(trainer._get_train_sampler()))
     assert orders[0] == orders[1] != orders[2]
     assert sorted(orders[0]) == list(range(16))
+
+
+def test_a_batch_is_that_of_one_device_however_many_there_are(write: Any) -> None:
+    """Four GPUs without torchrun: the Trainer would take four batches at once and split the loss."""
+    _, built = trainer_of("sentiment", write, batch_size=4, accumulation=2)
+    args = built.args
+    args._n_gpu = 4
+    parts = {"train_dataset": built.train_dataset, "data_collator": built.data_collator}
+    trainer = FinetuneTrainer(model=built.model, args=args, **parts)
+    assert trainer._train_batch_size == trainer.get_train_dataloader().batch_sampler.batch_size == 4
+    assert trainer.get_total_train_batch_size(args) == 8
+    assert trainer._wrap_model(built.model) is built.model

@@ -1,7 +1,7 @@
 """Schemes that write entities as tags: IOB1, IOB2, IOBES and BILOU.
 
 A tag is "O" or a letter, a dash and a type. Letters begin (B), continue (I), end (E or L) an
-entity, or are one by themselves (S or U).
+entity, or are one by themselves (S or U). Where there is only one type, some leave it out.
 """
 
 from __future__ import annotations
@@ -12,11 +12,23 @@ from collections.abc import Iterable, Sequence
 _TAG = re.compile(r"([BIESLU])-(.+)")
 _LETTERS = {"iob1": "BI", "iob2": "BI", "iobes": "BIES", "bilou": "BILU"}
 SCHEMES = tuple(_LETTERS)
+ONLY_TYPE = "SPAN"  # the name of a type that is left out
 
 
 def letters(scheme: str) -> str:
     """Letters that `scheme` uses beside O."""
     return _LETTERS[scheme]
+
+
+def lack_types(tags: Iterable[str]) -> bool:
+    """Whether a tag set is that of spans without a type: letters alone, and more than O."""
+    found = set(tags)
+    return found <= set("BIESLUO") and bool(found - {"O"})
+
+
+def add_type(tag: str) -> str:
+    """B-SPAN for B, and so on; every other tag as it is."""
+    return f"{tag}-{ONLY_TYPE}" if tag in tuple("BIESLU") else tag
 
 
 def guess_scheme(tags: Iterable[str]) -> str:
