@@ -33,6 +33,7 @@ class Algorithm:
         learn: (word counts sorted by word, vocabulary size, config) -> model of exactly that size.
         frame: the post-processor that puts [CLS] and [SEP] around one text or a pair.
         model_inputs: names of the tensors that a model of this family takes.
+        word_length: characters of a word as the pre-tokeniser writes it.
     """
 
     name: str
@@ -42,17 +43,24 @@ class Algorithm:
     learn: Callable[[dict[str, int], int, TokenizerConfig], Learned]
     frame: Callable[[], processors.PostProcessor]
     model_inputs: tuple[str, ...]
+    word_length: Callable[[str], int] = len
 
 
 class TooFewPiecesError(Exception):
-    """The corpus yields fewer entries than asked; `feasible` is the size that it does yield."""
+    """The corpus yields fewer entries than asked.
 
-    def __init__(self, feasible: int) -> None:
+    Attributes:
+        feasible: the size that it does yield.
+        limited: whether a limit on the alphabet kept characters out that would be entries.
+    """
+
+    def __init__(self, feasible: int, limited: bool = False) -> None:
         super().__init__(f"{feasible} entries at most")
         self.feasible = feasible
+        self.limited = limited
 
 
-def require_size(vocab_size: int, minimum: int, contents: str) -> None:
+def require_size(vocab_size: int, minimum: int, contents: str, other_way_out: str = "") -> None:
     """Refuse a vocabulary that cannot hold what every tokenizer must have.
 
     Raises:
@@ -61,5 +69,5 @@ def require_size(vocab_size: int, minimum: int, contents: str) -> None:
     if vocab_size < minimum:
         raise InputError(
             f"--vocab-size {vocab_size}: the minimum here is {minimum} ({contents})",
-            f"ask for {minimum} or more",
+            f"ask for {minimum} or more{other_way_out}",
         )

@@ -18,7 +18,11 @@ class TokenizerConfig(StrictConfig):
         min_frequency: a pair or piece seen less often than this never becomes a token.
         character_coverage: share of all characters that the alphabet must cover; the rarest of
             the rest become unknown (or bytes). Byte-level tokenizers have no such limit.
-        alphabet_limit: the most characters an alphabet may hold, whatever the coverage.
+        alphabet_limit: the most characters an alphabet may hold, whatever the coverage. None: a
+            thousand, or as many more as `alphabet_share` allows.
+        alphabet_share: share of the vocabulary that the characters may take while `alphabet_limit`
+            is not set: a script of thousands of characters needs most of it, and words of other
+            scripts the rest. Where the text does not fill the rest, characters take that too.
         sample_bytes: bytes (UTF-8) of text to learn from at most. From a larger corpus whole
             documents are drawn at random, evenly over the corpus.
         seed: seed of that draw.
@@ -32,7 +36,8 @@ class TokenizerConfig(StrictConfig):
     cased: bool = False
     min_frequency: int = Field(default=2, ge=1)
     character_coverage: float = Field(default=0.9999, gt=0, le=1)
-    alphabet_limit: int = Field(default=1000, ge=1)
+    alphabet_limit: int | None = Field(default=None, ge=1)
+    alphabet_share: float = Field(default=0.75, gt=0, le=1)
     sample_bytes: int = Field(default=DEFAULT_SAMPLE_BYTES, ge=1)
     seed: int = 0
     max_word_characters: int = Field(default=100, ge=1)

@@ -35,6 +35,7 @@ class WordSample:
         max_distinct_words: chunks and words held at most; the rarest are dropped beyond it.
         max_word_characters: longer words are dropped.
         seed: seed of the sample.
+        word_length: characters of a word as the pre-tokeniser writes it, never more than `len`.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class WordSample:
         max_distinct_words: int,
         max_word_characters: int,
         seed: int = 0,
+        word_length: Callable[[str], int] = len,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self._tokenizer = tokenizer
@@ -53,6 +55,7 @@ class WordSample:
         self._max_distinct_words = max_distinct_words
         self._max_word_characters = max_word_characters
         self._seed = seed
+        self._word_length = word_length
         self._lowest = 0
         self._unchecked_bytes = 0
         self._levels: dict[int, _Level] = {}
@@ -123,10 +126,13 @@ class WordSample:
         return (word for word, _ in self._tokenizer.pre_tokenizer.pre_tokenize_str(text))
 
     def _drop_long(self, words: Counter[str]) -> Counter[str]:
-        limit = self._max_word_characters
-        kept = Counter({word: count for word, count in words.items() if len(word) <= limit})
+        kept = Counter({word: count for word, count in words.items() if self._fits(word)})
         self.counts["words_too_long"] += sum(words.values()) - sum(kept.values())
         return kept
+
+    def _fits(self, word: str) -> bool:
+        limit = self._max_word_characters
+        return len(word) <= limit or self._word_length(word) <= limit
 
     def _shrink(self) -> None:
         """Bring the sample back within its bounds."""

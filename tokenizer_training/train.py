@@ -22,6 +22,9 @@ from tokenizer_training.folder import TOKENIZER_FILE, write_tokenizer
 from tokenizer_training.sampling import WordSample
 
 STAGE = "tokenizer train"
+# Above this share, words that are not learned from are a matter of the language, not of stray data.
+_MANY_LONG_WORDS = 0.01
+_LONGER_WORDS = "raise max_word_characters (a recipe's `tokenizer.settings`)"
 
 
 def train_tokenizer(
@@ -132,6 +135,7 @@ def learn_tokenizer(
         config.max_distinct_words,
         config.max_word_characters,
         config.seed,
+        algorithm.word_length,
     )
     audit = Audit()
     with progress_bar(None, "B", "reading the corpus", unit_scale=True) as bar:
@@ -142,8 +146,9 @@ def learn_tokenizer(
         raise InputError(
             f"{', '.join(corpus)}: {sample.counts['documents_read']} documents, but no word of at "
             f"most {config.max_word_characters} characters",
-            "check that the corpus holds text, or raise max_word_characters",
+            f"check that the corpus holds text, or {_LONGER_WORDS}",
         )
+    _say_too_long(sample, config)
     say(f"learning {algorithm.name} from {len(words):,} distinct words")
     learned = _learn(words, algorithm, vocab_size, config, sample)
     tokenizer.model = learned.model
@@ -162,12 +167,35 @@ def _learn(
     try:
         return algorithm.learn(words, vocab_size, config)
     except TooFewPiecesError as error:
-        raise InputError(
-            f"--vocab-size {vocab_size}: the corpus yields {error.feasible} entries at most "
-            f"({sample.counts['documents_sampled']} documents, {len(words)} distinct words, "
-            f"{sample.duplicate_share:.0%} of the documents are duplicates)",
-            f"ask for --vocab-size {error.feasible} or less, or give more text",
-        ) from None
+        if error.limited and config.alphabet_limit is None and config.alphabet_share < 1:
+            # Nothing else would take the entries that are left over.
+            ample = config.model_copy(update={"alphabet_share": 1.0})
+            return _learn(words, algorithm, vocab_size, ample, sample)
+        limit = config.alphabet_limit if error.limited else None
+        raise _too_few(vocab_size, error.feasible, len(words), limit, sample) from None
+
+
+def _too_few(
+    vocab_size: int, feasible: int, distinct_words: int, limit: int | None, sample: WordSample
+) -> InputError:
+    within = f" with --alphabet-limit {limit}" if limit else ""
+    return InputError(
+        f"--vocab-size {vocab_size}: the corpus yields {feasible} entries at most{within} "
+        f"({sample.counts['documents_sampled']} documents, {distinct_words} distinct words, "
+        f"{sample.duplicate_share:.0%} of the documents are duplicates)",
+        f"ask for --vocab-size {feasible} or less, or "
+        + ("raise --alphabet-limit" if limit else "give more text"),
+    )
+
+
+def _say_too_long(sample: WordSample, config: TokenizerConfig) -> None:
+    long, learned_from = sample.counts["words_too_long"], sample.counts["words"]
+    share = long / (long + learned_from)
+    if share > _MANY_LONG_WORDS:
+        say(
+            f"{long:,} words ({share:.0%}) are longer than {config.max_word_characters} characters "
+            f"and not learned from: put spaces between the words of the text, or {_LONGER_WORDS}"
+        )
 
 
 def _holds_files(folder: Path) -> bool:

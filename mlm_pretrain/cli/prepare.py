@@ -9,7 +9,15 @@ from typing import Annotated, Any
 import typer
 
 from mlm_pretrain.cli.output import DryRun, Json, Overwrite, finish, table
-from mlm_pretrain.cli.reading import Corpus, Errors, TextField, TextUnit
+from mlm_pretrain.cli.reading import (
+    Corpus,
+    Errors,
+    LimitDocuments,
+    MaxBadRows,
+    SkipCorrupt,
+    TextField,
+    TextUnit,
+)
 
 
 def prepare(
@@ -53,16 +61,9 @@ def prepare(
     text_field: TextField = "text",
     text_unit: TextUnit = "line",
     errors: Errors = "strict",
-    max_bad_rows: Annotated[
-        int, typer.Option(help="Rows without usable text to skip and count before stopping.")
-    ] = 0,
-    limit_documents: Annotated[
-        int | None, typer.Option(help="Read only the first documents. Default: all.")
-    ] = None,
-    skip_corrupt: Annotated[
-        bool,
-        typer.Option("--skip-corrupt", help="Skip and count damaged files instead of stopping."),
-    ] = False,
+    max_bad_rows: MaxBadRows = 0,
+    limit_documents: LimitDocuments = None,
+    skip_corrupt: SkipCorrupt = False,
     dry_run: DryRun = False,
     as_json: Json = False,
     overwrite: Overwrite = False,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from mlm_pretrain.corpus import ReadOptions
 
 Corpus = Annotated[
     list[str],
@@ -26,13 +29,31 @@ Errors = Annotated[
         "--errors", help="At invalid UTF-8: strict stops, replace puts U+FFFD and counts it."
     ),
 ]
+MaxBadRows = Annotated[
+    int,
+    typer.Option(
+        "--max-bad-rows", help="Rows without usable text to skip and count before stopping."
+    ),
+]
+LimitDocuments = Annotated[
+    int | None,
+    typer.Option("--limit-documents", min=1, help="Read only the first ones. Default: all."),
+]
+SkipCorrupt = Annotated[
+    bool,
+    typer.Option("--skip-corrupt", help="Skip and count damaged files instead of stopping."),
+]
+
+_SETTINGS = (
+    "text_field", "text_unit", "errors", "max_bad_rows", "limit_documents", "skip_corrupt",
+)  # fmt: skip
 
 
-def flags_unlike_default(text_field: str, text_unit: str, errors: str) -> list[str]:
+def flags_unlike_default(reading: ReadOptions) -> list[str]:
     """The reading flags as the next command must repeat them."""
-    given = (
-        ("--text-field", text_field, "text"),
-        ("--text-unit", text_unit, "line"),
-        ("--errors", errors, "strict"),
-    )
-    return [part for flag, value, default in given if value != default for part in (flag, value)]
+    words: list[str] = []
+    for name in _SETTINGS:
+        value = getattr(reading, name)
+        if value != type(reading).model_fields[name].default:
+            words += ["--" + name.replace("_", "-")] + ([] if value is True else [str(value)])
+    return words

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mlm_pretrain.cli.output import DryRun, Json, Overwrite, finish, table
-from mlm_pretrain.cli.reading import Corpus, Errors, TextField, TextUnit, flags_unlike_default
+from mlm_pretrain.cli.reading import (
+    Corpus,
+    Errors,
+    LimitDocuments,
+    MaxBadRows,
+    SkipCorrupt,
+    TextField,
+    TextUnit,
+    flags_unlike_default,
+)
+
+if TYPE_CHECKING:
+    from mlm_pretrain.corpus import ReadOptions
 
 DEFAULT_VOCAB_SIZE = 8192
 
@@ -49,10 +61,21 @@ def train(
             "documents. Default 536870912 (512 MiB).",
         ),
     ] = None,
+    alphabet_limit: Annotated[
+        int | None,
+        typer.Option(
+            "--alphabet-limit",
+            help="Characters the vocabulary may hold at most. Default: 1000, or where a script has "
+            "more, up to three quarters of the vocabulary.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the sample.")] = 0,
     text_field: TextField = "text",
     text_unit: TextUnit = "line",
     errors: Errors = "strict",
+    max_bad_rows: MaxBadRows = 0,
+    limit_documents: LimitDocuments = None,
+    skip_corrupt: SkipCorrupt = False,
     model_max_length: Annotated[
         int,
         typer.Option("--model-max-length", help="Tokens the model will take, special ones too."),
@@ -67,9 +90,17 @@ def train(
 
     values: dict[str, Any] = {
         "cased": cased,
+        "alphabet_limit": alphabet_limit,
         "seed": seed,
         "model_max_length": model_max_length,
-        "reading": {"text_field": text_field, "text_unit": text_unit, "errors": errors},
+        "reading": {
+            "text_field": text_field,
+            "text_unit": text_unit,
+            "errors": errors,
+            "max_bad_rows": max_bad_rows,
+            "limit_documents": limit_documents,
+            "skip_corrupt": skip_corrupt,
+        },
     }
     if sample_bytes is not None:
         values["sample_bytes"] = sample_bytes
@@ -79,8 +110,7 @@ def train(
         finish(plan, as_json, table(("would train", ""), list(plan.items())))
         return
     result = train_tokenizer(corpus, algorithm, vocab_size, out, config, overwrite)
-    reading = flags_unlike_default(text_field, text_unit, errors)
-    finish(result, as_json, _describe(result), _next(corpus, out, reading))
+    finish(result, as_json, _describe(result), _next(corpus, out, config.reading))
 
 
 @app.command()
@@ -92,10 +122,9 @@ def report(
     text_field: TextField = "text",
     text_unit: TextUnit = "line",
     errors: Errors = "strict",
-    limit_documents: Annotated[
-        int | None,
-        typer.Option("--limit-documents", min=1, help="Measure only the first ones. Default: all."),
-    ] = None,
+    max_bad_rows: MaxBadRows = 0,
+    limit_documents: LimitDocuments = None,
+    skip_corrupt: SkipCorrupt = False,
     as_json: Json = False,
 ) -> None:
     """Measure a tokenizer on a text: tokens a word, unknown share, exactness of decoding."""
@@ -103,12 +132,18 @@ def report(
     from mlm_pretrain.corpus import ReadOptions
     from tokenizer_training import report_tokenizer
 
-    values: dict[str, Any] = {"text_field": text_field, "text_unit": text_unit, "errors": errors}
+    values: dict[str, Any] = {
+        "text_field": text_field,
+        "text_unit": text_unit,
+        "errors": errors,
+        "max_bad_rows": max_bad_rows,
+        "skip_corrupt": skip_corrupt,
+    }
     reading = build_config(ReadOptions, values, "tokenizer report")
+    # The limit is of the measurement, and nothing that the next command should repeat.
     result = report_tokenizer(tokenizer, corpus, reading, limit_documents)
     lines = table(("tokenizer", str(tokenizer)), list(result.items())[1:])
-    flags = flags_unlike_default(text_field, text_unit, errors)
-    finish(result, as_json, lines, _next(corpus, tokenizer, flags))
+    finish(result, as_json, lines, _next(corpus, tokenizer, reading))
 
 
 def _describe(result: dict[str, Any]) -> list[str]:
@@ -122,7 +157,7 @@ def _describe(result: dict[str, Any]) -> list[str]:
     ]
 
 
-def _next(corpus: list[str], tokenizer: Path, reading: list[str]) -> str:
+def _next(corpus: list[str], tokenizer: Path, reading: ReadOptions) -> str:
     corpora = [part for spec in corpus for part in ("--corpus", spec)]
-    command = ["mlm-pretrain", "prepare", *corpora, *reading, "--tokenizer", str(tokenizer)]
-    return shlex.join([*command, "--out", "data"])
+    words = ["mlm-pretrain", "prepare", *corpora, *flags_unlike_default(reading)]
+    return shlex.join([*words, "--tokenizer", str(tokenizer), "--out", "data"])

@@ -55,7 +55,7 @@ def _refuse_bombs(
         if produced > max(_EXPANSION_CHECKED_FROM_BYTES, max_expansion * file.tell()):
             raise InputError(
                 f"{path}: expands to more than {max_expansion} times its size",
-                "if the file is what you want, raise max_expansion",
+                "if the file is what you want, raise max_expansion in the `read:` section of a recipe",
             )
         yield block
 

@@ -32,7 +32,13 @@ TOKENIZER_FILES = (
 
 
 # Classes that take tokenizer.json as it is, so that transformers (seconds to import) is not needed.
-_PLAIN_CLASSES = {"PreTrainedTokenizerFast", "TokenizersBackend"}
+_PORTABLE_CLASS = "PreTrainedTokenizerFast"  # in transformers 4 and 5
+_PLAIN_CLASSES = {_PORTABLE_CLASS, "TokenizersBackend"}
+# Case, accents (composed and not), digits, punctuation, white space and scripts, to compare copies by.
+_SAMPLES = (
+    "The QUICK Brown-Fox isn't naïve: Größe, cafe\u0301; e-mail <a@b.org>, 12,345.67 € (x=y).",
+    "  Two  spaces\n\tand a tab; МОСКВА, Αθήνα, 東京は2015年, 서울 😀",
+)
 _ROLES = ("cls", "sep", "bos", "eos", "pad", "mask", "unk")
 
 
@@ -92,7 +98,8 @@ def _open_with_transformers(name: str | Path) -> OpenedTokenizer:
 
     logging.set_verbosity_error()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(os.fspath(name))
+        # Left unsaid, a folder with code of its own makes transformers ask on the terminal.
+        tokenizer = AutoTokenizer.from_pretrained(os.fspath(name), trust_remote_code=False)
     except Exception as error:  # the library raises OSError, ValueError, KeyError and its own
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
@@ -128,27 +135,33 @@ def find_boundaries(tokenizer: OpenedTokenizer) -> Boundaries:
     """Start and end ids: [CLS]/[SEP] if set, else <s>/</s>, else the end token alone (GPT-2).
 
     Raises:
-        InputError: naming the token that is missing and how to add it.
+        InputError: naming the token that is missing and how to add it. So it does for padding,
+            which no row needs but every batch: what is prepared without it could not be trained on.
     """
-    ids = tokenizer.token_ids
+    boundaries = _boundaries_of(tokenizer.token_ids, tokenizer.name)
+    if "pad" not in tokenizer.token_ids:
+        raise _missing(tokenizer.name, "pad_token")
+    return boundaries
+
+
+def _boundaries_of(ids: dict[str, int], name: str) -> Boundaries:
     for start, end in (("cls", "sep"), ("bos", "eos")):
         if start in ids and end in ids:
-            if "pad" not in ids:
-                raise _missing(tokenizer.name, "pad_token")
             return Boundaries(ids[start], ids[end])
     if "cls" in ids or "sep" in ids:
-        raise _missing(tokenizer.name, "cls_token" if "sep" in ids else "sep_token")
+        raise _missing(name, "cls_token" if "sep" in ids else "sep_token")
     if "eos" not in ids:
-        raise _missing(tokenizer.name, "eos_token" if "bos" in ids else "cls_token and sep_token")
+        raise _missing(name, "eos_token" if "bos" in ids else "cls_token and sep_token")
     return Boundaries(None, ids["eos"])
 
 
 def _missing(name: str, token: str) -> InputError:
     first = token.split(" ")[0]
+    download = "" if Path(name).is_dir() else f"download {name} and "
     return InputError(
         f"{name}: the tokenizer has no {token}",
-        f'set "{first}" in its tokenizer_config.json to a token of its vocabulary, or train one '
-        "with `mlm-pretrain tokenizer train`",
+        f'{download}set "{first}" in its tokenizer_config.json to a token of its vocabulary, or '
+        "train one with `mlm-pretrain tokenizer train`",
     )
 
 
@@ -172,28 +185,58 @@ def plain_json(tokenizer: OpenedTokenizer) -> str:
 
 
 def copy_tokenizer(tokenizer: OpenedTokenizer, target: Path) -> None:
-    """Put the tokenizer into `target`: a folder's own files as they are, else saved anew."""
-    folder = Path(tokenizer.name)
-    if folder.is_dir():
-        target.mkdir()
-        for file in TOKENIZER_FILES:
-            if (folder / file).is_file():
-                shutil.copyfile(folder / file, target / file)
-    else:
+    """Put the tokenizer into `target`: the files of a folder that says everything itself, else all
+    that transformers made of it, which may rest on files that are not copied.
+
+    Raises:
+        InputError: when the copy that transformers saved gives other ids.
+    """
+    if tokenizer.library is not None:
         tokenizer.library.save_pretrained(target)
-        _use_portable_class(target / "tokenizer_config.json")
-    if not (target / "tokenizer.json").is_file():
-        (target / "tokenizer.json").write_text(tokenizer.content, encoding="utf-8")
+        _say_everything(target / "tokenizer_config.json", tokenizer.library)
+        _check_copy(tokenizer, target)
+        return
+    target.mkdir()
+    for file in TOKENIZER_FILES:
+        if (Path(tokenizer.name) / file).is_file():
+            shutil.copyfile(Path(tokenizer.name) / file, target / file)
 
 
-def _use_portable_class(path: Path) -> None:
-    """Name the class that transformers 4 and 5 both have; 5 writes one that 4 cannot load."""
-    settings = json.loads(path.read_text(encoding="utf-8"))
-    if settings.get("tokenizer_class") == "TokenizersBackend":
-        settings["tokenizer_class"] = "PreTrainedTokenizerFast"
-        path.write_text(json.dumps(settings, indent=2, ensure_ascii=False), encoding="utf-8")
+def _say_everything(path: Path, library: Any) -> None:
+    """Name the class that takes tokenizer.json as it is, and what the old class knew by itself.
+
+    Any other class is guessed anew beside a model's config.json, or missing in transformers 4.
+    """
+    settings = _read_json(path)
+    settings["tokenizer_class"] = _PORTABLE_CLASS
+    for name in ("model_input_names", "padding_side", "truncation_side"):
+        settings[name] = getattr(library, name)
+    # Version 4 breaks at a list under the new name; both read the old one.
+    if isinstance(extra := settings.get("extra_special_tokens"), list):
+        del settings["extra_special_tokens"]
+        settings["additional_special_tokens"] = extra
+    settings.pop("auto_map", None)  # names code that was not run and is not here
+    path.write_text(json.dumps(settings, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+def _check_copy(tokenizer: OpenedTokenizer, copy: Path) -> None:
+    original, reopened = tokenizer.library, _open_with_transformers(copy)
+    texts = [*_SAMPLES, *(f"is {token}." for token in original.all_special_tokens)]
+    ids = [library(texts)["input_ids"] for library in (original, reopened.library)]
+    same = ids[0] == ids[1] and tokenizer.token_ids == reopened.token_ids
+    if not same or original.get_vocab() != reopened.library.get_vocab():
+        raise InputError(
+            f"{tokenizer.name}: a copy of this tokenizer does not give the same ids",
+            "give a folder with tokenizer.json whose tokenizer_config.json says "
+            f'"tokenizer_class": "{_PORTABLE_CLASS}"',
+        )
 
 
 def describe_tokenizer(name: str | Path, copy: Path) -> dict[str, str]:
-    """What the manifest says about the tokenizer: where it came from and its hash."""
-    return {"path": str(name), "xxh3_128": hash_file(copy / "tokenizer.json")}
+    """What the manifest says about the tokenizer: where it came from and the hash of what is there,
+    or of the copy of one from the Hub."""
+    own = Path(name) / "tokenizer.json"
+    return {
+        "path": str(name),
+        "xxh3_128": hash_file(own if own.is_file() else copy / "tokenizer.json"),
+    }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +30,34 @@ def test_missing_special_token(tmp_path: Path, corpus: str, missing: str) -> Non
     with pytest.raises(InputError, match=rf"has no {missing}[\s\S]*tokenizer_config.json"):
         prepare([corpus], folder, tmp_path / "out", SMALL)
     assert not (tmp_path / "out").exists()
+
+
+def test_an_end_token_without_padding(tmp_path: Path, corpus: str) -> None:
+    """As GPT-2 comes: refused here, where the advice can be followed, and not by pretraining."""
+    folder = save(byte_bpe(), tmp_path / "tokenizer", eos_token="</s>")
+    with pytest.raises(InputError, match=r"has no pad_token[\s\S]*tokenizer_config.json"):
+        prepare([corpus], folder, tmp_path / "out", SMALL)
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "pad_token": "</s>"}))
+    assert prepare([corpus], folder, tmp_path / "out", SMALL)["train"]["rows"]
+
+
+def test_code_in_a_tokenizer_folder_is_not_run(
+    bert_folder: Path, corpus: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where whoever sits at the terminal would say yes when asked."""
+    folder, sign = tmp_path / "tokenizer", tmp_path / "was-run"
+    shutil.copytree(bert_folder, folder)
+    settings = {"auto_map": {"AutoTokenizer": [None, "own.Own"]}, **BERT}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    (folder / "own.py").write_text(
+        f"open({str(sign)!r}, 'w').close()\n"
+        "from transformers import PreTrainedTokenizerFast as Own\n"
+    )
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n" * 9))
+    with pytest.raises(InputError, match="no tokenizer could be loaded"):
+        prepare([corpus], folder, tmp_path / "out", SMALL)
+    assert not sign.exists()
 
 
 def test_no_special_tokens_at_all(tmp_path: Path, corpus: str) -> None:
@@ -68,12 +98,13 @@ def test_documents_without_tokens_are_counted(bert_folder: Path, tmp_path: Path)
 
 def test_truncation_and_dropout_of_the_tokenizer_are_set_aside(corpus: str, tmp_path: Path) -> None:
     tokenizer = byte_bpe()
-    plain = save(tokenizer, tmp_path / "plain", eos_token="</s>")
+    tokens = {"eos_token": "</s>", "pad_token": "<pad>"}
+    plain = save(tokenizer, tmp_path / "plain", **tokens)
     content = json.loads((plain / "tokenizer.json").read_text())
     content["model"]["dropout"] = 0.5
     tokenizer.enable_truncation(8)
     content["truncation"] = json.loads(tokenizer.to_str())["truncation"]
-    lossy = save(byte_bpe(), tmp_path / "lossy", eos_token="</s>")
+    lossy = save(byte_bpe(), tmp_path / "lossy", **tokens)
     (lossy / "tokenizer.json").write_text(json.dumps(content))
     reports = [prepare([corpus], f, tmp_path / f"{f.name}-out", SMALL) for f in (plain, lossy)]
     assert reports[0]["train"] == reports[1]["train"]

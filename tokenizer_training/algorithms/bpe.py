@@ -9,6 +9,7 @@ from tokenizers import Tokenizer, models, normalizers
 
 from tokenizer_training.algorithm import Algorithm, Learned, TooFewPiecesError, require_size
 from tokenizer_training.alphabet import (
+    FEWER_CHARACTERS,
     choose_alphabet,
     count_characters,
     count_strangers,
@@ -39,15 +40,16 @@ def learn(words: dict[str, int], vocab_size: int, config: TokenizerConfig) -> Le
         TooFewPiecesError: when the words yield fewer entries.
     """
     found = count_characters(words)
-    alphabet = choose_alphabet(found, config.character_coverage, config.alphabet_limit)
-    fixed = [*ROBERTA.ordered, *_BYTES, *alphabet]
+    given = [*ROBERTA.ordered, *_BYTES]
+    chosen = choose_alphabet(found, config, vocab_size - len(given))
+    alphabet, fixed = chosen.characters, [*given, *chosen.characters]
     contents = f"{len(ROBERTA.ordered)} special tokens, 256 bytes, {len(alphabet)} characters"
-    require_size(vocab_size, len(fixed), contents)
+    require_size(vocab_size, len(fixed), contents, FEWER_CHARACTERS)
     room = vocab_size - len(fixed)
     known = cut_at_strangers(words, alphabet)
     merges = learn_merges(known, alphabet, room, config.min_frequency)
     if len(merges.entries) < room:
-        raise TooFewPiecesError(len(fixed) + len(merges.entries))
+        raise TooFewPiecesError(len(fixed) + len(merges.entries), chosen.limited)
     vocabulary = {entry: index for index, entry in enumerate([*fixed, *merges.entries])}
     model = models.BPE(
         vocab=vocabulary, merges=merges.pairs, unk_token=ROBERTA.unk, byte_fallback=True

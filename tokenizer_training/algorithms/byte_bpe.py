@@ -19,6 +19,16 @@ from tokenizer_training.specials import ROBERTA
 _CHUNKS = re.compile(r"\s*\S+|\s+")
 
 
+def _letters(text: str) -> str:
+    """The letters that the pre-tokeniser writes for the bytes of `text`."""
+    cut = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    return "".join(word for word, _ in cut.pre_tokenize_str(text))
+
+
+# Letters of the second and later bytes of a character. U+0080 to U+00BF show each of them once.
+_FOLLOWING = dict.fromkeys(map(ord, _letters("".join(map(chr, range(0x80, 0xC0))))[1::2]))
+
+
 def pipeline(config: TokenizerConfig) -> Tokenizer:
     """Byte-level pre-tokeniser and decoder around an empty model; no normaliser."""
     del config  # upper case and accents are always kept
@@ -47,6 +57,11 @@ def learn(words: dict[str, int], vocab_size: int, config: TokenizerConfig) -> Le
     return Learned(models.BPE(vocab=vocabulary, merges=merges.pairs), {"alphabet": len(alphabet)})
 
 
+def word_length(word: str) -> int:
+    """Characters of a word that is written as one letter a byte."""
+    return len(word.translate(_FOLLOWING))
+
+
 def frame() -> processors.PostProcessor:
     """`<s> A </s>` and `<s> A </s></s> B </s>`; offsets leave out the space before a word."""
     return processors.RobertaProcessing(
@@ -66,4 +81,5 @@ ALGORITHM = Algorithm(
     learn=learn,
     frame=frame,
     model_inputs=("input_ids", "attention_mask"),
+    word_length=word_length,
 )

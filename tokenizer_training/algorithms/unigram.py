@@ -19,6 +19,7 @@ from tokenizers import Tokenizer, models, normalizers
 
 from tokenizer_training.algorithm import Algorithm, Learned, TooFewPiecesError, require_size
 from tokenizer_training.alphabet import (
+    FEWER_CHARACTERS,
     choose_alphabet,
     count_characters,
     count_strangers,
@@ -79,17 +80,17 @@ def learn(words: dict[str, int], vocab_size: int, config: TokenizerConfig) -> Le
         InputError: when the size cannot hold the special tokens and the characters.
         TooFewPiecesError: when the words yield fewer entries.
     """
-    found = count_characters(words)
-    alphabet = choose_alphabet(found, config.character_coverage, config.alphabet_limit)
-    specials = len(ROBERTA.ordered)
-    minimum = specials + len(alphabet)
-    require_size(vocab_size, minimum, f"{specials} special tokens, {len(alphabet)} characters")
+    found, specials = count_characters(words), len(ROBERTA.ordered)
+    chosen = choose_alphabet(found, config, vocab_size - specials)
+    alphabet = chosen.characters
+    contents = f"{specials} special tokens, {len(alphabet)} characters"
+    require_size(vocab_size, specials + len(alphabet), contents, FEWER_CHARACTERS)
     known = cut_at_strangers(words, alphabet)
     kept, too_rare = _bound(known)
     texts, counts = list(kept), np.array(list(kept.values()), dtype=np.float64)
     seeds = _seed(texts, counts, alphabet, vocab_size, config.min_frequency)
     if specials + len(seeds.texts) < vocab_size:
-        raise TooFewPiecesError(specials + len(seeds.texts))
+        raise TooFewPiecesError(specials + len(seeds.texts), chosen.limited)
     pieces = _shrink(seeds, texts, counts, vocab_size - specials)
     model = models.Unigram(_scored(pieces), unk_id=ROBERTA.id_of(ROBERTA.unk), byte_fallback=False)
     strangers = count_strangers(found, alphabet)

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from tokenizer_training.algorithm import Algorithm, Learned, TooFewPiecesError, require_size
-from tokenizer_training.alphabet import choose_alphabet, count_characters
+from tokenizer_training.alphabet import FEWER_CHARACTERS, Alphabet, choose_alphabet
 from tokenizer_training.config import TokenizerConfig
 from tokenizer_training.merges import learn_merges
 from tokenizer_training.specials import BERT
 
 CONTINUATION = "##"
-# Longer words become [UNK] as a whole; BERT's own limit.
+# Longer words become [UNK] as a whole, unless longer ones were learned from; BERT's own limit.
 _MAX_WORD_CHARACTERS = 100
 _FIRST_SYMBOL = 0x10000
 
@@ -59,21 +59,34 @@ def learn(words: dict[str, int], vocab_size: int, config: TokenizerConfig) -> Le
         InputError: when the size cannot hold the special tokens and the characters.
         TooFewPiecesError: when the words yield fewer entries.
     """
-    found = count_characters(words)
-    alphabet = choose_alphabet(found, config.character_coverage, config.alphabet_limit)
-    known = _within(words, set(alphabet))
+    alphabet, found = _choose(words, config, vocab_size - len(BERT.ordered))
+    known = _within(words, set(alphabet.characters))
     seen = sorted(_count_forms(known))
     fixed = len(BERT.ordered) + len(seen)
-    require_size(vocab_size, fixed, f"{len(BERT.ordered)} special tokens, {len(seen)} characters")
+    contents = f"{len(BERT.ordered)} special tokens, {len(seen)} characters"
+    require_size(vocab_size, fixed, contents, FEWER_CHARACTERS)
     unseen = _unseen(seen, found, pipeline(config))
-    entries = _grow(known, seen, unseen, vocab_size - fixed, config, fixed)
+    entries = _grow(known, seen, unseen, vocab_size - fixed, config)
+    if len(entries) < vocab_size - len(BERT.ordered):
+        raise TooFewPiecesError(len(BERT.ordered) + len(entries), alphabet.limited)
     vocabulary = {entry: index for index, entry in enumerate([*BERT.ordered, *entries])}
-    model = models.WordPiece(
-        vocabulary, unk_token=BERT.unk, max_input_chars_per_word=_MAX_WORD_CHARACTERS
-    )
+    longest = max(_MAX_WORD_CHARACTERS, config.max_word_characters)
+    model = models.WordPiece(vocabulary, unk_token=BERT.unk, max_input_chars_per_word=longest)
     strangers = sum(words.values()) - sum(known.values())
-    counts = {"alphabet": len(alphabet), "words_outside_alphabet": strangers}
+    counts = {"alphabet": len(alphabet.characters), "words_outside_alphabet": strangers}
     return Learned(model, counts)
+
+
+def _choose(
+    words: Mapping[str, int], config: TokenizerConfig, room: int
+) -> tuple[Alphabet, Counter[str]]:
+    """The alphabet, and the occurrences of every character."""
+    forms, found = _count_forms(words), Counter[str]()
+    for form, count in forms.items():
+        found[form.character] += count
+    # One that opens words and stands inside them takes two entries, a Chinese character takes one.
+    taken = Counter(form.character for form in forms)
+    return choose_alphabet(found, config, room, taken), found
 
 
 def _within(words: Mapping[str, int], alphabet: set[str]) -> dict[str, int]:
@@ -117,13 +130,13 @@ def _grow(
     unseen: Sequence[Form],
     room: int,
     config: TokenizerConfig,
-    fixed: int,
 ) -> list[str]:
-    """Entries after the special tokens: seen forms, then unseen forms and merges in `room`."""
+    """Entries after the special tokens: seen forms, then unseen forms and merges in `room`.
+
+    Fewer come back when the words run out of pairs.
+    """
     pieces = _learn_pieces(words, seen, room, config.min_frequency)
     spare = min(len(unseen), max(room // 2, room - len(pieces)))
-    if room - spare > len(pieces):
-        raise TooFewPiecesError(fixed + len(unseen) + len(pieces))
     forms = sorted([*seen, *unseen[:spare]])
     return [*(form.entry for form in forms), *pieces[: room - spare]]
 

@@ -74,7 +74,8 @@ class _RecordLines:
         if line.unfinished or self._characters > self._limit:
             raise InputError(
                 f"{self.where()}: the record is longer than max_row_bytes = {self._limit}",
-                "look for a quote that is never closed, or raise max_row_bytes",
+                "look for a quote that is never closed, or raise max_row_bytes in the `read:` "
+                "section of a recipe",
             )
         return line.text + "\n"
 

@@ -23,7 +23,10 @@ def read(path: Path, options: ReadOptions, audit: Audit) -> Iterator[Document]:
     for line in read_lines(path, options, audit, options.max_row_bytes):
         if line.unfinished or line.number == skipping:
             if line.number != skipping:
-                problem = f"the row is longer than max_row_bytes = {options.max_row_bytes}"
+                problem = (
+                    f"the row is longer than max_row_bytes = {options.max_row_bytes} (set in the "
+                    "`read:` section of a recipe)"
+                )
                 bad_row(f"{path}:{line.number}", problem, options, audit)
             skipping = line.number
             continue
