@@ -60,7 +60,7 @@ def evaluate(
     Raises:
         InputError: when the model, the data or the output folder cannot be used.
     """
-    if out is not None:
+    if out is not None and Path(out) != Path(model):  # the model's own folder is looked at below
         require_writable(out)
     network, tokenizer, objective = load_for_evaluation(model)
     network.to(fastest_device())

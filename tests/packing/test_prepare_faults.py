@@ -191,6 +191,9 @@ def running(bert_folder: Path, tmp_path: Path) -> subprocess.Popen[str]:
     """A preparation of much text on two processes, once these are at work."""
     corpus = write_corpus(tmp_path / "long.jsonl", TEXTS * 200)
     script = _script(corpus, bert_folder, tmp_path / "out", processes=2)
+    # What is started in the background of a script inherits that Ctrl-C is ignored.
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    script = listen + script
     parent = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     tokens = tmp_path / "out" / "train" / "tokens-00000.bin"
