@@ -43,11 +43,11 @@ def pretrain(
         str | None, typer.Option(help="Continue from this checkpoint: a folder or a Hub name.")
     ] = None,
     revision: Annotated[str | None, typer.Option(help="Revision of a Hub checkpoint.")] = None,
-    embeddings: Annotated[
-        Literal["cooccurrence", "random"] | None,
+    start: Annotated[
+        Literal["informed", "random"] | None,
         typer.Option(
-            help="Where a fresh model's embeddings start: from which tokens stand near which in the "
-            "data, or from noise. [default: cooccurrence]"
+            help="How a fresh model starts: embeddings from which tokens stand near which in the data "
+            "and attention at neighbours, or all from noise. [default: informed]"
         ),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps to train.")] = None,
@@ -113,7 +113,7 @@ def pretrain(
 
 
 _FLAGS = (
-    "data", "out", "objective", "arch", "init", "revision", "embeddings", "steps", "epochs",
+    "data", "out", "objective", "arch", "init", "revision", "start", "steps", "epochs",
     "minutes", "batch_size", "accumulation", "optimizer", "learning_rate", "weight_decay", "dropout", "seed",
     "workers", "validate_every", "checkpoint_minutes", "precision",
 )  # fmt: skip

@@ -23,7 +23,7 @@ from mlm_pretrain.training.callbacks.clock import ClockCallback
 from mlm_pretrain.training.callbacks.interruption import InterruptionCallback
 from mlm_pretrain.training.callbacks.report import ReportCallback
 from mlm_pretrain.training.callbacks.validation import ValidationCallback
-from mlm_pretrain.training.embeddings import start_embeddings
+from mlm_pretrain.training.informed_start import informed_start
 from mlm_pretrain.training.occupancy import leave, occupy, refuse_occupied
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.run_folder import (
@@ -94,7 +94,7 @@ def _train(trainer: TokenTrainer, materials: Materials, resume: bool) -> None:
     if checkpoint is None:
         if resume:
             say(f"{materials.config.out}: no whole checkpoint yet, starting from the beginning")
-        _start_embeddings(materials)
+        _inform(materials)
         trainer.train()
         return
     step = restore_progress(checkpoint, materials.budget)
@@ -105,16 +105,17 @@ def _train(trainer: TokenTrainer, materials: Materials, resume: bool) -> None:
         trainer.train(resume_from_checkpoint=str(checkpoint))
 
 
-def _start_embeddings(materials: Materials) -> None:
+def _inform(materials: Materials) -> None:
     """Where asked for and the model is a fresh one; the time it takes is part of the budget."""
     config = materials.config
-    if config.init is not None or config.embeddings == "random":
+    if config.init is not None or config.start == "random":
         return
     seconds = 0.0
     if int(os.environ.get("RANK", "0")) == 0:  # the others receive the first process's weights
-        seconds = start_embeddings(
-            materials.model, materials.train, materials.tokenizer, config.seed
-        )
+        seconds = informed_start(
+            materials.model, materials.train, materials.tokenizer,
+            materials.objective.is_causal, config.seed,
+        )  # fmt: skip
     materials.budget.spend_on_setup(seconds)
 
 

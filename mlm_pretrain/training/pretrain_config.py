@@ -21,8 +21,9 @@ class PretrainConfig(StrictConfig):
         objective: "mlm" (masked tokens) or "clm" (next token).
         arch: FAMILY-SIZE, FAMILY:LAYERSxHIDDEN, or the path of a config.json; unused with `init`.
         init: checkpoint to continue from, a folder or a Hub name; `revision` pins the latter.
-        embeddings: where those of a fresh model start: "cooccurrence" counts which tokens stand near
-            which in the data (seconds, and worth minutes of training), "random" does not.
+        start: of a fresh model. "informed" counts which tokens stand near which in the data for its
+            embeddings, and lets heads of models with learned positions begin at neighbouring tokens:
+            seconds, and worth many minutes of training. "random" does neither.
         steps, epochs, minutes: how long; exactly one (one epoch when none is given).
         batch_size: rows a process takes at a time; `accumulation` of them make a step. 0 follows
             `defaults.default_batch_size`.
@@ -42,7 +43,7 @@ class PretrainConfig(StrictConfig):
     arch: str | None = None
     init: str | None = None
     revision: str | None = None
-    embeddings: Literal["cooccurrence", "random"] = "cooccurrence"
+    start: Literal["informed", "random"] = "informed"
     steps: int | None = Field(None, ge=1)
     epochs: float | None = Field(None, gt=0)
     minutes: float | None = Field(None, gt=0)

@@ -262,7 +262,7 @@ def test_a_setting_from_after_the_run_began_does_not_stop_it(
 ) -> None:
     run = unfinished_copy(six_steps, tmp_path / "run")
     record = json.loads((run / "run.json").read_text("utf-8"))
-    del record["config"]["embeddings"]
+    del record["config"]["start"]
     (run / "run.json").write_text(json.dumps(record), "utf-8")
     pretrain(config(prepared, run, steps=6, keep_checkpoints=3), resume=True)
     assert weights(run) == weights(six_steps)

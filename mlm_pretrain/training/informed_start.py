@@ -1,4 +1,4 @@
-"""Gives a fresh model's embeddings their start from the prepared rows."""
+"""Gives a fresh model its start: embeddings from the prepared rows, and heads that look at neighbours."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from mlm_pretrain.modeling.cooccurrence import SAMPLE_TOKENS, cooccurrence_embeddings
+from mlm_pretrain.modeling.neighbour_attention import start_at_neighbours
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.progress import say
 
@@ -18,15 +19,30 @@ _BLOCK_TOKENS = 4_000_000
 SCORE_SPREAD = 2.0
 
 
-def start_embeddings(model: Any, rows: PackedDataset, tokenizer: Any, seed: int) -> float:
+def informed_start(
+    model: Any, rows: PackedDataset, tokenizer: Any, is_causal: bool, seed: int
+) -> float:
+    """Set what can be known before the first step; returns the seconds it took, part of the run."""
+    started = time.monotonic()
+    known = start_embeddings(model, rows, tokenizer, seed)
+    layers = start_at_neighbours(model, is_causal, seed)
+    seconds = time.monotonic() - started
+    say(
+        f"start: embeddings of {known:,} tokens from co-occurrence"
+        + (f", heads of {layers} layers at their neighbours" if layers else "")
+        + f", in {seconds:.1f} s"
+    )
+    return seconds
+
+
+def start_embeddings(model: Any, rows: PackedDataset, tokenizer: Any, seed: int) -> int:
     """Set the token embeddings (and an output layer of their shape) from the rows' co-occurrences.
 
     Tokens that were hardly seen, and special tokens, keep their random rows.
 
     Returns:
-        Seconds it took, which belong to the run.
+        Tokens that were set.
     """
-    started = time.monotonic()
     embedding = model.get_input_embeddings().weight
     blocks = rows.blocks(SAMPLE_TOKENS, _BLOCK_TOKENS)
     found, known = cooccurrence_embeddings(
@@ -38,6 +54,4 @@ def start_embeddings(model: Any, rows: PackedDataset, tokenizer: Any, seed: int)
         for weight in {id(w): w for w in (embedding, getattr(head, "weight", embedding))}.values():
             if weight.shape == embedding.shape:
                 weight[known] = (spread * found[known]).to(weight)
-    seconds = time.monotonic() - started
-    say(f"embeddings of {int(known.sum()):,} tokens from co-occurrence, in {seconds:.1f} s")
-    return seconds
+    return int(known.sum())

@@ -1,4 +1,4 @@
-"""A fresh model's embeddings start from the rows it will train on."""
+"""A fresh model starts from the rows it will train on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from transformers import AutoTokenizer
 
 from mlm_pretrain.modeling.build import new_model
 from mlm_pretrain.packing import PackedDataset
-from mlm_pretrain.training.embeddings import SCORE_SPREAD, start_embeddings
+from mlm_pretrain.training.informed_start import (
+    SCORE_SPREAD,
+    informed_start,
+    start_embeddings,
+)
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
 
 
@@ -68,14 +72,17 @@ def test_a_run_uses_them_unless_told_otherwise(
     """One step at a rate of nearly nothing leaves the start visible in the saved model."""
     fresh = new_model("bert:2x64", "AutoModelForMaskedLM", tokenizer, 64, seed=5)
     plain = fresh.get_input_embeddings().weight.detach().clone()
-    start_embeddings(fresh, PackedDataset(prepared, "train"), tokenizer, seed=5)
+    rows = PackedDataset(prepared, "train")
+    assert informed_start(fresh, rows, tokenizer, is_causal=False, seed=5) > 0
+    positions = fresh.bert.embeddings.position_embeddings.weight
+    assert positions.std() > 3 * 0.02  # waves, no longer noise of 0.02
     for choice, expected in (
         ("random", plain),
-        ("cooccurrence", fresh.get_input_embeddings().weight),
+        ("informed", fresh.get_input_embeddings().weight),
     ):
         config = PretrainConfig(
             data=str(prepared), out=str(tmp_path / choice), arch="bert:2x64", steps=1, seed=5,
-            learning_rate=1e-9, batch_size=8, precision="fp32", embeddings=choice,
+            learning_rate=1e-9, batch_size=8, precision="fp32", start=choice,
         )  # fmt: skip
         pretrain(config)
         saved = type(fresh).from_pretrained(tmp_path / choice / "model")
