@@ -29,7 +29,8 @@ def test_bf16_is_read_from_the_processors_flags() -> None:
 
 def test_the_environment_is_complete_and_can_be_written() -> None:
     found = json.loads(json.dumps(environment()))
-    assert found["torch"] == torch.__version__
+    # The installed package may leave out which build it is (+cpu, +cu130).
+    assert torch.__version__.startswith(found["torch"])
     assert found["python"] == ".".join(map(str, sys.version_info[:3]))
     assert found["cores"] >= 1
     assert found["offline"] is True  # the tests are
