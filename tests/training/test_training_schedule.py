@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import AutoConfig
 
 from mlm_pretrain.training.budget import UNBOUNDED_STEPS, Budget
+from mlm_pretrain.training.defaults import default_learning_rate
 from mlm_pretrain.training.schedule import rate_share
 
 
@@ -81,3 +83,21 @@ def test_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     budget.tick()
     assert budget.is_spent(0)
     assert budget.max_steps == UNBOUNDED_STEPS
+
+
+@pytest.mark.parametrize(
+    ("family", "layers", "width", "continued", "expected"),
+    [
+        ("modernbert", 4, 256, False, 1e-3), ("modernbert", 12, 768, False, 3.3e-4),
+        ("bert", 4, 256, False, 1e-3), ("bert", 12, 768, False, 1.7e-4),
+        ("bert", 12, 768, True, 1.7e-5), ("gpt2", 12, 128, False, 1e-3),
+    ],
+)  # fmt: skip
+def test_rates_follow_width_depth_and_what_there_is_to_lose(
+    family: str, layers: int, width: int, continued: bool, expected: float
+) -> None:
+    names = {"gpt2": {"n_layer": layers, "n_embd": width, "n_head": 2}}.get(
+        family, {"num_hidden_layers": layers, "hidden_size": width}
+    )
+    config = AutoConfig.for_model(family, **names)
+    assert default_learning_rate(config, continued) == pytest.approx(expected, rel=0.02)
