@@ -1,4 +1,4 @@
-"""`pretrain` under torchrun, two processes on the processor."""
+"""`pretrain` under torchrun, two processes on the processor, and under accelerate."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from package_process import run_on_two_processes
+from package_process import run, run_on_two_processes
 from transformers import AutoModelForMaskedLM
 
 from mlm_pretrain.manifest import read_manifest, verify
@@ -31,5 +31,20 @@ def test_two_processes_make_one_run(prepared: Path, tmp_path: Path) -> None:
     alone = pretrain(config)
     assert result["tokens"] == alone["tokens"]
     assert result["validation"]["loss_nats"] == pytest.approx(
+        alone["validation"]["loss_nats"], rel=1e-4
+    )
+
+
+def test_accelerate_launch_makes_the_same_run(prepared: Path, tmp_path: Path) -> None:
+    """It starts one process on a processor, with settings of its own in the environment."""
+    settings = {"arch": "bert:2x64", "steps": 2, "batch_size": 4, "precision": "fp32"}
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
+    launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_machines", "1"]
+    launch += ["--num_processes", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    verb = ["-m", "mlm_pretrain", "pretrain", "--data", str(prepared), "--json", *flags]
+    done = run([*launch, *verb, "--out", str(tmp_path / "launched")])
+    assert done.returncode == 0, done.stderr[-3000:]
+    alone = pretrain(PretrainConfig(data=str(prepared), out=str(tmp_path / "alone"), **settings))
+    assert json.loads(done.stdout)["validation"]["loss_nats"] == pytest.approx(
         alone["validation"]["loss_nats"], rel=1e-4
     )
