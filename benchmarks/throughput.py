@@ -43,7 +43,7 @@ def main() -> None:
     results["ratio"] = spread(ratios)
     _print(results)
     name = f"throughput-{arguments.arch.replace(':', '-')}-{arguments.max_length}"
-    settings = {k: v for k, v in vars(arguments).items() if k not in ("way", "folder")}
+    settings = {k: v for k, v in vars(arguments).items() if k not in ("way", "folder", "out")}
     path = write_record(name, settings, results, arguments.out)
     print(f"wrote {path}")
 
