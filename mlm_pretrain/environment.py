@@ -26,6 +26,16 @@ def environment() -> dict[str, Any]:
     }
 
 
+def process_rank() -> int:
+    """This process's number among those that torchrun or accelerate started; 0 when alone."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def process_count() -> int:
+    """How many processes torchrun or accelerate started; 1 when alone."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def usable_cores() -> int:
     """Cores this process may run on, which in a container are fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):

@@ -160,14 +160,28 @@ def claim_output(folder: str | Path, overwrite: bool = False) -> Path:
             raise InputError(f"{folder}: is a file, not a folder", "choose another --out")
         if folder.is_dir() and any(folder.iterdir()):
             _clear(folder, overwrite)
-        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(
-            f"{folder}: cannot be made ({error.strerror})", "choose another --out"
-        ) from None
+        raise _cannot_be_made(folder, error) from None
+    make_writable(folder)
+    return folder
+
+
+def make_writable(folder: str | Path) -> None:
+    """Find out before the work that files can be written into `folder`, which is made if need be.
+
+    Raises:
+        InputError: naming the folder and what stands in the way.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_be_made(folder, error) from None
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"{folder}: is read-only", "choose another --out")
-    return folder
+
+
+def _cannot_be_made(folder: str | Path, error: OSError) -> InputError:
+    return InputError(f"{folder}: cannot be made ({error.strerror})", "choose another --out")
 
 
 def _clear(folder: Path, overwrite: bool) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
+
+from mlm_pretrain.environment import process_rank
 
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object of the result on stdout instead.")
@@ -23,7 +24,7 @@ Overwrite = Annotated[
 
 def is_first_process() -> bool:
     """Whether this is the process that speaks, under torchrun or accelerate as alone."""
-    return os.environ.get("RANK", "0") == "0"
+    return process_rank() == 0
 
 
 def finish(

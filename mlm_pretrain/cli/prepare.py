@@ -8,20 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
+from mlm_pretrain.cli import reading
 from mlm_pretrain.cli.output import DryRun, Json, Overwrite, finish, table
-from mlm_pretrain.cli.reading import (
-    Corpus,
-    Errors,
-    LimitDocuments,
-    MaxBadRows,
-    SkipCorrupt,
-    TextField,
-    TextUnit,
-)
 
 
 def prepare(
-    corpus: Corpus,
+    corpus: reading.Corpus,
     tokenizer: Annotated[
         str, typer.Option(help="Folder with a tokenizer.json, or a name on the Hub.")
     ],
@@ -58,12 +50,12 @@ def prepare(
             help="Tokenise each distinct word once, where that gives exactly the same ids.",
         ),
     ] = True,
-    text_field: TextField = "text",
-    text_unit: TextUnit = "line",
-    errors: Errors = "strict",
-    max_bad_rows: MaxBadRows = 0,
-    limit_documents: LimitDocuments = None,
-    skip_corrupt: SkipCorrupt = False,
+    text_field: reading.TextField = "text",
+    text_unit: reading.TextUnit = "line",
+    errors: reading.Errors = "strict",
+    max_bad_rows: reading.MaxBadRows = 0,
+    limit_documents: reading.LimitDocuments = None,
+    skip_corrupt: reading.SkipCorrupt = False,
     dry_run: DryRun = False,
     as_json: Json = False,
     overwrite: Overwrite = False,
@@ -81,14 +73,7 @@ def prepare(
         "seed": seed,
         "processes": processes,
         "word_cache": word_cache,
-        "read": {
-            "text_field": text_field,
-            "text_unit": text_unit,
-            "errors": errors,
-            "max_bad_rows": max_bad_rows,
-            "limit_documents": limit_documents,
-            "skip_corrupt": skip_corrupt,
-        },
+        "read": reading.reading_of(locals()),
     }
     config = build_config(packing.PrepareConfig, values, "prepare")
     if dry_run:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -47,6 +48,11 @@ SkipCorrupt = Annotated[
 _SETTINGS = (
     "text_field", "text_unit", "errors", "max_bad_rows", "limit_documents", "skip_corrupt",
 )  # fmt: skip
+
+
+def reading_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The reading settings among a verb's arguments."""
+    return {name: given[name] for name in _SETTINGS}
 
 
 def flags_unlike_default(reading: ReadOptions) -> list[str]:

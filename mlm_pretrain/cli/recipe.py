@@ -6,7 +6,6 @@ as it is; so a recipe that was interrupted goes on where it stopped.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +14,7 @@ from pydantic import Field, model_validator
 from mlm_pretrain.cli.output import is_first_process
 from mlm_pretrain.config import StrictConfig
 from mlm_pretrain.corpus import ReadOptions, fingerprint_corpus
+from mlm_pretrain.environment import process_count
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.export import export
 from mlm_pretrain.manifest import MANIFEST, hash_file, read_manifest
@@ -129,7 +129,7 @@ def _fingerprint(corpus: list[str], recipe: Recipe) -> str:
 
 
 def _refuse_several_processes() -> None:
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if process_count() > 1:
         raise InputError(
             "the recipe's data is not prepared yet, which is work for one process",
             "run it with --dry-run in one process first, then start several",

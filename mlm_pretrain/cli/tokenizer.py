@@ -8,17 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlm_pretrain.cli import reading
 from mlm_pretrain.cli.output import DryRun, Json, Overwrite, finish, table
-from mlm_pretrain.cli.reading import (
-    Corpus,
-    Errors,
-    LimitDocuments,
-    MaxBadRows,
-    SkipCorrupt,
-    TextField,
-    TextUnit,
-    flags_unlike_default,
-)
 
 if TYPE_CHECKING:
     from mlm_pretrain.corpus import ReadOptions
@@ -34,7 +25,7 @@ app = typer.Typer(
 
 @app.command()
 def train(
-    corpus: Corpus,
+    corpus: reading.Corpus,
     out: Annotated[Path, typer.Option("--out", help="Folder to write, new or empty.")],
     algorithm: Annotated[
         str,
@@ -70,12 +61,12 @@ def train(
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the sample.")] = 0,
-    text_field: TextField = "text",
-    text_unit: TextUnit = "line",
-    errors: Errors = "strict",
-    max_bad_rows: MaxBadRows = 0,
-    limit_documents: LimitDocuments = None,
-    skip_corrupt: SkipCorrupt = False,
+    text_field: reading.TextField = "text",
+    text_unit: reading.TextUnit = "line",
+    errors: reading.Errors = "strict",
+    max_bad_rows: reading.MaxBadRows = 0,
+    limit_documents: reading.LimitDocuments = None,
+    skip_corrupt: reading.SkipCorrupt = False,
     model_max_length: Annotated[
         int,
         typer.Option("--model-max-length", help="Tokens the model will take, special ones too."),
@@ -93,14 +84,7 @@ def train(
         "alphabet_limit": alphabet_limit,
         "seed": seed,
         "model_max_length": model_max_length,
-        "reading": {
-            "text_field": text_field,
-            "text_unit": text_unit,
-            "errors": errors,
-            "max_bad_rows": max_bad_rows,
-            "limit_documents": limit_documents,
-            "skip_corrupt": skip_corrupt,
-        },
+        "reading": reading.reading_of(locals()),
     }
     if sample_bytes is not None:
         values["sample_bytes"] = sample_bytes
@@ -115,16 +99,16 @@ def train(
 
 @app.command()
 def report(
-    corpus: Corpus,
+    corpus: reading.Corpus,
     tokenizer: Annotated[
         Path, typer.Option("--tokenizer", help="Folder that holds a tokenizer.json.")
     ],
-    text_field: TextField = "text",
-    text_unit: TextUnit = "line",
-    errors: Errors = "strict",
-    max_bad_rows: MaxBadRows = 0,
-    limit_documents: LimitDocuments = None,
-    skip_corrupt: SkipCorrupt = False,
+    text_field: reading.TextField = "text",
+    text_unit: reading.TextUnit = "line",
+    errors: reading.Errors = "strict",
+    max_bad_rows: reading.MaxBadRows = 0,
+    limit_documents: reading.LimitDocuments = None,
+    skip_corrupt: reading.SkipCorrupt = False,
     as_json: Json = False,
 ) -> None:
     """Measure a tokenizer on a text: tokens a word, unknown share, exactness of decoding."""
@@ -132,18 +116,12 @@ def report(
     from mlm_pretrain.corpus import ReadOptions
     from tokenizer_training import report_tokenizer
 
-    values: dict[str, Any] = {
-        "text_field": text_field,
-        "text_unit": text_unit,
-        "errors": errors,
-        "max_bad_rows": max_bad_rows,
-        "skip_corrupt": skip_corrupt,
-    }
-    reading = build_config(ReadOptions, values, "tokenizer report")
     # The limit is of the measurement, and nothing that the next command should repeat.
-    result = report_tokenizer(tokenizer, corpus, reading, limit_documents)
+    values = {**reading.reading_of(locals()), "limit_documents": None}
+    options = build_config(ReadOptions, values, "tokenizer report")
+    result = report_tokenizer(tokenizer, corpus, options, limit_documents)
     lines = table(("tokenizer", str(tokenizer)), list(result.items())[1:])
-    finish(result, as_json, lines, _next(corpus, tokenizer, reading))
+    finish(result, as_json, lines, _next(corpus, tokenizer, options))
 
 
 def _describe(result: dict[str, Any]) -> list[str]:
@@ -157,7 +135,7 @@ def _describe(result: dict[str, Any]) -> list[str]:
     ]
 
 
-def _next(corpus: list[str], tokenizer: Path, reading: ReadOptions) -> str:
+def _next(corpus: list[str], tokenizer: Path, options: ReadOptions) -> str:
     corpora = [part for spec in corpus for part in ("--corpus", spec)]
-    words = ["mlm-pretrain", "prepare", *corpora, *flags_unlike_default(reading)]
+    words = ["mlm-pretrain", "prepare", *corpora, *reading.flags_unlike_default(options)]
     return shlex.join([*words, "--tokenizer", str(tokenizer), "--out", "data"])

@@ -15,8 +15,9 @@ import torch
 
 from mlm_pretrain.config import build_config
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.evaluation.record import require_writable, write_metrics
+from mlm_pretrain.evaluation.record import write_metrics
 from mlm_pretrain.evaluation.texts import EvaluationRows, open_rows
+from mlm_pretrain.manifest import make_writable
 from mlm_pretrain.modeling.build import read_checkpoint
 from mlm_pretrain.modeling.packed_attention import packed_inputs, require_packable
 from mlm_pretrain.modeling.sizes import check_length
@@ -61,7 +62,7 @@ def evaluate(
         InputError: when the model, the data or the output folder cannot be used.
     """
     if out is not None and Path(out) != Path(model):  # the model's own folder is looked at below
-        require_writable(out)
+        make_writable(out)
     network, tokenizer, objective = load_for_evaluation(model)
     network.to(fastest_device())
     vocabulary = read_vocabulary(tokenizer)

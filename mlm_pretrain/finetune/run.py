@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlm_pretrain.config import StrictConfig
+from mlm_pretrain.environment import process_count, process_rank
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune import model as models
 from mlm_pretrain.finetune.answering import Answering
@@ -71,7 +71,7 @@ def finetune(task: str, config: FinetuneConfig, overwrite: bool = False) -> dict
     started = time.perf_counter()
     with contextlib.ExitStack() as stack:
         stack.enter_context(quiet_transformers())
-        first = _rank() == 0
+        first = process_rank() == 0
         if first:
             check_apart(config.out, [config.model, config.train, config.validation, config.test])
             check_running(config.out)
@@ -148,14 +148,14 @@ def _schedule(config: FinetuneConfig, rows: int, settings: Any) -> dict[str, Any
     Raises:
         InputError: when there are fewer rows than one global batch.
     """
-    batch = config.batch_size * config.accumulation * _world_size()
+    batch = config.batch_size * config.accumulation * process_count()
     if rows < batch:
         raise InputError(
             f"{rows} training rows are fewer than one batch of {batch} ({config.batch_size} rows × "
-            f"{config.accumulation} micro-batches × {_world_size()} processes)",
-            f"set batch_size to {max(1, rows // config.accumulation // _world_size())} or less",
+            f"{config.accumulation} micro-batches × {process_count()} processes)",
+            f"set batch_size to {max(1, rows // config.accumulation // process_count())} or less",
         )
-    micro_batches = math.ceil(rows / (config.batch_size * _world_size()))
+    micro_batches = math.ceil(rows / (config.batch_size * process_count()))
     per_epoch = math.ceil(micro_batches / config.accumulation)
     epochs = config.epochs or default_epochs(rows)
     steps = config.steps or epochs * per_epoch
@@ -193,7 +193,7 @@ def _train(
         "best_epoch": keeper.best_epoch, "history": keeper.history, "train_loss": train_loss, **facts,
         "new_weights": len(fresh) if not config.random_weights else "all",
     }  # fmt: skip
-    if _rank() == 0:
+    if process_rank() == 0:
         _save(model, prepared, config, result, predictions)
     return result
 
@@ -236,11 +236,3 @@ def _save(
 
 def _dump(config: StrictConfig) -> dict[str, Any]:
     return config.model_dump(mode="json")
-
-
-def _rank() -> int:
-    return int(os.environ.get("RANK", "0"))
-
-
-def _world_size() -> int:
-    return int(os.environ.get("WORLD_SIZE", "1"))

@@ -126,9 +126,10 @@ def check_length(config: Any, max_length: int) -> None:
     positions = getattr(config, "max_position_embeddings", None) or getattr(
         config, "n_positions", None
     )
-    if positions is not None:
-        positions -= unused_positions(config)
-    if positions is not None and max_length > positions:
+    if positions is None:
+        return
+    positions -= unused_positions(config)
+    if max_length > positions:
         raise InputError(
             f"rows of {max_length} tokens do not fit the model's {positions} positions: "
             f"{max_length} > {positions}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,13 @@ import torch
 from transformers import AutoTokenizer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
+from mlm_pretrain.environment import process_count
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import Manifest, read_manifest, verify
 from mlm_pretrain.modeling.build import continued_model, new_model
 from mlm_pretrain.modeling.packing_proof import prove_packable
 from mlm_pretrain.objectives import OBJECTIVES, Objective
-from mlm_pretrain.objectives.vocabulary import read_vocabulary
+from mlm_pretrain.objectives.vocabulary import Vocabulary, read_vocabulary
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.training.budget import Budget
@@ -39,6 +39,7 @@ class Materials:
     objective: Objective
     manifest: Manifest
     tokenizer: Any
+    vocabulary: Vocabulary
     train: PackedDataset
     model: torch.nn.Module
     budget: Budget
@@ -58,9 +59,8 @@ def assemble(config: PretrainConfig, checksums: bool = False) -> Materials:
     )
     train = PackedDataset(config.data, "train")
     vocabulary = read_vocabulary(tokenizer)
-    objective.collator(
-        vocabulary, _objective_config(config), config.seed
-    )  # refuses what it cannot do
+    # Made for what it refuses, before a folder is touched.
+    objective.collator(vocabulary, _objective_config(config), config.seed)
     model = _build_model(config, objective, tokenizer, train)
     prove_packable(model, vocabulary.ordinary_ids, objective.is_causal)
     config = _resolved(config, model, train)
@@ -70,7 +70,7 @@ def assemble(config: PretrainConfig, checksums: bool = False) -> Materials:
             "prepare more text, or lower --batch-size",
         )
     budget = _budget(config, len(train))
-    return Materials(config, objective, manifest, tokenizer, train, model, budget)
+    return Materials(config, objective, manifest, tokenizer, vocabulary, train, model, budget)
 
 
 def _objective_config(config: PretrainConfig) -> Any:
@@ -104,8 +104,7 @@ def _budget(config: PretrainConfig, rows: int) -> Budget:
         return Budget(seconds=config.minutes * 60)
     if config.steps is not None:
         return Budget(steps=config.steps)
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    rows_a_step = config.batch_size * config.accumulation * processes
+    rows_a_step = config.batch_size * config.accumulation * process_count()
     steps_an_epoch = math.ceil(rows / rows_a_step)  # the last one of an epoch may be smaller
     return Budget(steps=math.ceil((config.epochs or 1.0) * steps_an_epoch))
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 
+from mlm_pretrain.environment import process_rank
 from mlm_pretrain.evaluation.perplexity import score_rows
 from mlm_pretrain.evaluation.record import write_metrics
 from mlm_pretrain.evaluation.texts import open_rows
 from mlm_pretrain.manifest import claim_output, write_manifest
-from mlm_pretrain.objectives.vocabulary import read_vocabulary
 from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
@@ -111,7 +111,7 @@ def _inform(materials: Materials) -> None:
     if config.init is not None or config.start == "random":
         return
     seconds = 0.0
-    if int(os.environ.get("RANK", "0")) == 0:  # the others receive the first process's weights
+    if process_rank() == 0:  # the others receive the first process's weights
         seconds = informed_start(
             materials.model, materials.train, materials.tokenizer,
             materials.objective.is_causal, config.seed,
@@ -178,7 +178,7 @@ def _has_validation(materials: Materials) -> bool:
 def _validate(materials: Materials) -> dict[str, Any]:
     rows = open_rows(materials.config.data, materials.tokenizer, materials.model.config, None)
     return score_rows(
-        materials.model, rows, materials.objective, read_vocabulary(materials.tokenizer),
+        materials.model, rows, materials.objective, materials.vocabulary,
         precision=materials.config.precision,
         # What training had room for: scores of all tokens may need more than the weights.
         batch_size=min(_VALIDATION_ROWS, materials.config.batch_size),

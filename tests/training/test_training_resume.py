@@ -1,4 +1,4 @@
-"""A run that was stopped goes on to the very weights it would have reached, or says why it cannot."""
+"""A stopped run is resumed from what is whole and unchanged, or says why it cannot be."""
 
 from __future__ import annotations
 
@@ -6,110 +6,21 @@ import json
 import os
 import resource
 import shutil
-import signal
 import socket
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import package_process
 import pytest
 import torch
+from resumable import checkpoints, config, weights
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.training.occupancy import RUNNING_FILE
-from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
+from mlm_pretrain.training.pretrain import pretrain
 from mlm_pretrain.training.run_folder import rotate_checkpoints
 
-STEPS = 30
-# Dropout and the order draw random numbers, and Muon keeps a state of its own.
-FLAGS = {
-    "arch": "modernbert:2x64", "steps": STEPS, "batch_size": 16, "accumulation": 2,
-    "optimizer": "muon", "learning_rate": 2e-3, "dropout": 0.1, "precision": "fp32",
-    "checkpoint_minutes": 1e-5, "seed": 3,
-}  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums are split by thread, so only equal numbers of them give equal bits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def config(data: Path, out: Path, **changes: Any) -> PretrainConfig:
-    return PretrainConfig(
-        **{**FLAGS, "data": str(data), "out": str(out), "log_every": 1, **changes}
-    )
-
-
-def weights(run: Path) -> bytes:
-    return (run / "model" / "model.safetensors").read_bytes()
-
-
-def checkpoints(run: Path) -> list[Path]:
-    """Whole ones, oldest first."""
-    found = [path.parent for path in run.glob("checkpoint-*/manifest.json")]
-    return sorted(found, key=lambda path: int(path.name.split("-")[1]))
-
-
-@pytest.fixture(scope="module")
-def whole_run(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run in one go."""
-    out = tmp_path_factory.mktemp("whole") / "run"
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    pretrain(config(prepared, out, checkpoint_minutes=10.0))
-    torch.set_num_threads(threads)
-    return out
-
-
-def stopped(data: Path, out: Path, number: signal.Signals) -> subprocess.CompletedProcess[str]:
-    """The run as a process, sent a signal once it has saved its fifth step."""
-    flags = [f"--{name.replace('_', '-')}={value}" for name, value in FLAGS.items()]
-    command = ["-m", "mlm_pretrain", "pretrain", "--data", str(data), "--out", str(out), *flags]
-    command += ["--set", "pretrain.log_every=1"]
-
-    def ready() -> bool:
-        return any(int(path.name.split("-")[1]) >= 5 for path in checkpoints(out))
-
-    return package_process.signal_when(command, ready, number)
-
-
-def test_sigterm_then_resume(
-    prepared: Path, whole_run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    run = tmp_path / "run"
-    done = stopped(prepared, run, signal.SIGTERM)
-    assert done.returncode == 128 + signal.SIGTERM, done.stderr
-    assert f"mlm-pretrain pretrain --out {run} --resume" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stdout == ""
-    saved = int(checkpoints(run)[-1].name.split("-")[1])
-    assert 5 <= saved < STEPS
-    resumed = package_process.call_verb(capfd, "pretrain", "--out", run, "--resume", "--json")
-    assert resumed.returncode == 0, resumed.stderr
-    assert f"resuming from {run / f'checkpoint-{saved}'}" in resumed.stderr
-    result = json.loads(resumed.stdout)
-    assert result["steps"] == STEPS
-    assert weights(run) == weights(whole_run)
-    logs = [[json.loads(line) for line in (r / "log.jsonl").open()] for r in (run, whole_run)]
-    assert [(x["step"], x["loss"], x["tokens"]) for x in logs[0]] == [
-        (x["step"], x["loss"], x["tokens"]) for x in logs[1]
-    ]
-
-
-def test_kill_then_resume(prepared: Path, whole_run: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    assert stopped(prepared, run, signal.SIGKILL).returncode == -signal.SIGKILL
-    assert not (run / "model").exists()
-    assert (run / RUNNING_FILE).exists()  # left behind by the dead process, and no obstacle
-    result = pretrain(config(prepared, run), resume=True)
-    assert result["steps"] == STEPS
-    assert weights(run) == weights(whole_run)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,74 @@
+"""A run whose process was stopped or killed goes on to the very weights it would have reached."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import package_process
+import pytest
+import torch
+from resumable import FLAGS, STEPS, checkpoints, config, weights
+
+from mlm_pretrain.training.occupancy import RUNNING_FILE
+from mlm_pretrain.training.pretrain import pretrain
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def whole_run(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run in one go."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    pretrain(config(prepared, out, checkpoint_minutes=10.0))
+    torch.set_num_threads(threads)
+    return out
+
+
+def stopped(data: Path, out: Path, number: signal.Signals) -> subprocess.CompletedProcess[str]:
+    """The run as a process, sent a signal once it has saved its fifth step."""
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in FLAGS.items()]
+    command = ["-m", "mlm_pretrain", "pretrain", "--data", str(data), "--out", str(out), *flags]
+    command += ["--set", "pretrain.log_every=1"]
+
+    def ready() -> bool:
+        return any(int(path.name.split("-")[1]) >= 5 for path in checkpoints(out))
+
+    return package_process.signal_when(command, ready, number)
+
+
+def test_sigterm_then_resume(
+    prepared: Path, whole_run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    done = stopped(prepared, run, signal.SIGTERM)
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    assert f"mlm-pretrain pretrain --out {run} --resume" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    saved = int(checkpoints(run)[-1].name.split("-")[1])
+    assert 5 <= saved < STEPS
+    resumed = package_process.call_verb(capfd, "pretrain", "--out", run, "--resume", "--json")
+    assert resumed.returncode == 0, resumed.stderr
+    assert f"resuming from {run / f'checkpoint-{saved}'}" in resumed.stderr
+    result = json.loads(resumed.stdout)
+    assert result["steps"] == STEPS
+    assert weights(run) == weights(whole_run)
+    logs = [[json.loads(line) for line in (r / "log.jsonl").open()] for r in (run, whole_run)]
+    assert [(x["step"], x["loss"], x["tokens"]) for x in logs[0]] == [
+        (x["step"], x["loss"], x["tokens"]) for x in logs[1]
+    ]
+
+
+def test_kill_then_resume(prepared: Path, whole_run: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert stopped(prepared, run, signal.SIGKILL).returncode == -signal.SIGKILL
+    assert not (run / "model").exists()
+    assert (run / RUNNING_FILE).exists()  # left behind by the dead process, and no obstacle
+    result = pretrain(config(prepared, run), resume=True)
+    assert result["steps"] == STEPS
+    assert weights(run) == weights(whole_run)
