@@ -94,6 +94,13 @@ def pretrain(
         Literal["auto", "bf16", "fp32"] | None,
         typer.Option(help="auto: bf16 where the hardware has it. [default: auto]"),
     ] = None,
+    attention: Annotated[
+        Literal["auto", "products8", "products32", "fused", "varlen", "masks"] | None,
+        typer.Option(
+            help="How packed documents are computed apart; equal but for rounding. [default: auto, the "
+            "fastest here, measured]"
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the newest complete checkpoint in --out.")
     ] = False,
@@ -115,7 +122,7 @@ def pretrain(
 _FLAGS = (
     "data", "out", "objective", "arch", "init", "revision", "start", "steps", "epochs",
     "minutes", "batch_size", "accumulation", "optimizer", "learning_rate", "weight_decay", "dropout", "seed",
-    "workers", "validate_every", "checkpoint_minutes", "precision",
+    "workers", "validate_every", "checkpoint_minutes", "precision", "attention",
 )  # fmt: skip
 _LENGTHS = ("steps", "epochs", "minutes")
 
@@ -131,6 +138,7 @@ def _run(
     as_json: bool,
 ) -> None:
     from mlm_pretrain.cli import recipe as recipes
+    from mlm_pretrain.training import planning
     from mlm_pretrain.training import pretrain as training
     from mlm_pretrain.training.agreement import end_processes
 
@@ -142,7 +150,7 @@ def _run(
     if dry_run:
         if config is not None:  # the plan counts rows, so they must be there
             recipes.prepare_materials(recipe)
-        facts = training.plan(resolved)
+        facts = planning.plan(resolved)
         finish(facts, as_json, table(["plan", "value"], [[k, _text(v)] for k, v in facts.items()]))
         return
     try:

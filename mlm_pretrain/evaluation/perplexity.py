@@ -15,15 +15,15 @@ import torch
 
 from mlm_pretrain.config import build_config
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.batch_loss import summed_loss
 from mlm_pretrain.evaluation.record import write_metrics
 from mlm_pretrain.evaluation.texts import EvaluationRows, open_rows
 from mlm_pretrain.manifest import make_writable
+from mlm_pretrain.modeling.attention.choosing import require_packable
 from mlm_pretrain.modeling.build import read_checkpoint
-from mlm_pretrain.modeling.packed_attention import packed_inputs, require_packable
 from mlm_pretrain.modeling.sizes import check_length
-from mlm_pretrain.modeling.sparse_head import predict_only
+from mlm_pretrain.modeling.sparse_head import has_plain_head
 from mlm_pretrain.objectives import OBJECTIVES, Objective
-from mlm_pretrain.objectives.token_loss import token_loss
 from mlm_pretrain.objectives.vocabulary import Vocabulary, read_vocabulary
 from mlm_pretrain.precision import Precision, resolve_precision
 from mlm_pretrain.progress import track
@@ -146,34 +146,21 @@ def score_rows(
     count = len(rows) if limit_rows is None else min(limit_rows, len(rows))
     starts = range(0, count, batch_size)
     device = next(model.parameters()).device
+    plain_head = has_plain_head(model, some_id=0)
     was_training = model.training
     model.eval()
     total, predicted, tokens = 0.0, 0, 0
     for start in track(starts, "batch", "evaluate", total=len(starts)):
         examples = [rows.example(i) for i in range(start, min(start + batch_size, count))]
         batch = {name: value.to(device) for name, value in collator(examples).items()}
-        nats, found = batch_loss(model, batch, objective, precision)
-        total, predicted = total + nats, predicted + found
+        with torch.no_grad(), _autocast(device, precision):
+            nats, found, _ = summed_loss(model, batch, objective, plain_head=plain_head)
+        total, predicted = total + float(nats), predicted + found
         tokens += sum(rows.text_tokens(i) for i in range(start, min(start + batch_size, count)))
     model.train(was_training)
     if predicted == 0:
         raise InputError("nothing to evaluate: no token could be predicted", "give more text")
     return _summary(total / predicted, predicted, tokens, rows, count)
-
-
-def batch_loss(
-    model: torch.nn.Module,
-    batch: dict[str, torch.Tensor],
-    objective: Objective,
-    precision: Precision,
-) -> tuple[float, int]:
-    """(summed loss in nats, tokens predicted) of one batch."""
-    labels = batch.pop("labels")
-    positions_P, targets_P = objective.predicted_positions(labels)
-    arguments = packed_inputs(model, batch, objective.is_causal)
-    with torch.no_grad(), _autocast(labels.device, precision), predict_only(model, positions_P):
-        logits = model(**arguments).logits
-    return float(token_loss(logits[0], targets_P, 1)), len(targets_P)
 
 
 def _autocast(device: torch.device, precision: Precision) -> Any:

@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError
 
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.modeling.packed_attention import require_packable
+from mlm_pretrain.modeling.attention.choosing import require_packable
 from mlm_pretrain.modeling.sizes import build_config, check_length
 from mlm_pretrain.progress import say
 

@@ -11,30 +11,47 @@ from typing import Any
 import torch
 
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.modeling.packed_attention import packed_inputs, require_packable
+from mlm_pretrain.modeling.attention.choosing import MASKS, require_packable, use_masks
+from mlm_pretrain.modeling.attention.inputs import packed_inputs
 
 _SEGMENT_LENGTHS = (3, 4)
+_LONGEST_PROOF = 1_024  # tokens; beyond, positions are not run out of
 # fp32 sums in another order differ by 1e-6 of the scores; a leak of one token by a hundredth and more.
 _TOLERANCE = 1e-4
 
 
-def prove_packable(model: torch.nn.Module, ordinary_ids: Any, is_causal: bool) -> None:
-    """Compare a packed row with its segments alone.
+def prove_packable(
+    model: torch.nn.Module, ordinary_ids: Any, is_causal: bool, method: str | None = None
+) -> None:
+    """Compare packed segments with each alone, as the model is used by anyone.
+
+    Where packed attention does not pass, block masks are tried.
 
     Args:
         model: in float32, with a language-modelling head. Its mode and the generators are left alone.
         ordinary_ids: ids of tokens that stand for text.
+        method: of packed attention.
 
     Raises:
         InputError: when the model cannot read the masks, or its scores differ.
     """
-    require_packable(model)
+    given = model.config._attn_implementation
+    require_packable(model, method)
+    if model.config._attn_implementation != MASKS:
+        try:
+            return _prove(model, ordinary_ids, is_causal)
+        except InputError:
+            use_masks(model, given)
+    _prove(model, ordinary_ids, is_causal)
+
+
+def _prove(model: torch.nn.Module, ordinary_ids: Any, is_causal: bool) -> None:
     name, was_training = type(model).__name__, model.training
     model.eval()
     try:
         with torch.no_grad():
             difference = _difference(model, ordinary_ids, is_causal)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+    except (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
             f"{name} cannot read packed rows ({reason})", "choose another architecture"
@@ -52,18 +69,29 @@ def prove_packable(model: torch.nn.Module, ordinary_ids: Any, is_causal: bool) -
 def _difference(model: torch.nn.Module, ordinary_ids: Any, is_causal: bool) -> float:
     """Largest difference between packed and single scores, as a share of the largest score."""
     device = next(model.parameters()).device
-    total = sum(_SEGMENT_LENGTHS)
+    lengths = _lengths(model.config)
+    total = sum(lengths)
     ids_T = torch.as_tensor([int(ordinary_ids[i % len(ordinary_ids)]) for i in range(total)])
-    numbers = [torch.full((n,), i + 1) for i, n in enumerate(_SEGMENT_LENGTHS)]
-    places = [torch.arange(n) for n in _SEGMENT_LENGTHS]
-
-    def scores(ids: torch.Tensor, segments: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        batch = {"input_ids": ids, "segment_ids": segments, "position_ids": positions}
-        moved = {key: value.unsqueeze(0).to(device) for key, value in batch.items()}
-        result: torch.Tensor = model(**packed_inputs(model, moved, is_causal)).logits[0].float()
-        return result
-
-    packed_TV = scores(ids_T, torch.cat(numbers), torch.cat(places))
-    alone = zip(ids_T.split(list(_SEGMENT_LENGTHS)), numbers, places, strict=True)
-    single_TV = torch.cat([scores(ids, torch.ones_like(n), p) for ids, n, p in alone])
+    numbers_T = torch.cat([torch.full((n,), i + 1) for i, n in enumerate(lengths)])
+    places_T = torch.cat([torch.arange(n) for n in lengths])
+    batch = {"input_ids": ids_T, "segment_ids": numbers_T, "position_ids": places_T}
+    moved = {key: value.unsqueeze(0).to(device) for key, value in batch.items()}
+    packed_TV = model(**packed_inputs(model, moved, is_causal).arguments).logits[0].float()
+    alone = [
+        model(input_ids=ids[None], attention_mask=torch.ones_like(ids[None])).logits[0].float()
+        for ids in ids_T.to(device).split(lengths)
+    ]
+    single_TV = torch.cat(alone)
     return float((packed_TV - single_TV).abs().max() / single_TV.abs().max().clamp(min=1e-9))
+
+
+def _lengths(config: Any) -> list[int]:
+    """Short segments; one longer than a window; and more in all than the model has positions for."""
+    positions = int(getattr(config, "max_position_embeddings", 0) or _LONGEST_PROOF)
+    window = int(getattr(config, "sliding_window", None) or 0)
+    lengths = list(_SEGMENT_LENGTHS)
+    if 0 < window < min(positions, _LONGEST_PROOF) - 3:
+        lengths.append(window + 3)
+    while sum(lengths) <= positions < _LONGEST_PROOF:
+        lengths.append(min(64, positions))
+    return lengths

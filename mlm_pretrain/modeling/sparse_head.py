@@ -1,9 +1,12 @@
-"""Scores for the predicted positions alone, whatever the head is called.
+"""The loss of the predicted positions alone, whatever the head is called.
 
 A masked-LM head costs as much as several layers, and most of its rows are thrown away. Keeping only
 the predicted rows of the encoder's output before the head sees them serves every architecture by one
 mechanism, since all of them pass `last_hidden_state` from base model to head. It works under
 DistributedDataParallel too, because the wrapped model is still called as a whole.
+
+Heads whose last layer is a plain linear one go further: that layer computes the loss in its place
+(`vocabulary_loss.py`), and the scores never exist.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+
+from mlm_pretrain.modeling.vocabulary_loss import chunked_cross_entropy
 
 
 @contextmanager
@@ -37,3 +42,65 @@ def predict_only(model: torch.nn.Module, positions_P: torch.Tensor) -> Iterator[
         yield
     finally:
         handle.remove()
+
+
+class HeadLoss:
+    """What the output layer computed in place of scores: the summed loss, once the model was called."""
+
+    def __init__(self) -> None:
+        self.total: torch.Tensor | None = None
+
+    def take(self, total: torch.Tensor, rows: torch.Size) -> torch.Tensor:
+        """Keep the loss, and return a view of it in the shape of scores over a vocabulary of one.
+
+        It is a view so that DistributedDataParallel finds the way from the model's output to its weights.
+        """
+        self.total = total
+        return total.expand(*rows, 1)
+
+    def stands_for(self, logits: torch.Tensor) -> bool:
+        """Whether the model returned what its output layer gave, with nothing done to it after."""
+        return self.total is not None and logits.data_ptr() == self.total.data_ptr()
+
+
+@contextmanager
+def loss_in_head(model: torch.nn.Module, targets_P: torch.Tensor) -> Iterator[HeadLoss]:
+    """Inside, the model's output layer computes the summed loss of `targets_P` instead of scores.
+
+    The model's `logits` are then a view of the loss, which shows whether anything stands behind the layer.
+    """
+    layer, loss = model.get_output_embeddings(), HeadLoss()
+
+    def forward(hidden_1PH: torch.Tensor) -> torch.Tensor:
+        hidden_PH = hidden_1PH.flatten(0, -2)
+        if torch.is_autocast_enabled(hidden_PH.device.type):
+            hidden_PH = hidden_PH.to(torch.get_autocast_dtype(hidden_PH.device.type))
+        total = chunked_cross_entropy(hidden_PH, layer.weight, layer.bias, targets_P)
+        return loss.take(total, hidden_1PH.shape[:-1])
+
+    layer.forward = forward
+    try:
+        yield loss
+    finally:
+        del layer.forward
+
+
+def has_plain_head(model: torch.nn.Module, some_id: int) -> bool:
+    """Whether the model's scores are exactly what a linear output layer gives, shown on one token.
+
+    Models that scale or cap their scores, or have no such layer, need the scores themselves.
+    """
+    layer = getattr(model, "get_output_embeddings", lambda: None)()
+    if type(layer) is not torch.nn.Linear or "forward" in vars(layer):
+        return False
+    was_training = model.training
+    device = next(model.parameters()).device
+    ids = torch.full((1, 1), some_id, device=device)
+    model.eval()
+    try:
+        with torch.no_grad(), loss_in_head(model, ids[0]) as loss:
+            return loss.stands_for(model(input_ids=ids).logits)
+    except (RuntimeError, ValueError, TypeError, AttributeError):
+        return False  # something stands between that expects scores
+    finally:
+        model.train(was_training)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import AutoTokenizer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
@@ -15,6 +16,8 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from mlm_pretrain.environment import process_count
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import Manifest, read_manifest, verify
+from mlm_pretrain.modeling.attention.choosing import method_of
+from mlm_pretrain.modeling.attention.speed import method_for
 from mlm_pretrain.modeling.build import continued_model, new_model
 from mlm_pretrain.modeling.packing_proof import prove_packable
 from mlm_pretrain.objectives import OBJECTIVES, Objective
@@ -62,8 +65,9 @@ def assemble(config: PretrainConfig, checksums: bool = False) -> Materials:
     # Made for what it refuses, before a folder is touched.
     objective.collator(vocabulary, _objective_config(config), config.seed)
     model = _build_model(config, objective, tokenizer, train)
-    prove_packable(model, vocabulary.ordinary_ids, objective.is_causal)
     config = _resolved(config, model, train)
+    prove_packable(model, vocabulary.ordinary_ids, objective.is_causal, config.attention)
+    config = config.model_copy(update={"attention": method_of(model)})
     if len(train) < config.batch_size:
         raise InputError(
             f"{config.data}: {len(train)} rows are fewer than a batch of {config.batch_size}",
@@ -84,7 +88,16 @@ def _resolved(
     default = default_batch_size(train.max_length, config.minutes, torch.cuda.is_available())
     size = config.batch_size or min(default, max(1, len(train)))
     rate = config.learning_rate or default_learning_rate(model.config, config.init is not None)
-    return config.model_copy(update={"batch_size": size, "learning_rate": rate})
+    attention: str = config.attention
+    if attention == "auto":
+        lengths = np.concatenate(
+            [train[row]["segment_lengths"] for row in range(min(size, len(train)))]
+        )
+        dtype = torch.bfloat16 if resolve_precision(config.precision) == "bf16" else torch.float32
+        attention = method_for(model.config, lengths.astype(np.int64), dtype)
+    return config.model_copy(
+        update={"batch_size": size, "learning_rate": rate, "attention": attention}
+    )
 
 
 def _build_model(

@@ -31,6 +31,7 @@ from mlm_pretrain.training.run_folder import (
     check_same,
     finished_result,
     newest_checkpoint,
+    recorded_attention,
     require_space,
     restore_progress,
     write_run,
@@ -39,7 +40,7 @@ from mlm_pretrain.training.trainer import TokenTrainer
 
 _VALIDATION_ROWS = 32
 
-__all__ = ["Interrupted", "PretrainConfig", "plan", "pretrain"]
+__all__ = ["Interrupted", "PretrainConfig", "pretrain"]
 
 
 class Interrupted(Exception):
@@ -68,6 +69,8 @@ def pretrain(
         InputError: for settings or data that cannot work, before the first step.
         Interrupted: after a signal, once the state is saved.
     """
+    if resume and config.attention == "auto":
+        config = config.model_copy(update={"attention": recorded_attention(Path(config.out))})
     # One process a machine looks for flipped bits; what it reads is then in the page cache for all.
     materials = assemble(config, checksums=os.environ.get("LOCAL_RANK", "0") == "0")
     _claim(materials, overwrite, resume)
@@ -151,26 +154,6 @@ def _callbacks(materials: Materials, interruption: InterruptionCallback) -> list
     return callbacks
 
 
-@quiet_transformers()
-def plan(config: PretrainConfig) -> dict[str, Any]:
-    """What the run would do, in numbers, without a step of it."""
-    materials = assemble(config)
-    config = materials.config  # with the settings that were left open
-    model, train, budget = materials.model, materials.train, materials.budget
-    rows_a_step = config.batch_size * config.accumulation
-    return {
-        "model": type(model).__name__,
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "rows": len(train),
-        "tokens": materials.manifest.counts["train"]["tokens"],
-        "rows_a_step": rows_a_step,
-        "max_length": train.max_length,
-        "steps": budget.steps,
-        "minutes": budget.seconds / 60 if budget.seconds else None,
-        "precision": resolve_precision(config.precision),
-    }
-
-
 def _has_validation(materials: Materials) -> bool:
     return bool(materials.manifest.counts.get("validation", {}).get("rows"))
 
@@ -197,6 +180,7 @@ def _finish(trainer: TokenTrainer, materials: Materials) -> dict[str, Any]:
         "seconds": round(budget.elapsed_seconds, 2),
         "tokens_per_second": round(trainer.tokens_this_run / max(trainer.seconds_this_run, 1e-9)),
         "precision": resolve_precision(config.precision),
+        "attention": config.attention,
     }
     if not trainer.is_world_process_zero():
         return result

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from mlm_pretrain.config import StrictConfig
+from mlm_pretrain.modeling.attention import AttentionChoice
 from mlm_pretrain.objectives.masked import MaskedConfig
 from mlm_pretrain.precision import Precision
 from mlm_pretrain.training.optimizers import OptimizerName
@@ -35,6 +36,9 @@ class PretrainConfig(StrictConfig):
         validate_every: steps between validation losses; 0 validates at the end alone.
         checkpoint_minutes: minutes between checkpoints; `keep_checkpoints` of them are kept.
         precision: "auto" takes bf16 where the hardware has it.
+        attention: method of packed attention, equal but for rounding: "products8" and "products32" multiply
+            segments of like length in batches, "fused" takes PyTorch's kernel for each, "varlen" its
+            variable-length kernel on GPUs, "masks" keeps rows and masks. "auto" measures on the data.
     """
 
     data: str = ""
@@ -64,6 +68,7 @@ class PretrainConfig(StrictConfig):
     checkpoint_minutes: float = Field(10.0, gt=0)
     keep_checkpoints: int = Field(2, ge=1)
     precision: Precision = "auto"
+    attention: AttentionChoice = "auto"
 
     @model_validator(mode="after")
     def _fits_together(self) -> PretrainConfig:

@@ -70,6 +70,11 @@ def read_run(out: str | Path) -> dict[str, Any]:
         raise InputError(f"{path}: is damaged", "start the run again with --overwrite") from None
 
 
+def recorded_attention(out: Path) -> str:
+    """The method that the run in `out` began with: a resumed one takes it, whatever is faster now."""
+    return str(read_run(out)["config"].get("attention", "masks"))  # what there was before methods
+
+
 def check_same(out: Path, config: dict[str, Any], data_hash: str, processes: int) -> None:
     """Refuse to resume another run than the one that lies in `out`.
 

@@ -22,11 +22,13 @@ from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import EvalLoopOutput, get_last_checkpoint, has_length
 
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.modeling.packed_attention import packed_inputs, require_packable
-from mlm_pretrain.modeling.sparse_head import predict_only
+from mlm_pretrain.evaluation.batch_loss import summed_loss
+from mlm_pretrain.modeling.attention.choosing import require_packable
+from mlm_pretrain.modeling.attention.inputs import packed_inputs
+from mlm_pretrain.modeling.sparse_head import has_plain_head
 from mlm_pretrain.objectives import OBJECTIVES, Objective
-from mlm_pretrain.objectives.token_loss import token_loss
 from mlm_pretrain.objectives.vocabulary import read_vocabulary
+from mlm_pretrain.training.allocation import keep_freed_memory
 from mlm_pretrain.training.batches import (
     label_padding_collator,
     labels_of,
@@ -85,6 +87,8 @@ class TokenTrainer(Trainer):
         self._began = time.monotonic()
         if self._places:
             require_packable(self.model)
+        self._plain_head = has_plain_head(self.accelerator.unwrap_model(self.model), some_id=0)
+        keep_freed_memory()
 
     def _refuse_other_losses(self) -> None:
         given = {
@@ -164,16 +168,12 @@ class TokenTrainer(Trainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
         """The summed loss of these tokens over the step's token count (or this batch's own)."""
-        unwrapped = self.accelerator.unwrap_model(model)
-        batch = dict(inputs)
-        positions_P, targets_P = self.objective.predicted_positions(labels_of(batch))
-        del batch["labels"]
-        arguments = packed_inputs(unwrapped, batch, self.objective.is_causal)
-        with predict_only(unwrapped, positions_P):
-            outputs = model(**arguments)
-        logits = outputs["logits"] if isinstance(outputs, dict) else outputs[0]
-        count = num_items_in_batch if num_items_in_batch is not None else max(len(targets_P), 1)
-        loss = token_loss(logits[0], targets_P, count)
+        labels_of(inputs)
+        total, predicted, outputs = summed_loss(
+            self.accelerator.unwrap_model(model), inputs, self.objective, wrapped=model,
+            plain_head=self._plain_head and not return_outputs,
+        )  # fmt: skip
+        loss = total / (num_items_in_batch if num_items_in_batch is not None else max(predicted, 1))
         if num_items_in_batch is not None:
             loss = loss * self.accelerator.num_processes  # gradients are averaged over processes
         return (loss, outputs) if return_outputs else loss
@@ -246,8 +246,9 @@ class TokenTrainer(Trainer):
             loss = self.compute_loss(model, inputs)
             batch = {name: value for name, value in inputs.items() if name != "labels"}
             unwrapped = self.accelerator.unwrap_model(model)
-            outputs = model(**packed_inputs(unwrapped, batch, self.objective.is_causal))
-        return loss, outputs["logits"].float(), inputs["labels"]
+            packed = packed_inputs(unwrapped, batch, self.objective.is_causal)
+            logits = model(**packed.arguments)["logits"].float()
+        return loss, packed.in_rows(logits, inputs["labels"].shape), inputs["labels"]
 
     def _without_repeats(
         self, inputs: dict[str, Any], number: int, dataloader: Any

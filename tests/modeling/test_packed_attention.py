@@ -8,14 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from transformers import BertConfig
 
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.modeling.attention.choosing import method_of, require_packable
+from mlm_pretrain.modeling.attention.inputs import packed_inputs
+from mlm_pretrain.modeling.attention.masks import block_mask
+from mlm_pretrain.modeling.attention.speed import PREFERRED, method_for
 from mlm_pretrain.modeling.build import new_model
-from mlm_pretrain.modeling.packed_attention import block_mask, packed_inputs, require_packable
 from mlm_pretrain.objectives.rows import layout
 
 ROWS = [[20, 7, 30], [40, 5]]  # lengths of the segments; the second row ends in padding
 LENGTH = 64
+LONGEST_SEGMENT = 40  # as the models have positions
+METHODS = ("products8", "products32", "fused", "masks")
 BuildModel = Callable[[str], Any]
 DECODERS = ("gpt2", "llama", "mistral-windows", "qwen2-windows")
 
@@ -41,36 +47,83 @@ def segments() -> list[tuple[int, slice]]:
     return found
 
 
-@torch.no_grad()
-def packed_logits(model: Any, name: str, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    return model(**packed_inputs(model, batch, name in DECODERS)).logits
+def packed_logits(
+    model: Any, name: str, method: str, batch: dict[str, torch.Tensor]
+) -> torch.Tensor:
+    """Scores (B, L, V), zero in the padding where tokens lie in a line."""
+    require_packable(model, method)
+    assert method_of(model) == method
+    inputs = packed_inputs(model, batch, name in DECODERS)
+    return inputs.in_rows(model(**inputs.arguments).logits, batch["input_ids"].shape)
 
 
+def alone(model: Any, ids_T: torch.Tensor) -> torch.Tensor:
+    """Scores (T, V) of one segment, as anyone would ask for them."""
+    model.set_attn_implementation("sdpa")
+    return model(input_ids=ids_T[None], attention_mask=torch.ones_like(ids_T[None])).logits[0]
+
+
+@pytest.mark.parametrize("method", METHODS)
 @torch.no_grad()
-def test_packed_logits_equal_each_segment_alone(build_model: BuildModel, name: str) -> None:
+def test_packed_logits_equal_each_segment_alone(
+    build_model: BuildModel, name: str, method: str
+) -> None:
     model, ids_BL = build_model(name), random_ids()
     batch = batch_of(ids_BL)
-    logits = packed_logits(model, name, batch)
+    logits = packed_logits(model, name, method, batch)
     # The same rows taken as one segment each: what this test is there to tell apart.
     joined = {**batch, "segment_ids": (batch["segment_ids"] > 0).long()}
-    leaking = packed_logits(model, name, joined)
+    joined["position_ids"] = torch.arange(LENGTH).clamp(max=LONGEST_SEGMENT - 1).expand(2, -1)
+    leaking = packed_logits(model, name, method, joined)
     for row, place in segments():
-        ids_1T = ids_BL[row : row + 1, place]
-        alone = model(input_ids=ids_1T, attention_mask=torch.ones_like(ids_1T)).logits[0]
-        torch.testing.assert_close(logits[row, place], alone, atol=1e-5, rtol=0)
+        expected = alone(model, ids_BL[row, place])
+        torch.testing.assert_close(logits[row, place], expected, atol=1e-5, rtol=0)
         if place.start > 0 or name not in DECODERS:
-            assert (leaking[row, place] - alone).abs().max() > 1e-2
+            assert (leaking[row, place] - expected).abs().max() > 1e-2
     assert torch.isfinite(logits).all()  # the padding's too
 
 
-def test_segments_do_not_see_each_other(build_model: BuildModel, name: str) -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_packed_gradients_equal_those_of_each_segment_alone(
+    build_model: BuildModel, name: str, method: str
+) -> None:
     model, ids_BL = build_model(name), random_ids()
-    before = packed_logits(model, name, batch_of(ids_BL))
+    generator = torch.Generator().manual_seed(3)
+    weights_BLV = torch.randn(2, LENGTH, 2_000, generator=generator)
+    batch = batch_of(ids_BL)
+    inside_BL1 = (batch["segment_ids"] > 0)[..., None]
+    logits = packed_logits(model, name, method, batch)
+    (logits * weights_BLV * inside_BL1).sum().backward()
+    found = gradients(model)
+    for row, place in segments():
+        (alone(model, ids_BL[row, place]) * weights_BLV[row, place]).sum().backward()
+    expected = gradients(model)
+    assert found.keys() == expected.keys()
+    largest = max(gradient.abs().max() for gradient in expected.values())
+    for parameter, gradient in expected.items():
+        size = (
+            gradient.abs().max().clamp(min=1e-3 * largest)
+        )  # a key's bias has none, but for rounding
+        torch.testing.assert_close(found[parameter] / size, gradient / size, atol=1e-4, rtol=0)
+
+
+def gradients(model: Any) -> dict[str, torch.Tensor]:
+    found = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+    model.zero_grad()
+    return found
+
+
+@pytest.mark.parametrize("method", ["products8", "masks"])
+@torch.no_grad()
+def test_segments_do_not_see_each_other(build_model: BuildModel, name: str, method: str) -> None:
+    model, ids_BL = build_model(name), random_ids()
+    before = packed_logits(model, name, method, batch_of(ids_BL))
     for row, place in segments():
         changed_BL = ids_BL.clone()
         middle = (place.start + place.stop) // 2
         changed_BL[row, middle] = (changed_BL[row, middle] - 4) % 1_990 + 5
-        moved = (packed_logits(model, name, batch_of(changed_BL)) - before).abs().amax(-1)
+        moved = packed_logits(model, name, method, batch_of(changed_BL)) - before
+        moved = moved.abs().amax(-1)
         inside = torch.zeros(2, LENGTH, dtype=torch.bool)
         inside[row, place] = True
         assert moved[~inside].max() <= 1e-6
@@ -97,19 +150,66 @@ def test_exact_block_masks() -> None:
         assert mask[0, 0].int().tolist() == expected
 
 
-def test_unpacked_batches_pass_unchanged(build_model: BuildModel) -> None:
+def test_unpacked_batches_pass_unchanged_where_there_are_masks(build_model: BuildModel) -> None:
     batch = {"input_ids": torch.ones(1, 8), "attention_mask": torch.ones(1, 8)}
-    assert packed_inputs(build_model("bert"), batch, False) == batch
+    require_packable(build_model("bert"), "masks")
+    assert packed_inputs(build_model("bert"), batch, False).arguments == batch
 
 
-def test_eager_attention_is_switched(build_model: BuildModel, capsys: Any) -> None:
-    model, ids_BL = build_model("bert"), random_ids()
-    expected = packed_logits(model, "bert", batch_of(ids_BL))
+@torch.no_grad()
+def test_padded_rows_are_lined_up_too(build_model: BuildModel, name: str) -> None:
+    model, ids_BL = build_model(name), random_ids()[:, :LONGEST_SEGMENT]
+    mask_BL = torch.ones_like(ids_BL)
+    mask_BL[1, 25:] = 0
+    batch = {"input_ids": ids_BL, "attention_mask": mask_BL}
+    require_packable(model, "products8")
+    inputs = packed_inputs(model, batch, name in DECODERS)
+    assert inputs.arguments["input_ids"].shape == (1, LONGEST_SEGMENT + 25)
+    assert torch.equal(inputs.labels(ids_BL)[0], torch.cat([ids_BL[0], ids_BL[1, :25]]))
+    logits = inputs.in_rows(model(**inputs.arguments).logits, ids_BL.shape)
+    expected = alone(model, ids_BL[1, :25])
+    torch.testing.assert_close(logits[1, :25], expected, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_a_packed_model_stays_usable_without_packing(build_model: BuildModel, name: str) -> None:
+    model, ids_BL = build_model(name), random_ids()[:, :LONGEST_SEGMENT]
+    mask_BL = torch.ones_like(ids_BL)
+    mask_BL[1, 25:] = 0
+    expected = alone(model, ids_BL[1, :25])
+    require_packable(model, "products8")
+    logits = model(input_ids=ids_BL, attention_mask=mask_BL).logits
+    torch.testing.assert_close(logits[1, :25], expected, atol=1e-5, rtol=0)
+
+
+def test_attention_that_ignores_masks_is_switched(build_model: BuildModel, capsys: Any) -> None:
+    model = build_model("bert")
     model.set_attn_implementation("eager")
-    require_packable(model)
+    require_packable(model, "masks")
     assert model.config._attn_implementation == "sdpa"
-    assert torch.equal(packed_logits(model, "bert", batch_of(ids_BL)), expected)
     assert "'eager'" in capsys.readouterr().err
+
+
+def test_methods_agree_in_bf16(build_model: BuildModel) -> None:
+    """Within what bf16 itself loses against fp32."""
+    model, batch = build_model("modernbert-windows"), batch_of(random_ids())
+    with torch.no_grad():
+        exact = packed_logits(model, "modernbert-windows", "masks", batch)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            found = {m: packed_logits(model, "modernbert-windows", m, batch) for m in METHODS}
+    inside = batch["segment_ids"] > 0
+    lost = {m: (exact - x.float())[inside].norm() / exact[inside].norm() for m, x in found.items()}
+    assert 0 < lost["masks"] < 0.05
+    assert max(lost.values()) < 1.5 * lost["masks"]
+
+
+def test_the_measured_choice_is_one_of_the_methods(capsys: Any) -> None:
+    config = BertConfig(hidden_size=128, num_attention_heads=2)
+    chosen = method_for(config, np.full(200, 20), torch.float32)
+    assert chosen in METHODS
+    assert f"attention: {chosen} (products8 " in capsys.readouterr().err
+    few = method_for(config, np.array([20]), torch.float32)
+    assert (few, capsys.readouterr().err) == (PREFERRED, "")
 
 
 def test_models_that_cannot_separate_segments_are_refused(tokenizer: Any) -> None:

@@ -1,4 +1,4 @@
-"""The sparse head gives the scores and the gradients of the dense one."""
+"""The sparse head gives the loss and the gradients of the dense one."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import CohereConfig, CohereForCausalLM
 
-from mlm_pretrain.modeling.packed_attention import packed_inputs
-from mlm_pretrain.modeling.sparse_head import predict_only
+from mlm_pretrain.evaluation.batch_loss import summed_loss
+from mlm_pretrain.modeling import vocabulary_loss
+from mlm_pretrain.modeling.attention.choosing import require_packable
+from mlm_pretrain.modeling.attention.inputs import packed_inputs
+from mlm_pretrain.modeling.sparse_head import has_plain_head, predict_only
 from mlm_pretrain.objectives import OBJECTIVES
 from mlm_pretrain.objectives.token_loss import token_loss
 from mlm_pretrain.objectives.vocabulary import read_vocabulary
@@ -37,28 +41,79 @@ def gradients(model: Any) -> dict[str, torch.Tensor]:
     return found
 
 
-def test_scores_and_gradients_are_those_of_the_dense_head(
+def test_losses_and_gradients_are_those_of_the_dense_head(
     build_model: BuildModel, tokenizer: Any, name: str
 ) -> None:
     model = build_model(name)
     is_decoder = name.startswith(("gpt2", "llama", "mistral", "qwen2"))
     objective = OBJECTIVES["clm" if is_decoder else "mlm"]
+    require_packable(model, "products8")
     batch = batch_for(objective, tokenizer)
-    positions_P, targets_P = objective.predicted_positions(batch.pop("labels"))
     inputs = packed_inputs(model, batch, objective.is_causal)
-    dense_PV = model(**inputs).logits.flatten(0, 1)[positions_P]
-    token_loss(dense_PV, targets_P, len(targets_P)).backward()
+    positions_P, targets_P = objective.predicted_positions(inputs.labels(batch["labels"]))
+    dense_PV = model(**inputs.arguments).logits.flatten(0, 1)[positions_P]
+    loss = token_loss(dense_PV, targets_P, 1)
+    loss.backward()
     expected = gradients(model)
-    with predict_only(model, positions_P):
-        sparse_1PV = model(**inputs).logits
-    assert sparse_1PV.shape == (1, len(positions_P), 2_000)
-    torch.testing.assert_close(sparse_1PV[0], dense_PV, atol=1e-5, rtol=1e-5)
-    token_loss(sparse_1PV[0], targets_P, len(targets_P)).backward()
-    found = gradients(model)
-    assert found.keys() == expected.keys()
-    for parameter, gradient in expected.items():
-        torch.testing.assert_close(found[parameter], gradient, atol=1e-6, rtol=1e-4)
-    assert max(gradient.abs().max() for gradient in expected.values()) > 1e-3
+    assert has_plain_head(model, 0)
+    for plain_head in (False, True):
+        total, count, outputs = summed_loss(model, batch, objective, plain_head=plain_head)
+        torch.testing.assert_close(total, loss, atol=0, rtol=1e-5)
+        assert count == len(targets_P)
+        if not plain_head:
+            torch.testing.assert_close(outputs.logits[0], dense_PV, atol=1e-5, rtol=1e-5)
+        total.backward()
+        found = gradients(model)
+        assert found.keys() == expected.keys()
+        largest = max(gradient.abs().max() for gradient in expected.values())
+        assert largest > 1e-3
+        for parameter, gradient in expected.items():
+            size = gradient.abs().max().clamp(min=1e-3 * largest)
+            torch.testing.assert_close(found[parameter] / size, gradient / size, atol=5e-5, rtol=0)
+
+
+@pytest.mark.parametrize("chunk", [7, 40, 1_000])
+@pytest.mark.parametrize("with_bias", [True, False])
+def test_chunks_sum_to_the_whole(
+    chunk: int, with_bias: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vocabulary_loss, "_FEWEST_ROWS", chunk)
+    monkeypatch.setattr(vocabulary_loss, "_CHUNK_SCORES", 1)
+    generator = torch.Generator().manual_seed(0)
+    hidden, weight = (torch.randn(n, 16, generator=generator) for n in (100, 50))
+    bias = torch.randn(50, generator=generator) if with_bias else None
+    targets = torch.randint(50, (100,), generator=generator)
+    results = []
+    for compute in (chunked, naive):
+        leaves = [x.clone().requires_grad_() for x in (hidden, weight, bias) if x is not None]
+        loss = compute(*leaves, *([] if with_bias else [None]), targets)
+        results.append([loss, *torch.autograd.grad(loss * 0.37, leaves)])
+    for found, expected in zip(*results, strict=True):
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+chunked = vocabulary_loss.chunked_cross_entropy
+
+
+def naive(hidden: Any, weight: Any, bias: Any, targets: Any) -> Any:
+    scores = torch.nn.functional.linear(hidden, weight, bias)
+    return torch.nn.functional.cross_entropy(scores, targets, reduction="sum")
+
+
+def test_no_prediction_is_no_loss_and_no_gradient() -> None:
+    leaves = [torch.ones(0, 4, requires_grad=True), torch.ones(9, 4, requires_grad=True)]
+    loss = chunked(*leaves, None, torch.zeros(0, dtype=torch.int64))
+    assert loss == 0
+    assert torch.autograd.grad(loss, leaves[1])[0].abs().max() == 0
+
+
+def test_scores_that_the_model_changes_afterwards_need_the_scores(tokenizer: Any) -> None:
+    """A cap on the scores would be lost if the output layer computed the loss."""
+    config = CohereConfig(
+        vocab_size=100, hidden_size=64, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=64, logit_scale=0.5, pad_token_id=0, bos_token_id=1, eos_token_id=2,
+    )  # fmt: skip
+    assert not has_plain_head(CohereForCausalLM(config), 0)
 
 
 def test_the_model_is_dense_again_afterwards(build_model: BuildModel) -> None:

@@ -1,0 +1,76 @@
+"""What a model knows beside its loss: short fine-tuning, minimal pairs, and masks in short sentences."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+SENTENCES = (
+    "the capital of france is [MASK].",
+    "he was born in [MASK] and died in 1950.",
+    "she is a member of the [MASK] party.",
+    "the film was directed by [MASK] smith.",
+    "water is made of hydrogen and [MASK].",
+)
+
+
+def task_accuracy(model: str, data: Path, task: str, labels: int, seed: int, random: bool) -> float:
+    """Test accuracy of a model fine-tuned with the package's defaults, the epoch by validation."""
+    from mlm_pretrain.finetune.config import FinetuneConfig
+    from mlm_pretrain.finetune.run import finetune
+
+    files = {
+        split: str(data / task / f"{split}.jsonl.gz") for split in ("train", "validation", "test")
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        config = FinetuneConfig(
+            model=model, **files, out=f"{folder}/tuned", seed=seed, max_train_examples=labels,
+            random_weights=random,
+        )  # fmt: skip
+        result = finetune("sentiment", config)
+    return 100 * float(result["metrics"]["test"][result["best_by"]])
+
+
+def blimp_accuracy(model: str, path: Path, pairs_a_paradigm: int) -> dict[str, Any]:
+    """Share of minimal pairs whose right sentence is likelier, in percent; a tie counts half.
+
+    BLiMP (Warstadt et al. 2020): the mean over its 67 paradigms, of which the first pairs are taken.
+    """
+    from mlm_pretrain.evaluation.perplexity import load_for_evaluation
+    from mlm_pretrain.evaluation.pseudo_likelihood import sentence_scores
+
+    network, tokenizer, objective = load_for_evaluation(model)
+    pairs = _pairs(path, pairs_a_paradigm)
+    sentences = [text for _, good, bad in pairs for text in (good, bad)]
+    scores = sentence_scores(network, tokenizer, sentences, objective.is_causal)
+    points: dict[str, list[float]] = defaultdict(list)
+    for (paradigm, _, _), good, bad in zip(pairs, scores[::2], scores[1::2], strict=True):
+        points[paradigm].append(0.5 if good == bad else float(good > bad))
+    means = {name: 100 * sum(values) / len(values) for name, values in points.items()}
+    return {"accuracy": sum(means.values()) / len(means), "pairs": len(pairs), "paradigms": means}
+
+
+def _pairs(path: Path, limit: int) -> list[tuple[str, str, str]]:
+    """(paradigm, right, wrong), the first `limit` of each; pairs that do not differ are left out."""
+    taken: dict[str, int] = defaultdict(int)
+    pairs = []
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        for line in file:
+            row = json.loads(line)
+            name, good, bad = row["UID"], row["sentence_good"], row["sentence_bad"]
+            if good != bad and taken[name] < limit:
+                taken[name] += 1
+                pairs.append((name, good, bad))
+    return pairs
+
+
+def guesses(model: str) -> dict[str, list[str]]:
+    """The five likeliest words for the mask of each sentence."""
+    from mlm_pretrain.evaluation.fill import fill
+
+    found = {text: fill(model, text)["masks"][0] for text in SENTENCES}
+    return {text: [guess["token"] for guess in best] for text, best in found.items()}

@@ -1,0 +1,109 @@
+"""The parts of `time_to_quality` that run in processes of their own: two trainings and the judges."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+LENGTH = 128
+_TIMING_STEPS, _FIRST_TIMED = 25, 5
+
+
+def _train_stock(arguments: Namespace) -> dict[str, Any]:
+    """Its schedule needs a number of steps, which is told from the speed of the first ones."""
+    from transformers import AutoTokenizer, TrainerCallback
+
+    from benchmarks.stock import stock_blocks, stock_trainer
+
+    folder, seconds = Path(arguments.folder), arguments.budget * 60
+    tokenizer = AutoTokenizer.from_pretrained(folder.parent / "tokenizer")
+    blocks = stock_blocks(folder.parent / "train.jsonl", tokenizer, LENGTH, folder.parent / "cache")
+
+    class Clock(TrainerCallback):
+        def __init__(self, limit: float) -> None:
+            self.limit, self.ticks = limit, [time.perf_counter()]
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            self.ticks.append(time.perf_counter())
+            control.should_training_stop |= self.ticks[-1] - self.ticks[0] > self.limit
+
+    def train(steps: int, limit: float) -> tuple[Any, Clock]:
+        trainer = stock_trainer(
+            arguments.arch, tokenizer, blocks, LENGTH, output_dir=str(folder), max_steps=steps,
+            learning_rate=arguments.rate, per_device_train_batch_size=arguments.stock_batch,
+        )  # fmt: skip
+        clock = Clock(limit)
+        trainer.add_callback(clock)
+        trainer.train()
+        return trainer, clock
+
+    ticks = train(_TIMING_STEPS, seconds)[1].ticks[_FIRST_TIMED:]
+    step_seconds = (ticks[-1] - ticks[0]) / (len(ticks) - 1)
+    trainer, clock = train(max(1, round(seconds / step_seconds)), seconds)
+    trainer.model.save_pretrained(folder / "model")
+    tokenizer.save_pretrained(folder / "model")
+    steps = trainer.state.global_step
+    return {
+        "learning_rate": arguments.rate, "minutes": round((clock.ticks[-1] - clock.ticks[0]) / 60, 2),
+        "steps": steps, "tokens": steps * arguments.stock_batch * LENGTH,
+    }  # fmt: skip
+
+
+def _train_ours(arguments: Namespace) -> dict[str, Any]:
+    from mlm_pretrain.export import export
+    from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
+
+    folder = Path(arguments.folder)
+    config = PretrainConfig(
+        data=str(folder.parent / "data"), out=str(folder / "run"), arch=arguments.arch,
+        minutes=arguments.budget,
+    )  # fmt: skip
+    result = pretrain(config, overwrite=True)
+    export(folder / "run", folder / "model", overwrite=True)
+    return {
+        "minutes": round(result["seconds"] / 60, 2), "steps": result["steps"],
+        "tokens": result["tokens"], "attention": result["attention"],
+        "precision": result["precision"],
+    }  # fmt: skip
+
+
+def _judge_loss(arguments: Namespace) -> dict[str, Any]:
+    from benchmarks.probes import guesses
+    from mlm_pretrain.evaluation.perplexity import evaluate
+
+    folder = Path(arguments.folder)
+    model = str(folder / "model")
+    scores = evaluate(model, folder.parent / "validation.jsonl", max_length=LENGTH)
+    return {"loss_nats": round(scores["loss_nats"], 4), "guesses": guesses(model)}
+
+
+def _judge_trec(arguments: Namespace, random: bool = False) -> dict[str, Any]:
+    from benchmarks.probes import task_accuracy
+
+    model = str(Path(arguments.folder) / "model")
+    scores = [
+        task_accuracy(model, arguments.tasks, "trec", arguments.labels, seed, random)
+        for seed in range(arguments.seeds)
+    ]
+    return {"mean": round(statistics.mean(scores), 2), "scores": [round(s, 2) for s in scores]}
+
+
+def _judge_blimp(arguments: Namespace) -> dict[str, Any]:
+    from benchmarks.probes import blimp_accuracy
+
+    path = arguments.tasks / "blimp" / "all.jsonl.gz"
+    found = blimp_accuracy(str(Path(arguments.folder) / "model"), path, arguments.pairs)
+    return {"blimp": round(found["accuracy"], 2), "blimp_pairs": found["pairs"]}
+
+
+CHILDREN = {
+    "stock": _train_stock,
+    "ours": _train_ours,
+    "loss": _judge_loss,
+    "trec": _judge_trec,
+    "random-trec": lambda arguments: _judge_trec(arguments, random=True),
+    "blimp": _judge_blimp,
+}

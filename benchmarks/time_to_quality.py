@@ -1,0 +1,208 @@
+"""What a number of minutes of pretraining gives: the stock Trainer and ours, on the same cores.
+
+    python -m benchmarks.time_to_quality --train train.jsonl.gz --validation validation.jsonl.gz \\
+        --tasks DIR --work DIR
+    python -m benchmarks.time_to_quality --quick
+
+Stock is what the library's own example does (tokenise, group_texts, its collator at 15 %, Trainer with its
+defaults, fp32). It gets two architectures and three learning rates, tried for `--screen-minutes` each; the
+best by loss then gets `--minutes`' longest. Ours is `pretrain --minutes M` with the package's defaults,
+a whole run for each M. Preparing the data is counted on neither side, ours counts everything after it.
+
+Both are judged alike: nats a token on fixed 15 % masks in windows of the validation text, test accuracy
+after fine-tuning on 512 labels (mean of the seeds), and BLiMP's minimal pairs. Runs lie in `--work` and are
+not repeated when the benchmark is started again there. Nothing else should run on the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.quality_runs import CHILDREN, LENGTH
+from benchmarks.record import write_record
+
+VOCABULARY = 8_192
+
+
+def main() -> None:
+    """Prepare once, make the runs that are missing, judge them, print a table, write the record."""
+    arguments = _parse()
+    if arguments.child:
+        print(json.dumps(CHILDREN[arguments.child](arguments)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        work = arguments.work or Path(folder)
+        work.mkdir(parents=True, exist_ok=True)
+        _prepare(work, arguments)
+        results = _measure(work, arguments)
+    _print(results)
+    settings = {
+        name: getattr(arguments, name)
+        for name in (
+            "size",
+            "stock_rates",
+            "minutes",
+            "screen_minutes",
+            "stock_batch",
+            "labels",
+            "seeds",
+        )
+    }
+    print("record:", write_record("time-to-quality", settings, results, arguments.out))
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--train", default="installed-docs", help="text, as a corpus or JSON lines")
+    parser.add_argument("--validation", help="text to judge by; default: a part of --train")
+    parser.add_argument(
+        "--tasks", type=Path, help="folder with trec/ and blimp/; default: loss only"
+    )
+    parser.add_argument(
+        "--work", type=Path, help="keeps the runs, so that a stopped benchmark goes on"
+    )
+    parser.add_argument("--size", default="4x256", help="layers x hidden width")
+    parser.add_argument("--minutes", type=float, nargs="+", default=[0.5, 2.5, 5.0, 20.0])
+    parser.add_argument("--screen-minutes", type=float, default=5.0)
+    parser.add_argument("--stock-rates", type=float, nargs="+", default=[2e-4, 5e-4, 1e-3])
+    parser.add_argument("--stock-batch", type=int, default=8, help="rows a step; Trainer's default")
+    parser.add_argument("--labels", type=int, default=512)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--pairs", type=int, default=200, help="of each BLiMP paradigm")
+    parser.add_argument(
+        "--quick", action="store_true", help="under a minute: seconds a run, loss only"
+    )
+    parser.add_argument("--out", type=Path, help="where to write the record")
+    for hidden in ("--child", "--folder", "--arch", "--result"):
+        parser.add_argument(hidden, help=argparse.SUPPRESS)
+    parser.add_argument("--rate", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--budget", type=float, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.minutes, arguments.screen_minutes = [0.08], 0.05
+        arguments.stock_rates, arguments.size = [1e-3], "2x128"
+    return arguments
+
+
+def _prepare(work: Path, arguments: argparse.Namespace) -> None:
+    """The texts as JSON lines, a tokenizer and our packed rows; the stock side makes its own."""
+    from mlm_pretrain.corpus import ReadOptions
+    from mlm_pretrain.packing import PrepareConfig, prepare
+    from tokenizer_training import train_tokenizer
+
+    if (work / "prepared").exists():
+        return
+    limit = ReadOptions(limit_bytes=1_000_000 if arguments.quick else None)
+    documents = _texts(arguments.train, limit)
+    held_out = _texts(arguments.validation, limit) if arguments.validation else documents[::20]
+    if not arguments.validation:
+        documents = [text for number, text in enumerate(documents) if number % 20]
+    _write(documents, work / "train.jsonl")
+    _write(held_out, work / "validation.jsonl")
+    text = [str(work / "train.jsonl")]
+    train_tokenizer(text, "wordpiece", VOCABULARY, work / "tokenizer")
+    config = PrepareConfig(max_length=LENGTH, validation_share=0.0)
+    prepare(text, work / "tokenizer", work / "data", config)
+    (work / "prepared").touch()
+
+
+def _texts(corpus: str, limit: Any) -> list[str]:
+    from mlm_pretrain.corpus import read_corpus
+
+    return [document.text for document in read_corpus([corpus], limit)]
+
+
+def _write(texts: list[str], path: Path) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for text in texts:
+            file.write(json.dumps({"text": text}) + "\n")
+
+
+def _measure(work: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    screened = [
+        _run(work, arguments, "stock", f"{family}:{arguments.size}", arguments.screen_minutes, rate)
+        for family in ("bert", "modernbert")
+        for rate in arguments.stock_rates
+    ]
+    best = min(screened, key=lambda run: run["loss_nats"])
+    longest = max(arguments.minutes)
+    stock = _run(work, arguments, "stock", best["arch"], longest, best["learning_rate"])
+    ours = [
+        _run(work, arguments, "ours", f"{family}:{arguments.size}", minutes)
+        for minutes in arguments.minutes
+        for family in (("modernbert", "bert") if minutes < longest else ("modernbert",))
+    ]
+    if arguments.tasks:
+        for run in (stock, *ours):
+            run |= _probed(work, arguments, run)
+        stock["random_trec"] = _trec(work, arguments, stock, random=True)
+    return {"screened": screened, "stock": stock, "ours": ours}
+
+
+def _run(
+    work: Path,
+    arguments: argparse.Namespace,
+    way: str,
+    arch: str,
+    minutes: float,
+    rate: float = 0.0,
+) -> dict[str, Any]:
+    """One training in a fresh process and the loss of what it wrote; from `work` if it is there."""
+    name = f"{way}-{arch.replace(':', '-')}-{minutes:g}min" + (f"-{rate:g}" if rate else "")
+    path = work / f"{name}.json"
+    if not path.exists():
+        print(f"{name} …", file=sys.stderr)
+        result = _child(way, work / name, arguments, arch=arch, budget=minutes, rate=rate)
+        loss = _child("loss", work / name, arguments)
+        path.write_text(json.dumps({"way": way, "arch": arch, **result, **loss}), encoding="utf-8")
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return {"name": name, **found}
+
+
+def _child(way: str, folder: Path, arguments: argparse.Namespace, **more: Any) -> dict[str, Any]:
+    given = {
+        "child": way, "folder": str(folder), "stock-batch": arguments.stock_batch,
+        "pairs": arguments.pairs, "labels": arguments.labels, "seeds": arguments.seeds,
+        **({"tasks": str(arguments.tasks)} if arguments.tasks else {}), **more,
+    }  # fmt: skip
+    flags = [text for name, value in given.items() for text in (f"--{name}", str(value))]
+    command = [sys.executable, "-m", "benchmarks.time_to_quality", *flags]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _probed(work: Path, arguments: argparse.Namespace, run: dict[str, Any]) -> dict[str, Any]:
+    path = work / f"{run['name']}.probes.json"
+    if not path.exists():
+        print(f"probing {run['name']} …", file=sys.stderr)
+        found = {"trec": _trec(work, arguments, run, random=False)}
+        found |= _child("blimp", work / run["name"], arguments)
+        path.write_text(json.dumps(found), encoding="utf-8")
+    probes: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return probes
+
+
+def _trec(
+    work: Path, arguments: argparse.Namespace, run: dict[str, Any], random: bool
+) -> dict[str, Any]:
+    way = "random-trec" if random else "trec"
+    return _child(way, work / run["name"], arguments)
+
+
+def _print(results: dict[str, Any]) -> None:
+    print(f"{'run':44}{'tokens':>12}{'nats':>8}{'trec':>8}{'BLiMP':>8}")
+    for run in (*results["screened"], results["stock"], *results["ours"]):
+        trec, blimp = run.get("trec", {}).get("mean", ""), run.get("blimp", "")
+        facts = f"{run['tokens']:>12,}{run['loss_nats']:>8.3f}"
+        print(f"{run['name']:44}{facts}{trec!s:>8}{blimp!s:>8}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""How likely a model finds whole sentences: the sum of what it gives each token.
+
+A masked model is asked for every token with only that one masked (Salazar et al. 2020, "Masked language
+model scoring"); a decoder for every token from its left. Between two sentences that differ in a word this
+tells which the model prefers.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from mlm_pretrain.modeling.sparse_head import predict_only
+from mlm_pretrain.progress import track
+
+_BATCH_TOKENS = 8_192
+
+
+@torch.no_grad()
+def sentence_scores(
+    model: torch.nn.Module, tokenizer: Any, sentences: Sequence[str], is_causal: bool
+) -> list[float]:
+    """Log-likelihood in nats of each sentence, special tokens not counted.
+
+    Rows of one length go together, so nothing is padded and a score does not depend on its neighbours.
+    """
+    rows = list(_questions(tokenizer, sentences, is_causal))
+    by_length: dict[int, list[tuple[int, list[int], list[int], list[int]]]] = defaultdict(list)
+    for row in rows:
+        by_length[len(row[1])].append(row)
+    scores = [0.0] * len(sentences)
+    batches = [batch for same in by_length.values() for batch in _batches(same)]
+    for batch in track(batches, "batch", "likelihood", total=len(batches)):
+        for (sentence, *_), nats in zip(batch, _likelihoods(model, batch), strict=True):
+            scores[sentence] += nats
+    return scores
+
+
+def _questions(
+    tokenizer: Any, sentences: Sequence[str], is_causal: bool
+) -> Iterator[tuple[int, list[int], list[int], list[int]]]:
+    """(sentence, ids as the model sees them, places whose scores are read, the right ids there)."""
+    encoded = tokenizer(list(sentences), return_special_tokens_mask=True, verbose=False)
+    columns = zip(encoded["input_ids"], encoded["special_tokens_mask"], strict=True)
+    for number, (ids, special) in enumerate(columns):
+        ordinary = [place for place, flag in enumerate(special) if not flag]
+        if is_causal:
+            read = [place for place in ordinary if place > 0]
+            yield number, ids, [place - 1 for place in read], [ids[place] for place in read]
+            continue
+        for place in ordinary:
+            masked = [*ids[:place], tokenizer.mask_token_id, *ids[place + 1 :]]
+            yield number, masked, [place], [ids[place]]
+
+
+def _batches(rows: list[Any]) -> Iterator[list[Any]]:
+    size = max(1, _BATCH_TOKENS // len(rows[0][1]))
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+
+
+def _likelihoods(model: torch.nn.Module, batch: list[Any]) -> list[float]:
+    device = next(model.parameters()).device
+    ids_BL = torch.tensor([row[1] for row in batch], device=device)
+    length = ids_BL.shape[1]
+    places = [number * length + place for number, row in enumerate(batch) for place in row[2]]
+    right_P = torch.tensor([token for row in batch for token in row[3]], device=device)
+    with predict_only(model, torch.tensor(places, dtype=torch.int64, device=device)):
+        logits_PV = model(input_ids=ids_BL, attention_mask=torch.ones_like(ids_BL)).logits[0]
+    nats_P = torch.log_softmax(logits_PV.float(), -1).gather(1, right_P[:, None]).flatten().cpu()
+    return [float(part.sum()) for part in nats_P.split([len(row[2]) for row in batch])]

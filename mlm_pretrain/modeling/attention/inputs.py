@@ -1,0 +1,90 @@
+"""A batch of packed rows → what a model's forward takes: one line of tokens, or rows with block masks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from mlm_pretrain.modeling.attention.layout import borders_of
+from mlm_pretrain.modeling.attention.masks import block_masks
+from mlm_pretrain.modeling.attention.methods import is_packed_implementation
+
+
+@dataclass(frozen=True)
+class PackedInputs:
+    """Forward arguments, and where in the rows (B · L) each of the T tokens in the line stands.
+
+    `order_T` is None where the model takes the rows as they are.
+    """
+
+    arguments: dict[str, Any]
+    order_T: torch.Tensor | None
+
+    def labels(self, labels_BL: torch.Tensor) -> torch.Tensor:
+        """The labels in the model's order: (1, T), or (B, L) as they are."""
+        return labels_BL if self.order_T is None else labels_BL.flatten()[self.order_T][None]
+
+    def in_rows(self, outputs: torch.Tensor, rows: torch.Size) -> torch.Tensor:
+        """Outputs (1, T, V) back in the rows' shape (B, L, V), zero where there was padding."""
+        if self.order_T is None:
+            return outputs
+        dense = outputs.new_zeros(rows.numel(), outputs.shape[-1])
+        dense[self.order_T] = outputs[0]
+        return dense.view(*rows, -1)
+
+
+def packed_inputs(
+    model: torch.nn.Module, batch: dict[str, torch.Tensor], is_causal: bool
+) -> PackedInputs:
+    """Turn a batch's layout into what the model's forward takes.
+
+    Args:
+        model: any Hugging Face encoder or decoder, unwrapped.
+        batch: `input_ids` and either `attention_mask` (B, L), or `segment_ids` (B, L; 0 is padding) and
+            `position_ids` (B, L), which begin at 0 in each segment.
+        is_causal: whether a token sees only what stands to its left.
+    """
+    in_line = is_packed_implementation(model.config._attn_implementation)
+    if in_line and "segment_ids" not in batch and set(batch) <= {"input_ids", "attention_mask"}:
+        batch = _with_segments(batch)
+    if "segment_ids" not in batch:
+        return PackedInputs(dict(batch), None)
+    last = {"use_cache": False} if is_causal else {}
+    positions_BL = batch["position_ids"] + position_offset(model)
+    batch = {k: v for k, v in batch.items() if k != "attention_mask"}
+    if not in_line:
+        inputs: dict[str, Any] = {k: v for k, v in batch.items() if k != "segment_ids"}
+        inputs["position_ids"] = positions_BL
+        inputs["attention_mask"] = block_masks(model.config, batch["segment_ids"], is_causal)
+        return PackedInputs({**inputs, **last}, None)
+    order_T = batch["segment_ids"].flatten().nonzero().flatten()
+    mask = _mask_argument(model.config, batch["position_ids"].flatten()[order_T])
+    line = {"input_ids": batch["input_ids"], "position_ids": positions_BL}
+    arguments = {name: rows.flatten()[order_T][None] for name, rows in line.items()}
+    return PackedInputs({**arguments, "attention_mask": mask, **last}, order_T)
+
+
+def _with_segments(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Rows of one segment each, said as packed rows."""
+    mask = batch.get("attention_mask", torch.ones_like(batch["input_ids"]))
+    positions = (mask.cumsum(-1) - 1).clamp_min(0)
+    return {"input_ids": batch["input_ids"], "segment_ids": mask, "position_ids": positions}
+
+
+def _mask_argument(config: Any, places_T: torch.Tensor) -> Any:
+    """The segments' borders in the place of a mask, for each kind of layer where there are kinds."""
+    starts_N = (places_T == 0).nonzero().flatten().cpu()
+    lengths_N = torch.diff(starts_N, append=starts_N.new_tensor([len(places_T)]))
+    borders = borders_of(lengths_N.numpy(), places_T.device)
+    kinds = set(getattr(config, "layer_types", None) or ())
+    return dict.fromkeys(sorted(kinds), borders) if "sliding_attention" in kinds else borders
+
+
+def position_offset(model: torch.nn.Module) -> int:
+    """The number of a segment's first position: 0, but RoBERTa's family counts past the padding id."""
+    embeddings = getattr(model.base_model, "embeddings", None)
+    if embeddings is not None and hasattr(embeddings, "create_position_ids_from_input_ids"):
+        return int(embeddings.padding_idx) + 1
+    return 0

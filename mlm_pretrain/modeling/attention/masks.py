@@ -1,0 +1,46 @@
+"""Block masks, for models that the attention interface does not reach.
+
+Restarted `position_ids` alone do not separate documents in encoders: their mask builder ignores them.
+What does is a mask of blocks. It is given as booleans, which only the "sdpa" attention reads rightly
+("eager" adds them to the scores as 0 and 1).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+
+def block_mask(segment_ids_BL: torch.Tensor, is_causal: bool, window: int | None) -> torch.Tensor:
+    """True where position i may see position j: (B, 1, L, L).
+
+    `window` limits the distance: |i − j| ≤ window, and i − j < window where attention is causal, as
+    `transformers` counts it. Padding forms a segment of its own, so that no row of the mask is empty:
+    a softmax over nothing is NaN.
+    """
+    length = segment_ids_BL.shape[1]
+    allowed = segment_ids_BL[:, :, None] == segment_ids_BL[:, None, :]
+    if is_causal or window is not None:
+        place = torch.arange(length, device=segment_ids_BL.device)
+        distance = place[:, None] - place[None, :]
+        if is_causal:
+            allowed = allowed & (distance >= 0)
+        if window is not None:
+            allowed = allowed & (distance.abs() < window + (not is_causal))
+    return allowed[:, None]
+
+
+def block_masks(config: Any, segment_ids_BL: torch.Tensor, is_causal: bool) -> Any:
+    """The mask for every layer of a model, or one for each kind of layer where it has windows."""
+    kinds = set(getattr(config, "layer_types", None) or ())
+    window = getattr(config, "sliding_window", None)
+    if not kinds and window is not None:  # Mistral: every layer has the window
+        return block_mask(segment_ids_BL, is_causal, window)
+    full = block_mask(segment_ids_BL, is_causal, None)
+    if "sliding_attention" not in kinds:
+        return full
+    return {
+        "full_attention": full,
+        "sliding_attention": block_mask(segment_ids_BL, is_causal, window),
+    }

@@ -1,0 +1,93 @@
+"""The methods of packed attention, under the names by which a model's `attn_implementation` chooses them.
+
+Adding one is a function `(query, key, value, layout, …) → (T, heads, D)` and a line in `METHODS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+from mlm_pretrain.modeling.attention.fused import fused
+from mlm_pretrain.modeling.attention.layout import is_borders, layout_of
+from mlm_pretrain.modeling.attention.products import products
+from mlm_pretrain.modeling.attention.varlen import varlen
+
+METHODS: dict[str, Callable[..., torch.Tensor]] = {
+    "fused": fused,
+    "products8": partial(products, multiple=8),
+    "products32": partial(products, multiple=32),
+    "varlen": varlen,
+}
+_PREFIX = "packed_"
+# Of the attention interface: what the methods here do not compute.
+_UNSUPPORTED = ("softcap", "s_aux", "position_bias", "cache")
+
+
+def implementation_name(method: str) -> str:
+    """The name of `method` among transformers' attention implementations."""
+    return _PREFIX + method
+
+
+def is_packed_implementation(name: str | None) -> bool:
+    """Whether a model with this `attn_implementation` takes its batches in one line."""
+    return name is not None and name.removeprefix(_PREFIX) in METHODS and name.startswith(_PREFIX)
+
+
+def _attend(
+    method: str,
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    is_causal: bool | None = None,
+    sliding_window: int | None = None,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, None]:
+    """The attention interface; q (1, heads, T, D) and k, v (1, key heads, T, D) → (1, T, heads, D).
+
+    With an ordinary mask, or none, it is transformers' own "sdpa": a model trained here stays usable.
+    """
+    if not is_borders(attention_mask):
+        return sdpa_attention_forward(
+            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling,
+            is_causal=is_causal, **kwargs,
+        )  # fmt: skip
+    assert attention_mask is not None
+    if unknown := [name for name in _UNSUPPORTED if kwargs.get(name) is not None]:
+        raise NotImplementedError(f"packed attention does not compute {unknown[0]}")
+    groups = query.shape[1] // key.shape[1]
+    key, value = repeat_kv(key, groups), repeat_kv(value, groups)
+    settings: dict[str, Any] = {
+        "scale": scaling if scaling is not None else query.shape[-1] ** -0.5,
+        "is_causal": is_causal if is_causal is not None else getattr(module, "is_causal", True),
+        "window": sliding_window,
+    }
+    layout = layout_of(attention_mask)
+    heads = (query[0], key[0], value[0])
+    if dropout > 0 or not (method == "varlen" or query.device.type == "cpu"):
+        attended = fused(*heads, layout, **settings, dropout=dropout)
+    elif method == "varlen" and query.device.type == "cuda":
+        attended = varlen(*heads, layout, attention_mask, **settings)
+    else:
+        attended = METHODS["fused" if method == "varlen" else method](*heads, layout, **settings)
+    return attended.unsqueeze(0), None
+
+
+def register() -> None:
+    """Make the methods known to transformers, beside "sdpa" and "eager"."""
+    for method in METHODS:
+        AttentionInterface.register(implementation_name(method), partial(_attend, method))
+        AttentionMaskInterface.register(implementation_name(method), sdpa_mask)
+
+
+register()

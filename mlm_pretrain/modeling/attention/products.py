@@ -1,0 +1,199 @@
+"""Packed attention as batched matrix products over segments of like length, with its own backward.
+
+The fused kernels of processors are written for long sequences: on documents of some dozens of tokens most
+of their time is overhead, and their backward multiplies without the processor's bf16 instructions. Here
+segments of a length (rounded up) are gathered into one batch, heads apart, and every product of forward
+and backward is one call of the matrix library for a whole batch. The probabilities are kept for the
+backward, as textbook attention does, but only within segments.
+
+B': segments in a bucket times heads. S: the bucket's length. D: width of a head.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mlm_pretrain.modeling.attention.layout import Layout
+
+# Not −inf: a padded query may see nothing at all, and 0/0 would reach the gradients.
+_UNSEEN = -1e9
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Segments of like length: `place` is their slice of the gathered rows."""
+
+    place: slice
+    segments: int
+    length: int
+    valid_NS: torch.Tensor  # bool; which of a segment's S positions are its own
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """A layout, gathered.
+
+    Attributes:
+        gather: for each gathered row (bucket, segment, head, position), its row in (T · heads).
+        scatter: for each row in (T · heads), its gathered row.
+        padding: gathered rows that repeat a segment's last token to fill it up.
+    """
+
+    gather: torch.Tensor
+    scatter: torch.Tensor
+    padding: torch.Tensor
+    buckets: list[Bucket]
+
+
+def buckets_of(layout: Layout, heads: int, multiple: int) -> Buckets:
+    """The buckets of a layout with lengths rounded up to `multiple`; derived once for all layers."""
+    key = ("products", heads, multiple)
+    if key not in layout.derived:
+        layout.derived[key] = _gathered(layout, heads, multiple)
+    found: Buckets = layout.derived[key]
+    return found
+
+
+def _gathered(layout: Layout, heads: int, multiple: int) -> Buckets:
+    starts, lengths = layout.starts, layout.lengths_N
+    rounded = -(-lengths // multiple) * multiple
+    scatter: NDArray[np.int64] = np.empty((layout.tokens, heads), dtype=np.int64)
+    gathers, buckets, offset = [], [], 0
+    for size in np.unique(rounded):
+        members = np.flatnonzero(rounded == size)
+        place_1S = np.arange(size)[None]
+        tokens_NS = starts[members, None] + np.minimum(place_1S, lengths[members, None] - 1)
+        valid_NS = place_1S < lengths[members, None]
+        gathers.append((tokens_NS[:, None] * heads + np.arange(heads)[None, :, None]).ravel())
+        rows = offset + np.arange(gathers[-1].size).reshape(len(members), heads, size)
+        scatter[tokens_NS[valid_NS]] = rows.transpose(0, 2, 1)[valid_NS]
+        place = slice(offset, offset + gathers[-1].size)
+        buckets.append(Bucket(place, len(members), int(size), torch.from_numpy(valid_NS)))
+        offset = place.stop
+    filled = np.zeros(offset, dtype=bool)
+    filled[scatter.ravel()] = True
+    return Buckets(
+        torch.from_numpy(np.concatenate(gathers)), torch.from_numpy(scatter.ravel()),
+        torch.from_numpy(np.flatnonzero(~filled)), buckets,
+    )  # fmt: skip
+
+
+def _bias(
+    bucket: Bucket, heads: int, is_causal: bool, window: int | None, dtype: torch.dtype
+) -> torch.Tensor | None:
+    """What is added to a bucket's scores, broadcast to (B', S, S); None where all is seen."""
+    size = bucket.length
+    place = torch.arange(size)
+    distance = place[:, None] - place[None, :]
+    seen_SS = torch.ones(size, size, dtype=torch.bool)
+    if is_causal:
+        seen_SS &= distance >= 0
+    if window is not None:
+        seen_SS &= distance.abs() < window
+    # Of a causal segment no token sees the padding, which stands behind it.
+    needs_ends = not is_causal and not bool(bucket.valid_NS.all())
+    if not needs_ends:
+        return None if bool(seen_SS.all()) else _penalty(seen_SS[None], dtype)
+    seen_NS = bucket.valid_NS[:, None, :]
+    if not bool(seen_SS.all()):
+        seen_NS = seen_NS & seen_SS[None]
+    bias = _penalty(seen_NS, dtype)
+    return bias[:, None].expand(-1, heads, -1, -1).flatten(0, 1)
+
+
+def _penalty(seen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    return torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, _UNSEEN)
+
+
+def _biases(
+    layout: Layout, buckets: Buckets, multiple: int, heads: int, *which: Any
+) -> list[torch.Tensor | None]:
+    key = ("bias", heads, multiple, *which)
+    if key not in layout.derived:
+        layout.derived[key] = [_bias(bucket, heads, *which) for bucket in buckets.buckets]
+    found: list[torch.Tensor | None] = layout.derived[key]
+    return found
+
+
+class _Products(torch.autograd.Function):
+    """softmax(q kᵀ · scale + bias) v for every bucket, and its derivative."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, query: Any, key: Any, value: Any, buckets: Buckets, biases: Any, scale: float
+    ) -> torch.Tensor:
+        rows = [
+            x.reshape(-1, x.shape[-1]).index_select(0, buckets.gather) for x in (query, key, value)
+        ]
+        mixed = torch.empty_like(rows[2])
+        kept = []
+        for bucket, bias in zip(buckets.buckets, biases, strict=True):
+            q, k, v, out = (_batch(x, bucket) for x in (*rows, mixed))
+            if bias is None:
+                scores = torch.bmm(q, k.transpose(1, 2)).mul_(scale)
+            else:
+                scores = torch.baddbmm(bias, q, k.transpose(1, 2), alpha=scale)
+            share = torch.softmax(scores, -1)
+            torch.bmm(share, v, out=out)
+            kept.append(share)
+        ctx.save_for_backward(*rows, *kept)
+        ctx.buckets, ctx.scale = buckets, scale
+        return mixed.index_select(0, buckets.scatter).view_as(query)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[Any, ...]:
+        (grad,) = grads
+        buckets, scale = ctx.buckets, ctx.scale
+        rows, kept = ctx.saved_tensors[:3], ctx.saved_tensors[3:]
+        upstream = grad.reshape(-1, grad.shape[-1]).index_select(0, buckets.gather)
+        upstream.index_fill_(0, buckets.padding, 0)
+        found = [torch.empty_like(upstream) for _ in range(3)]
+        for bucket, share in zip(buckets.buckets, kept, strict=True):
+            q, k, v, g, to_q, to_k, to_v = (_batch(x, bucket) for x in (*rows, upstream, *found))
+            torch.bmm(share.transpose(1, 2), g, out=to_v)
+            to_share = torch.bmm(g, v.transpose(1, 2))
+            to_scores = torch._softmax_backward_data(to_share, share, -1, share.dtype).mul_(scale)
+            torch.bmm(to_scores, k, out=to_q)
+            torch.bmm(to_scores.transpose(1, 2), q, out=to_k)
+        back = [x.index_select(0, buckets.scatter).view_as(grad) for x in found]
+        return (*back, None, None, None)
+
+
+def _batch(rows: torch.Tensor, bucket: Bucket) -> torch.Tensor:
+    """A bucket's rows as (B', S, D), a view."""
+    return rows[bucket.place].view(-1, bucket.length, rows.shape[-1])
+
+
+def products(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    layout: Layout,
+    *,
+    scale: float,
+    is_causal: bool,
+    window: int | None,
+    multiple: int,
+) -> torch.Tensor:
+    """Attention (T, heads, D) of queries, keys and values (heads, T, D) within each segment.
+
+    Args:
+        window: a token sees those at a distance below this; None sees all of its segment.
+        multiple: segments are filled up to a multiple of this: small means less padding to compute,
+            large means fewer and larger products.
+    """
+    heads = query.shape[0]
+    if window is not None and window >= layout.longest:
+        window = None
+    buckets = buckets_of(layout, heads, multiple)
+    biases = _biases(layout, buckets, multiple, heads, is_causal, window, value.dtype)
+    lines = [x.to(value.dtype).transpose(0, 1) for x in (query, key, value)]
+    # The dtype was settled above; autocast would raise the softmax to fp32 and copy it back.
+    with torch.autocast(query.device.type, enabled=False):
+        attended: torch.Tensor = _Products.apply(*lines, buckets, biases, scale)
+    return attended

@@ -1,0 +1,56 @@
+"""What a step costs in multiplications and additions, and what the machine can do of them.
+
+Model FLOPs: what the mathematics needs, not what an implementation spends (Chowdhery et al. 2022, PaLM,
+appendix B): every weight of a matrix takes part in one multiplication and one addition a token forward,
+and twice that backward; attention adds its two products. The head counts for predicted tokens alone.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+_TRAINING = 6  # 2 forward, 4 backward, a weight and token
+_SIDE, _ROUNDS = 2_048, 4
+
+
+def training_flops(
+    model: Any, lengths_N: NDArray[np.int64], predicted: int, is_causal: bool
+) -> float:
+    """Model FLOPs of one forward and backward pass.
+
+    Args:
+        model: with a language-modelling head; its matrices are those that multiply the tokens' states.
+        lengths_N: of the batch's segments, in tokens.
+        predicted: tokens whose scores are computed.
+    """
+    tokens = int(lengths_N.sum())
+    tables = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
+    inner = _matrices(model.base_model, tables)
+    output = model.get_output_embeddings()
+    head = _matrices(model, tables) - inner
+    if output is not None and id(output.weight) in tables:  # tied: multiplied all the same
+        head += output.weight.numel()
+    pairs = float((lengths_N.astype(np.float64) ** 2).sum()) * (0.5 if is_causal else 1.0)
+    attention = 2 * _TRAINING * model.config.num_hidden_layers * model.config.hidden_size * pairs
+    return _TRAINING * (inner * tokens + head * predicted) + attention
+
+
+def _matrices(module: torch.nn.Module, tables: set[int]) -> int:
+    """Numbers in the matrices of `module`, its tables of embeddings not counted."""
+    return sum(p.numel() for p in module.parameters() if p.dim() == 2 and id(p) not in tables)
+
+
+def matrix_rate(dtype: torch.dtype, device: torch.device) -> float:
+    """FLOPs a second of a large matrix product here: what no training can exceed."""
+    left, right = (torch.randn(_SIDE, _SIDE, device=device).to(dtype) for _ in range(2))
+    best = float("inf")
+    for _ in range(_ROUNDS):
+        started = time.perf_counter()
+        (left @ right)[0, 0].item()  # waits for the device
+        best = min(best, time.perf_counter() - started)
+    return 2 * _SIDE**3 / best

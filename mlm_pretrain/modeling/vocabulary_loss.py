@@ -1,0 +1,106 @@
+"""Cross-entropy over a vocabulary without the scores: they exist for a few hundred tokens at a time.
+
+The scores of a batch, P tokens by V ids, are often larger than the model and all its activations, and the
+usual loss holds three such tensors. Here each chunk's scores become the chunk's loss and, at once, its
+share of the gradients, and are forgotten (the idea of Wijmans et al. 2024, "Cut your losses", and of
+Liger-Kernel's fused linear cross-entropy). The result is the same sum.
+
+P: predicted tokens. H: hidden width. V: vocabulary.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+# Scores held at once. Fewer rows would re-read the weight's gradient too often, more would leave the caches.
+_CHUNK_SCORES, _FEWEST_ROWS = 4_194_304, 256
+
+
+def chunked_cross_entropy(
+    hidden_PH: torch.Tensor,
+    weight_VH: torch.Tensor,
+    bias_V: torch.Tensor | None,
+    targets_P: torch.Tensor,
+) -> torch.Tensor:
+    """−Σ log softmax(hidden · weightᵀ + bias)[target], a scalar in float32.
+
+    Args:
+        hidden_PH: in the dtype the products are to be computed in; the sums are in float32.
+        weight_VH, bias_V: the output layer, any float dtype; their gradients have it too.
+        targets_P: the right ids, int64.
+    """
+    total: torch.Tensor = _ChunkedCrossEntropy.apply(hidden_PH, weight_VH, bias_V, targets_P)
+    return total
+
+
+class _ChunkedCrossEntropy(torch.autograd.Function):
+    """The gradients are made in the forward pass, while a chunk's scores are there."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, bias: Any, targets: torch.Tensor
+    ) -> torch.Tensor:
+        wants = [ctx.needs_input_grad[i] for i in range(3)]
+        with torch.autocast(hidden.device.type, enabled=False):
+            total, grads = _accumulate(hidden, weight, bias, targets, wants)
+        ctx.save_for_backward(*grads)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: torch.Tensor) -> tuple[Any, ...]:
+        # In place: they were made for this one use, and the weight's is the largest tensor of a step.
+        return (*(None if g is None else g.mul_(upstream[0]) for g in ctx.saved_tensors), None)
+
+
+def _accumulate(
+    hidden: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    targets: torch.Tensor,
+    wants: list[bool],
+) -> tuple[torch.Tensor, list[torch.Tensor | None]]:
+    """(summed loss, gradients of hidden, weight and bias, None for those not wanted)."""
+    total = torch.zeros((), dtype=torch.float32, device=hidden.device)
+    to_hidden = torch.empty_like(hidden) if wants[0] else None
+    to_weight = torch.empty(weight.shape, device=weight.device) if wants[1] else None
+    to_bias = torch.zeros(len(weight), device=weight.device) if wants[2] else None
+    used = weight.to(hidden.dtype)
+    shift = None if bias is None else bias.to(hidden.dtype)
+    for rows in _chunks(len(hidden), len(weight)):
+        h, right = hidden[rows], targets[rows, None]
+        scores = torch.nn.functional.linear(h, used, shift)
+        logs = torch.log_softmax(scores.float(), -1)
+        total -= logs.gather(1, right).sum()
+        if not any(wants):
+            continue
+        errors = logs.exp_()
+        errors.scatter_add_(1, right, torch.full_like(right, -1, dtype=errors.dtype))
+        if to_bias is not None:
+            to_bias += errors.sum(0)
+        errors = errors.to(hidden.dtype)
+        if to_hidden is not None:
+            torch.mm(errors, used, out=to_hidden[rows])
+        if to_weight is not None:
+            _add_product(to_weight, errors.t(), h, first=rows.start == 0)
+    if to_weight is not None and not len(hidden):
+        to_weight.zero_()
+    grads = [to_hidden, to_weight, to_bias]
+    kinds = [hidden.dtype, weight.dtype, bias.dtype if bias is not None else None]
+    return total, [g if g is None else g.to(kind) for g, kind in zip(grads, kinds, strict=True)]
+
+
+def _chunks(rows: int, vocabulary: int) -> list[slice]:
+    size = max(_FEWEST_ROWS, _CHUNK_SCORES // vocabulary)
+    return [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
+
+
+def _add_product(total: torch.Tensor, left: torch.Tensor, right: torch.Tensor, first: bool) -> None:
+    """total (+)= left · right, summed over chunks in float32."""
+    if left.dtype == total.dtype:
+        torch.addmm(total, left, right, beta=0 if first else 1, out=total)
+    elif first:
+        total.copy_(left @ right)
+    else:
+        total += left @ right
