@@ -58,7 +58,7 @@ def _train_ours(arguments: Namespace) -> dict[str, Any]:
 
     folder = Path(arguments.folder)
     config = PretrainConfig(
-        data=str(folder.parent / "data"), out=str(folder / "run"), arch=arguments.arch,
+        data=str(folder.parent / f"data-{LENGTH}"), out=str(folder / "run"), arch=arguments.arch,
         minutes=arguments.budget,
     )  # fmt: skip
     result = pretrain(config, overwrite=True)

@@ -1,12 +1,16 @@
 """Tokens a second of masked-LM training: the stock Trainer and ours, in turn.
 
-    python -m benchmarks.throughput [--arch bert:4x256] [--max-length 128] [--quick]
+    python -m benchmarks.throughput [--sizes 4x256-8k-128 …] [--family bert]
+    python -m benchmarks.throughput --quick
 
 Both train the same architecture from random weights on the same text. The stock side is what the
 library's own example does: group_texts blocks, DataCollatorForLanguageModeling at 15 %, Trainer with its
 defaults (fp32, the architecture's own dropout, a dense head). Ours takes the packed rows with this
 package's defaults. Each measurement is a fresh process; only the steps after warm-up are timed. Tokens
 are those of text and borders, padding not counted.
+
+Beside it: the most memory either process held beyond its libraries, and the share of the machine's matrix
+rate that ours reaches, counting the FLOPs the model needs (the head's for predicted tokens alone).
 """
 
 from __future__ import annotations
@@ -16,60 +20,76 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainerCallback
-
 from benchmarks.record import spread, write_record
+from benchmarks.throughput_runs import CHILDREN
 
-WARMUP_STEPS = 3
-STOCK_DROPOUT = 0.1  # BERT's published default
 WAYS = ("stock", "ours")
 
 
+@dataclass(frozen=True)
+class Size:
+    """What is trained: layers × hidden width, vocabulary, tokens a row, rows a step, timed steps."""
+
+    shape: str
+    vocabulary: int
+    length: int
+    rows: int
+    steps: int
+
+
+SIZES = {
+    "4x256-8k-128": Size("4x256", 8_192, 128, 32, 8),
+    "4x256-8k-512": Size("4x256", 8_192, 512, 8, 8),
+    "6x384-30k-512": Size("6x384", 30_000, 512, 8, 4),
+    "12x768-30k-128": Size("12x768", 30_000, 128, 16, 3),
+}
+QUICK = Size("2x128", 2_048, 128, 32, 3)
+
+
 def main() -> None:
-    """Prepare the data once, measure in turn, print a table and write the record."""
+    """For each size: prepare the data once, measure in turn, print a table, write a record."""
     arguments = _parse()
-    if arguments.way:
-        print(json.dumps(_measure(arguments.way, arguments)))
+    if arguments.child:
+        print(json.dumps(CHILDREN[arguments.child](json.loads(arguments.given))))
         return
-    with tempfile.TemporaryDirectory() as folder:
-        _prepare(Path(folder), arguments)
-        rates = _interleave(folder, arguments)
-    results: dict[str, Any] = {way: spread(rates[way]) for way in WAYS}
-    ratios = [ours / stock for stock, ours in zip(rates["stock"], rates["ours"], strict=True)]
-    results["ratio"] = spread(ratios)
-    _print(results)
-    name = f"throughput-{arguments.arch.replace(':', '-')}-{arguments.max_length}"
-    settings = {k: v for k, v in vars(arguments).items() if k not in ("way", "folder", "out")}
-    path = write_record(name, settings, results, arguments.out)
-    print(f"wrote {path}")
+    sizes = {"quick": QUICK} if arguments.quick else {name: SIZES[name] for name in arguments.sizes}
+    for name, size in sizes.items():
+        with tempfile.TemporaryDirectory() as folder:
+            _prepare(Path(folder), size, arguments)
+            runs = _interleave(folder, size, arguments)
+        results = _summarise(runs)
+        _print(f"{arguments.family} {name}", results)
+        settings = {
+            "family": arguments.family, **asdict(size), "corpus": arguments.corpus_name,
+            "megabytes": arguments.megabytes, "repeats": arguments.repeats,
+        }  # fmt: skip
+        record = f"throughput-{arguments.family}-{name}"
+        print("record:", write_record(record, settings, results, arguments.out))
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--arch", default="bert:4x256")
-    parser.add_argument("--max-length", type=int, default=128)
-    parser.add_argument("--vocab-size", type=int, default=8192)
-    parser.add_argument("--corpus", nargs="+", default=["installed-docs"])
-    parser.add_argument("--megabytes", type=float, default=8.0, help="text to use")
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--steps", type=int, default=12, help="timed steps a measurement")
+    parser.add_argument("--sizes", nargs="+", choices=list(SIZES), default=list(SIZES))
+    parser.add_argument("--family", default="bert")
+    parser.add_argument("--corpus", default="installed-docs")
+    parser.add_argument("--megabytes", type=float, default=40.0, help="text to use")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="under a minute: small and once")
-    parser.add_argument("--out", type=Path, help="where to write the record")
-    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
-    parser.add_argument("--folder", help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path, help="where to write the record (of one size)")
+    parser.add_argument("--child", choices=list(CHILDREN), help=argparse.SUPPRESS)
+    parser.add_argument("--given", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.quick:
-        arguments.megabytes, arguments.steps, arguments.repeats = 1.0, 3, 1
-        arguments.arch, arguments.vocab_size = "bert:2x128", 2048
+        arguments.megabytes, arguments.repeats = 1.0, 1
+    arguments.corpus_name = Path(arguments.corpus).name
     return arguments
 
 
-def _prepare(folder: Path, arguments: argparse.Namespace) -> None:
+def _prepare(folder: Path, size: Size, arguments: argparse.Namespace) -> None:
     from mlm_pretrain.corpus import ReadOptions, read_corpus
     from mlm_pretrain.packing import PrepareConfig, prepare
     from tokenizer_training import train_tokenizer
@@ -77,127 +97,59 @@ def _prepare(folder: Path, arguments: argparse.Namespace) -> None:
     limit = ReadOptions(limit_bytes=round(arguments.megabytes * 1e6))
     text = folder / "text.jsonl"
     with text.open("w", encoding="utf-8") as file:
-        for document in read_corpus(arguments.corpus, limit):
+        for document in read_corpus([arguments.corpus], limit):
             file.write(json.dumps({"text": document.text}) + "\n")
-    train_tokenizer([str(text)], "wordpiece", arguments.vocab_size, folder / "tokenizer")
-    config = PrepareConfig(max_length=arguments.max_length, validation_share=0.0)
+    train_tokenizer([str(text)], "wordpiece", size.vocabulary, folder / "tokenizer")
+    config = PrepareConfig(max_length=size.length, validation_share=0.0)
     prepare([str(text)], folder / "tokenizer", folder / "data", config)
 
 
-def _interleave(folder: str, arguments: argparse.Namespace) -> dict[str, list[float]]:
-    rates: dict[str, list[float]] = {way: [] for way in WAYS}
-    shared = ["--arch", arguments.arch, "--max-length", str(arguments.max_length)]
-    shared += ["--batch-size", str(arguments.batch_size), "--steps", str(arguments.steps)]
+def _interleave(
+    folder: str, size: Size, arguments: argparse.Namespace
+) -> dict[str, list[dict[str, float]]]:
+    runs: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
+    given = {"folder": folder, "arch": f"{arguments.family}:{size.shape}", **asdict(size)}
     for _ in range(arguments.repeats):
         for way in WAYS:
-            command = [
-                sys.executable,
-                "-m",
-                "benchmarks.throughput",
-                "--way",
-                way,
-                "--folder",
-                folder,
-                *shared,
-            ]
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
-            rates[way].append(json.loads(done.stdout.splitlines()[-1])["tokens_per_second"])
-    return rates
+            command = [sys.executable, "-m", "benchmarks.throughput", "--child", way]
+            done = subprocess.run(
+                [*command, "--given", json.dumps(given)], check=True, stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL, text=True,
+            )  # fmt: skip
+            runs[way].append(json.loads(done.stdout.splitlines()[-1]))
+    return runs
 
 
-def _measure(way: str, arguments: argparse.Namespace) -> dict[str, float]:
-    """One process: train WARMUP_STEPS + steps and time the latter."""
-    trainer = {"stock": _stock_trainer, "ours": _our_trainer}[way](arguments)
-    clock = StepClock(arguments.steps)
-    trainer.add_callback(clock)
-    trainer.train()
-    positions = arguments.batch_size * arguments.max_length * arguments.steps
-    return {"tokens_per_second": positions * _fill(trainer, arguments) / clock.seconds}
+def _summarise(runs: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
+    results: dict[str, Any] = {}
+    for way, measured in runs.items():
+        results[way] = {
+            "tokens_per_second": spread([run["tokens_per_second"] for run in measured]),
+            "peak_gb": spread([run["peak_gb"] for run in measured]),
+        }
+    pairs = list(zip(runs["ours"], runs["stock"], strict=True))
+    speeds = [ours["tokens_per_second"] / stock["tokens_per_second"] for ours, stock in pairs]
+    results["ratio"] = spread(speeds)
+    results["peak_ratio"] = spread([ours["peak_gb"] / stock["peak_gb"] for ours, stock in pairs])
+    shares = [run["share_of_matrix_rate"] for run in runs["ours"]]
+    results["ours"]["share_of_matrix_rate"] = spread(shares)
+    results["ours"]["precision"] = runs["ours"][0]["precision"]
+    results["ours"]["attention"] = sorted({str(run["attention"]) for run in runs["ours"]})
+    return results
 
 
-class StepClock(TrainerCallback):
-    """Seconds from the end of the warm-up to the last step."""
-
-    def __init__(self, steps: int) -> None:
-        self.steps, self.seconds, self._start = steps, 0.0, 0.0
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if state.global_step == WARMUP_STEPS:
-            self._start = time.perf_counter()
-        elif state.global_step == WARMUP_STEPS + self.steps:
-            self.seconds = time.perf_counter() - self._start
-
-
-def _fill(trainer: Any, arguments: argparse.Namespace) -> float:
-    """Share of positions that hold tokens: 1 for group_texts blocks, counted for packed rows."""
-    rows = (WARMUP_STEPS + arguments.steps) * arguments.batch_size
-    counted = getattr(trainer, "tokens_this_run", None)
-    return 1.0 if counted is None else counted / (rows * arguments.max_length)
-
-
-def _training_arguments(arguments: argparse.Namespace, **changed: Any) -> Any:
-    import torch
-    from transformers import TrainingArguments
-
-    settings = {
-        "output_dir": str(Path(arguments.folder) / "run"),
-        "max_steps": WARMUP_STEPS + arguments.steps,
-        "per_device_train_batch_size": arguments.batch_size,
-        "save_strategy": "no", "logging_steps": 1_000_000, "disable_tqdm": True,
-        "use_cpu": not torch.cuda.is_available(),
-    }  # fmt: skip
-    return TrainingArguments(**{**settings, **changed})
-
-
-def _stock_trainer(arguments: argparse.Namespace) -> Any:
-    """As transformers' run_mlm example: group_texts blocks, its collator, Trainer, defaults."""
-    from datasets import load_dataset
-    from transformers import (
-        AutoModelForMaskedLM,
-        AutoTokenizer,
-        DataCollatorForLanguageModeling,
-        Trainer,
-    )
-
-    from benchmarks.stock import group_texts
-    from mlm_pretrain.modeling.sizes import build_config
-
-    folder = Path(arguments.folder)
-    tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
-    text = load_dataset("json", data_files=str(folder / "text.jsonl"), split="train")
-    tokenised = text.map(
-        lambda rows: tokenizer(rows["text"], return_special_tokens_mask=True),
-        batched=True, remove_columns=["text"],
-    )  # fmt: skip
-    blocks = tokenised.map(group_texts, batched=True, fn_kwargs={"length": arguments.max_length})
-    config = build_config(arguments.arch, tokenizer, arguments.max_length, dropout=STOCK_DROPOUT)
-    return Trainer(
-        model=AutoModelForMaskedLM.from_config(config),
-        args=_training_arguments(arguments),
-        train_dataset=blocks,
-        data_collator=DataCollatorForLanguageModeling(tokenizer, mlm_probability=0.15),
-    )
-
-
-def _our_trainer(arguments: argparse.Namespace) -> Any:
-    """The package's own trainer, optimiser and precision, as `pretrain` builds them."""
-    from mlm_pretrain.training.assembly import assemble, build_trainer
-    from mlm_pretrain.training.pretrain_config import PretrainConfig
-
-    config = PretrainConfig(
-        data=str(Path(arguments.folder) / "data"), out=str(Path(arguments.folder) / "run"),
-        arch=arguments.arch, steps=WARMUP_STEPS + arguments.steps, batch_size=arguments.batch_size,
-    )  # fmt: skip
-    return build_trainer(assemble(config))
-
-
-def _print(results: dict[str, Any]) -> None:
-    print(f"{'':8}{'low':>10}{'median':>10}{'high':>10}   tokens a second")
+def _print(title: str, results: dict[str, Any]) -> None:
+    print(f"{title:32}{'low':>10}{'median':>10}{'high':>10}{'peak GB':>10}")
     for way in WAYS:
-        row = results[way]
-        print(f"{way:8}{row['low']:>10,.0f}{row['median']:>10,.0f}{row['high']:>10,.0f}")
+        row, peak = results[way]["tokens_per_second"], results[way]["peak_gb"]["median"]
+        numbers = f"{row['low']:>10,.0f}{row['median']:>10,.0f}{row['high']:>10,.0f}"
+        print(f"{way + ', tokens a second':32}{numbers}{peak:>10.2f}")
     ratio = results["ratio"]
-    print(f"{'ratio':8}{ratio['low']:>10.2f}{ratio['median']:>10.2f}{ratio['high']:>10.2f}")
+    numbers = f"{ratio['low']:>10.2f}{ratio['median']:>10.2f}{ratio['high']:>10.2f}"
+    print(f"{'ratio':32}{numbers}{results['peak_ratio']['median']:>10.2f}")
+    ours = results["ours"]
+    share = ours["share_of_matrix_rate"]["median"]
+    print(f"{share:.0%} of the matrix rate in {ours['precision']}; attention {ours['attention']}")
 
 
 if __name__ == "__main__":

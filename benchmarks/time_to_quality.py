@@ -24,10 +24,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks.quality_data import prepare_texts
 from benchmarks.quality_runs import CHILDREN, LENGTH
 from benchmarks.record import write_record
-
-VOCABULARY = 8_192
 
 
 def main() -> None:
@@ -38,8 +37,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         work = arguments.work or Path(folder)
-        work.mkdir(parents=True, exist_ok=True)
-        _prepare(work, arguments)
+        prepare_texts(work, arguments.train, arguments.validation, LENGTH, arguments.quick)
         results = _measure(work, arguments)
     _print(results)
     settings = {
@@ -88,40 +86,6 @@ def _parse() -> argparse.Namespace:
         arguments.minutes, arguments.screen_minutes = [0.08], 0.05
         arguments.stock_rates, arguments.size = [1e-3], "2x128"
     return arguments
-
-
-def _prepare(work: Path, arguments: argparse.Namespace) -> None:
-    """The texts as JSON lines, a tokenizer and our packed rows; the stock side makes its own."""
-    from mlm_pretrain.corpus import ReadOptions
-    from mlm_pretrain.packing import PrepareConfig, prepare
-    from tokenizer_training import train_tokenizer
-
-    if (work / "prepared").exists():
-        return
-    limit = ReadOptions(limit_bytes=1_000_000 if arguments.quick else None)
-    documents = _texts(arguments.train, limit)
-    held_out = _texts(arguments.validation, limit) if arguments.validation else documents[::20]
-    if not arguments.validation:
-        documents = [text for number, text in enumerate(documents) if number % 20]
-    _write(documents, work / "train.jsonl")
-    _write(held_out, work / "validation.jsonl")
-    text = [str(work / "train.jsonl")]
-    train_tokenizer(text, "wordpiece", VOCABULARY, work / "tokenizer")
-    config = PrepareConfig(max_length=LENGTH, validation_share=0.0)
-    prepare(text, work / "tokenizer", work / "data", config)
-    (work / "prepared").touch()
-
-
-def _texts(corpus: str, limit: Any) -> list[str]:
-    from mlm_pretrain.corpus import read_corpus
-
-    return [document.text for document in read_corpus([corpus], limit)]
-
-
-def _write(texts: list[str], path: Path) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        for text in texts:
-            file.write(json.dumps({"text": text}) + "\n")
 
 
 def _measure(work: Path, arguments: argparse.Namespace) -> dict[str, Any]:

@@ -82,7 +82,8 @@ def pretrain(
         int | None, typer.Option(help="Of weights, order and masks. [default: 0]")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Processes that make batches. [default: 0]")
+        int | None,
+        typer.Option(help="Processes that make batches. [default: 0; 2 beside a GPU]"),
     ] = None,
     validate_every: Annotated[
         int | None, typer.Option(help="Steps between validation losses. [default: at the end]")
@@ -100,6 +101,10 @@ def pretrain(
             help="How packed documents are computed apart; equal but for rounding. [default: auto, the "
             "fastest here, measured]"
         ),
+    ] = None,
+    compile: Annotated[
+        bool | None,
+        typer.Option(help="Compile the layers first: minutes, which pay on GPUs. [default: no]"),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the newest complete checkpoint in --out.")
@@ -123,6 +128,7 @@ _FLAGS = (
     "data", "out", "objective", "arch", "init", "revision", "start", "steps", "epochs",
     "minutes", "batch_size", "accumulation", "optimizer", "learning_rate", "weight_decay", "dropout", "seed",
     "workers", "validate_every", "checkpoint_minutes", "precision", "attention",
+    "compile",
 )  # fmt: skip
 _LENGTHS = ("steps", "epochs", "minutes")
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from mlm_pretrain.modeling.attention.inputs import packed_inputs
-from mlm_pretrain.modeling.sparse_head import loss_in_head, predict_only
+from mlm_pretrain.modeling.sparse_head import HeadPlan, loss_in_head, predict_only
 from mlm_pretrain.objectives import Objective
 from mlm_pretrain.objectives.token_loss import token_loss
 
@@ -18,7 +18,7 @@ def summed_loss(
     batch: Mapping[str, torch.Tensor],
     objective: Objective,
     *,
-    plain_head: bool,
+    head: HeadPlan,
     wrapped: torch.nn.Module | None = None,
 ) -> tuple[torch.Tensor, int, Any]:
     """(loss summed over the predicted tokens, their number P, what the model returned).
@@ -26,20 +26,20 @@ def summed_loss(
     Args:
         model: the Hugging Face model itself.
         batch: as the objective's collator makes it, with `labels` (B, L).
-        plain_head: whether the output layer may compute the loss (see `sparse_head.has_plain_head`);
-            otherwise scores (1, P, V) are made, which the returned output then holds.
+        head: what may be left out (see `sparse_head.plan_head`). Where the output layer is not plain, the
+            returned output holds the scores (1, P, V).
         wrapped: what to call instead of `model`, such as its DistributedDataParallel.
     """
     rows = {name: value for name, value in batch.items() if name != "labels"}
     inputs = packed_inputs(model, rows, objective.is_causal)
     positions_P, targets_P = objective.predicted_positions(inputs.labels(batch["labels"]))
     call = wrapped if wrapped is not None else model
-    if not plain_head:
-        with predict_only(model, positions_P):
+    if not head.is_plain:
+        with predict_only(model, positions_P, head.trimming):
             outputs = call(**inputs.arguments)
         logits = outputs["logits"] if isinstance(outputs, dict) else outputs[0]
         return token_loss(logits[0], targets_P, 1), len(targets_P), outputs
-    with predict_only(model, positions_P), loss_in_head(model, targets_P) as loss:
+    with predict_only(model, positions_P, head.trimming), loss_in_head(model, targets_P) as loss:
         outputs = call(**inputs.arguments)
     if loss.total is None:
         raise RuntimeError(f"{type(model).__name__} did not call its output layer")

@@ -22,7 +22,7 @@ from mlm_pretrain.manifest import make_writable
 from mlm_pretrain.modeling.attention.choosing import require_packable
 from mlm_pretrain.modeling.build import read_checkpoint
 from mlm_pretrain.modeling.sizes import check_length
-from mlm_pretrain.modeling.sparse_head import has_plain_head
+from mlm_pretrain.modeling.sparse_head import plan_head
 from mlm_pretrain.objectives import OBJECTIVES, Objective
 from mlm_pretrain.objectives.vocabulary import Vocabulary, read_vocabulary
 from mlm_pretrain.precision import Precision, resolve_precision
@@ -146,7 +146,7 @@ def score_rows(
     count = len(rows) if limit_rows is None else min(limit_rows, len(rows))
     starts = range(0, count, batch_size)
     device = next(model.parameters()).device
-    plain_head = has_plain_head(model, some_id=0)
+    head = plan_head(model)
     was_training = model.training
     model.eval()
     total, predicted, tokens = 0.0, 0, 0
@@ -154,7 +154,7 @@ def score_rows(
         examples = [rows.example(i) for i in range(start, min(start + batch_size, count))]
         batch = {name: value.to(device) for name, value in collator(examples).items()}
         with torch.no_grad(), _autocast(device, precision):
-            nats, found, _ = summed_loss(model, batch, objective, plain_head=plain_head)
+            nats, found, _ = summed_loss(model, batch, objective, head=head)
         total, predicted = total + float(nats), predicted + found
         tokens += sum(rows.text_tokens(i) for i in range(start, min(start + batch_size, count)))
     model.train(was_training)

@@ -19,7 +19,11 @@ _SIDE, _ROUNDS = 2_048, 4
 
 
 def training_flops(
-    model: Any, lengths_N: NDArray[np.int64], predicted: int, is_causal: bool
+    model: Any,
+    lengths_N: NDArray[np.int64],
+    predicted: int,
+    is_causal: bool,
+    predicted_weights: int = 0,
 ) -> float:
     """Model FLOPs of one forward and backward pass.
 
@@ -27,6 +31,7 @@ def training_flops(
         model: with a language-modelling head; its matrices are those that multiply the tokens' states.
         lengths_N: of the batch's segments, in tokens.
         predicted: tokens whose scores are computed.
+        predicted_weights: of the last layer, those that only predicted tokens meet.
     """
     tokens = int(lengths_N.sum())
     tables = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
@@ -37,7 +42,8 @@ def training_flops(
         head += output.weight.numel()
     pairs = float((lengths_N.astype(np.float64) ** 2).sum()) * (0.5 if is_causal else 1.0)
     attention = 2 * _TRAINING * model.config.num_hidden_layers * model.config.hidden_size * pairs
-    return _TRAINING * (inner * tokens + head * predicted) + attention
+    all_tokens, some_tokens = inner - predicted_weights, head + predicted_weights
+    return _TRAINING * (all_tokens * tokens + some_tokens * predicted) + attention
 
 
 def _matrices(module: torch.nn.Module, tables: set[int]) -> int:

@@ -5,33 +5,47 @@ the predicted rows of the encoder's output before the head sees them serves ever
 mechanism, since all of them pass `last_hidden_state` from base model to head. It works under
 DistributedDataParallel too, because the wrapped model is still called as a whole.
 
-Heads whose last layer is a plain linear one go further: that layer computes the loss in its place
-(`vocabulary_loss.py`), and the scores never exist.
+Two things go further where a model shows that they change nothing (`plan_head`): the last layer's
+feed-forward part sees the predicted tokens alone (`last_layer.py`), and an output layer that is a plain
+linear one computes the loss in its place (`vocabulary_loss.py`), so that the scores never exist.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
+from mlm_pretrain.modeling.last_layer import Trimming, candidates, rows_at, trimmed
 from mlm_pretrain.modeling.vocabulary_loss import chunked_cross_entropy
 
 
+class HeadPlan(NamedTuple):
+    """What may be left out of a model's forward pass: see `plan_head`."""
+
+    is_plain: bool = False
+    trimming: Trimming | None = None
+
+
 @contextmanager
-def predict_only(model: torch.nn.Module, positions_P: torch.Tensor) -> Iterator[None]:
+def predict_only(
+    model: torch.nn.Module, positions_P: torch.Tensor, trimming: Trimming | None = None
+) -> Iterator[None]:
     """Inside, `model(**inputs).logits` is (1, P, V): the scores at flat `positions_P` of B·L.
 
     Args:
         model: the unwrapped Hugging Face model with a language-modelling head.
         positions_P: int64, on the model's device.
+        trimming: what its last layer may leave out.
     """
 
     def keep_predicted(_module: Any, _arguments: Any, output: Any) -> Any:
         hidden_BLH = output[0]
-        kept_1PH = hidden_BLH.flatten(0, 1).index_select(0, positions_P).unsqueeze(0)
+        # Rows that the last layer dropped are gone already.
+        is_kept = hidden_BLH.shape[:-1].numel() == len(positions_P) and trimming is not None
+        kept_1PH = hidden_BLH if is_kept else rows_at(hidden_BLH, positions_P)
         if isinstance(output, tuple):
             return (kept_1PH, *output[1:])
         output.last_hidden_state = kept_1PH
@@ -39,7 +53,8 @@ def predict_only(model: torch.nn.Module, positions_P: torch.Tensor) -> Iterator[
 
     handle = model.base_model.register_forward_hook(keep_predicted)
     try:
-        yield
+        with trimmed(trimming, positions_P):
+            yield
     finally:
         handle.remove()
 
@@ -85,22 +100,47 @@ def loss_in_head(model: torch.nn.Module, targets_P: torch.Tensor) -> Iterator[He
         del layer.forward
 
 
-def has_plain_head(model: torch.nn.Module, some_id: int) -> bool:
-    """Whether the model's scores are exactly what a linear output layer gives, shown on one token.
+def plan_head(model: torch.nn.Module) -> HeadPlan:
+    """What may be left out, shown on a few tokens; the model's mode and the generators are left alone."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            fitting = (c for c in candidates(model) if _changes_nothing(model, c))
+            return HeadPlan(_has_plain_head(model), next(fitting, None))
+    finally:
+        model.train(was_training)
+
+
+def _has_plain_head(model: Any) -> bool:
+    """Whether the model's scores are exactly what a linear output layer gives.
 
     Models that scale or cap their scores, or have no such layer, need the scores themselves.
     """
     layer = getattr(model, "get_output_embeddings", lambda: None)()
     if type(layer) is not torch.nn.Linear or "forward" in vars(layer):
         return False
-    was_training = model.training
-    device = next(model.parameters()).device
-    ids = torch.full((1, 1), some_id, device=device)
-    model.eval()
+    ids = _few_ids(model)
     try:
-        with torch.no_grad(), loss_in_head(model, ids[0]) as loss:
+        with loss_in_head(model, ids[0]) as loss:
             return loss.stands_for(model(input_ids=ids).logits)
     except (RuntimeError, ValueError, TypeError, AttributeError):
         return False  # something stands between that expects scores
-    finally:
-        model.train(was_training)
+
+
+def _changes_nothing(model: Any, trimming: Trimming) -> bool:
+    ids = _few_ids(model)
+    positions_P = torch.tensor([1, 4], device=ids.device)
+    try:
+        with predict_only(model, positions_P):
+            expected = model(input_ids=ids).logits
+        with predict_only(model, positions_P, trimming):
+            found = model(input_ids=ids).logits
+    except (RuntimeError, ValueError, TypeError, AttributeError, IndexError):
+        return False  # the rest of the layer reads the rows that were dropped
+    size = expected.abs().max().clamp(min=1e-9)
+    return found.shape == expected.shape and bool((found - expected).abs().max() < 1e-5 * size)
+
+
+def _few_ids(model: torch.nn.Module) -> torch.Tensor:
+    return torch.arange(6, device=next(model.parameters()).device)[None]

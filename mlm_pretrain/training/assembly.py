@@ -19,13 +19,19 @@ from mlm_pretrain.manifest import Manifest, read_manifest, verify
 from mlm_pretrain.modeling.attention.choosing import method_of
 from mlm_pretrain.modeling.attention.speed import method_for
 from mlm_pretrain.modeling.build import continued_model, new_model
+from mlm_pretrain.modeling.compilation import compile_layers
 from mlm_pretrain.modeling.packing_proof import prove_packable
 from mlm_pretrain.objectives import OBJECTIVES, Objective
 from mlm_pretrain.objectives.vocabulary import Vocabulary, read_vocabulary
 from mlm_pretrain.packing import PackedDataset
-from mlm_pretrain.precision import resolve_precision
+from mlm_pretrain.precision import Precision, resolve_precision
 from mlm_pretrain.training.budget import Budget
-from mlm_pretrain.training.defaults import default_batch_size, default_learning_rate
+from mlm_pretrain.training.defaults import (
+    default_batch_size,
+    default_learning_rate,
+    default_workers,
+    free_gpu_tokens,
+)
 from mlm_pretrain.training.optimizers import build_optimizer
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.schedule import rate_share
@@ -85,19 +91,23 @@ def _resolved(
     config: PretrainConfig, model: torch.nn.Module, train: PackedDataset
 ) -> PretrainConfig:
     """The settings with every open one filled in, as they are recorded."""
-    default = default_batch_size(train.max_length, config.minutes, torch.cuda.is_available())
+    default = default_batch_size(train.max_length, config.minutes, free_gpu_tokens(model))
     size = config.batch_size or min(default, max(1, len(train)))
     rate = config.learning_rate or default_learning_rate(model.config, config.init is not None)
-    attention: str = config.attention
-    if attention == "auto":
-        lengths = np.concatenate(
-            [train[row]["segment_lengths"] for row in range(min(size, len(train)))]
-        )
-        dtype = torch.bfloat16 if resolve_precision(config.precision) == "bf16" else torch.float32
-        attention = method_for(model.config, lengths.astype(np.int64), dtype)
-    return config.model_copy(
-        update={"batch_size": size, "learning_rate": rate, "attention": attention}
-    )
+    workers = default_workers() if config.workers is None else config.workers
+    settings: dict[str, Any] = {"batch_size": size, "learning_rate": rate, "workers": workers}
+    if config.attention == "auto":
+        settings["attention"] = _attention(config.precision, model, train, size)
+    return config.model_copy(update=settings)
+
+
+def _attention(precision: Precision, model: Any, train: PackedDataset, rows: int) -> str:
+    """The method for batches like the first one."""
+    found = [train[row]["segment_lengths"] for row in range(min(rows, len(train)))]
+    dtype = torch.bfloat16 if resolve_precision(precision) == "bf16" else torch.float32
+    lengths_N = np.concatenate(found).astype(np.int64)
+    # Several processes would disturb each other's measurement, and could choose differently.
+    return method_for(model.config, lengths_N, dtype, measure=process_count() == 1)
 
 
 def _build_model(
@@ -131,7 +141,7 @@ def training_arguments(materials: Materials) -> TrainingArguments:
         gradient_accumulation_steps=config.accumulation,
         learning_rate=config.learning_rate, max_grad_norm=config.max_grad_norm,
         bf16=precision == "bf16", use_cpu=not torch.cuda.is_available(),
-        dataloader_num_workers=config.workers, dataloader_pin_memory=torch.cuda.is_available(),
+        dataloader_num_workers=config.workers or 0, dataloader_pin_memory=torch.cuda.is_available(),
         logging_steps=config.log_every, logging_nan_inf_filter=False, logging_first_step=True,
         save_strategy="steps", save_steps=materials.budget.max_steps,
         disable_tqdm=True, report_to=[],
@@ -143,6 +153,8 @@ def build_trainer(materials: Materials, callbacks: Sequence[TrainerCallback] = (
     """The objective's trainer with this package's optimiser and schedule."""
     config, model = materials.config, materials.model
     optimizer = build_optimizer(model, config.optimizer, config.learning_rate, config.weight_decay)
+    if config.compile:
+        compile_layers(model)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rate(config, materials.budget))
     trainer = TRAINERS[config.objective](
         model=model, args=training_arguments(materials), train_dataset=materials.train,

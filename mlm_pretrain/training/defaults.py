@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 # Tokens a step on a processor, by the minutes a run has: in a short run it is the number of steps
 # that counts, since a model must first find out that context matters at all. Measured at 4 layers x
 # 256 after 1.2 million tokens: 4,096 a step ended 0.2 nats behind 2,048, and those behind 1,024.
 _STEP_TOKENS = ((6.0, 1_024), (30.0, 2_048))
 _STEP_TOKENS_BEYOND = 4_096
 _STEP_TOKENS_GPU = 32_768
+_STATE_BYTES = 16  # a weight in fp32, its gradient, and AdamW's two numbers
+_LAYER_BYTES = 50
 
 # Measured there from random embeddings in 3 minutes: 5.74 nats at 5e-4, 5.43 at 8e-4, 5.39 at 1e-3, and
 # 6.40 at 2e-3, where the model stays at token frequencies and never gets to context. From co-occurrences
@@ -22,13 +26,42 @@ _POST_NORM_SHARE, _SHALLOW_LAYERS = 0.5, 6
 _CONTINUED_SHARE = 0.1  # a checkpoint has something to lose
 
 
-def default_batch_size(max_length: int, minutes: float | None, on_gpu: bool) -> int:
+def default_batch_size(max_length: int, minutes: float | None, gpu_tokens: int | None) -> int:
     """Rows a step: as many as make 1,024 tokens in a run of up to 6 minutes on a processor, 2,048 in
-    one of up to 30, 4,096 beyond or where the minutes are not bounded; 32,768 on a GPU."""
+    one of up to 30, 4,096 beyond or where the minutes are not bounded; on a GPU 32,768, or the
+    `gpu_tokens` that fit."""
+    if gpu_tokens is not None:
+        return max(1, min(_STEP_TOKENS_GPU, gpu_tokens) // max_length)
     tokens = _STEP_TOKENS_BEYOND
     if minutes is not None:
         tokens = next((size for limit, size in _STEP_TOKENS if minutes <= limit), tokens)
-    return max(1, (_STEP_TOKENS_GPU if on_gpu else tokens) // max_length)
+    return max(1, tokens // max_length)
+
+
+def free_gpu_tokens(model: torch.nn.Module) -> int | None:
+    """Tokens of a step that the GPU has memory for; None without a GPU."""
+    if not torch.cuda.is_available():
+        return None
+    free_bytes, _ = torch.cuda.mem_get_info()
+    return tokens_that_fit(model, free_bytes)
+
+
+def tokens_that_fit(model: torch.nn.Module, free_bytes: int) -> int:
+    """Tokens whose activations fit beside weights, gradients and optimiser in `free_bytes`.
+
+    A layer with fused attention keeps some 34 bytes a token and unit of width for its backward pass in half
+    precision (Korthikanti et al. 2022, "Reducing activation recomputation"), and half as much again for
+    what autocast leaves in fp32. A fifth of the memory is left for what comes and goes.
+    """
+    config: Any = model.config
+    state = _STATE_BYTES * sum(p.numel() for p in model.parameters())
+    a_token = _LAYER_BYTES * config.num_hidden_layers * config.hidden_size
+    return max(0, int((0.8 * free_bytes - state) / a_token))
+
+
+def default_workers() -> int:
+    """Processes that make batches: two beside a GPU, none where they would take the training's cores."""
+    return 2 if torch.cuda.is_available() else 0
 
 
 def default_learning_rate(model_config: Any, continued: bool) -> float:

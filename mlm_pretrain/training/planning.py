@@ -66,12 +66,9 @@ def plan(config: PretrainConfig) -> dict[str, Any]:
         trial.step_seconds,
         _batch_seconds(trainer) * config.accumulation,
     )
-    lengths, predicted = _typical_batch(trainer)
-    tokens = int(lengths.sum()) * config.accumulation
+    tokens = int(typical_batch(trainer)[0].sum()) * config.accumulation
     dtype = torch.bfloat16 if resolve_precision(config.precision) == "bf16" else torch.float32
-    flops = training_flops(
-        materials.model, lengths, predicted, materials.objective.is_causal
-    ) * config.accumulation  # fmt: skip
+    flops = flops_a_batch(trainer) * config.accumulation
     share = flops / step_seconds / matrix_rate(dtype, next(materials.model.parameters()).device)
     return {
         **_sizes(materials),
@@ -87,6 +84,13 @@ def plan(config: PretrainConfig) -> dict[str, Any]:
         "disk_gb": round(4 * _parameters(materials) * (3 * config.keep_checkpoints + 4) / 1e9, 3),
         **_duration(materials, tokens, step_seconds),
     }
+
+
+def batches_share(config: PretrainConfig) -> float:
+    """Share of a step that making its batch takes, masks included, where no worker does it beside."""
+    with tempfile.TemporaryDirectory() as folder:
+        trainer, trial = _try_out(assemble(config), folder)
+    return _batch_seconds(trainer) * config.accumulation / trial.step_seconds
 
 
 def _sizes(materials: Materials) -> dict[str, Any]:
@@ -127,7 +131,16 @@ def _batch_seconds(trainer: TokenTrainer) -> float:
     return (time.perf_counter() - started) / max(count, 1)
 
 
-def _typical_batch(trainer: TokenTrainer) -> tuple[Any, int]:
+def flops_a_batch(trainer: TokenTrainer) -> float:
+    """Model FLOPs of one batch, forward and backward."""
+    lengths_N, predicted = typical_batch(trainer)
+    trimming = trainer.head.trimming
+    weights = trimming.weights if trimming else 0
+    is_causal = trainer.objective.is_causal
+    return training_flops(trainer.model, lengths_N, predicted, is_causal, weights)
+
+
+def typical_batch(trainer: TokenTrainer) -> tuple[Any, int]:
     """(lengths of the segments in a batch, tokens predicted in it)."""
     batch = next(iter(trainer.get_train_dataloader()))
     predicted = len(trainer.objective.predicted_positions(labels_of(batch))[0])

@@ -32,13 +32,15 @@ class PretrainConfig(StrictConfig):
             `defaults.default_learning_rate`.
         warmup_share, decay_share: of the run, for the rise to the peak and the line to zero.
         max_grad_norm: gradients are scaled down to this norm.
-        workers: processes that make batches; 0 makes them in the training process.
+        workers: processes that make batches; 0 makes them in the training process. None is 2 on a GPU,
+            which must not wait, and 0 on a processor, which they would share.
         validate_every: steps between validation losses; 0 validates at the end alone.
         checkpoint_minutes: minutes between checkpoints; `keep_checkpoints` of them are kept.
         precision: "auto" takes bf16 where the hardware has it.
         attention: method of packed attention, equal but for rounding: "products8" and "products32" multiply
             segments of like length in batches, "fused" takes PyTorch's kernel for each, "varlen" its
             variable-length kernel on GPUs, "masks" keeps rows and masks. "auto" measures on the data.
+        compile: compile the model's layers first, which takes minutes and pays on GPUs.
     """
 
     data: str = ""
@@ -62,13 +64,14 @@ class PretrainConfig(StrictConfig):
     dropout: float = Field(0.0, ge=0, lt=1)
     masking: MaskedConfig = MaskedConfig()
     seed: int = Field(0, ge=0, lt=1 << 32)
-    workers: int = Field(0, ge=0)
+    workers: int | None = Field(None, ge=0)
     log_every: int = Field(20, ge=1)
     validate_every: int = Field(0, ge=0)
     checkpoint_minutes: float = Field(10.0, gt=0)
     keep_checkpoints: int = Field(2, ge=1)
     precision: Precision = "auto"
     attention: AttentionChoice = "auto"
+    compile: bool = False
 
     @model_validator(mode="after")
     def _fits_together(self) -> PretrainConfig:

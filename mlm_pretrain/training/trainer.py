@@ -25,7 +25,7 @@ from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.batch_loss import summed_loss
 from mlm_pretrain.modeling.attention.choosing import require_packable
 from mlm_pretrain.modeling.attention.inputs import packed_inputs
-from mlm_pretrain.modeling.sparse_head import has_plain_head
+from mlm_pretrain.modeling.sparse_head import plan_head
 from mlm_pretrain.objectives import OBJECTIVES, Objective
 from mlm_pretrain.objectives.vocabulary import read_vocabulary
 from mlm_pretrain.training.allocation import keep_freed_memory
@@ -87,7 +87,7 @@ class TokenTrainer(Trainer):
         self._began = time.monotonic()
         if self._places:
             require_packable(self.model)
-        self._plain_head = has_plain_head(self.accelerator.unwrap_model(self.model), some_id=0)
+        self.head = plan_head(self.accelerator.unwrap_model(self.model))
         keep_freed_memory()
 
     def _refuse_other_losses(self) -> None:
@@ -171,7 +171,7 @@ class TokenTrainer(Trainer):
         labels_of(inputs)
         total, predicted, outputs = summed_loss(
             self.accelerator.unwrap_model(model), inputs, self.objective, wrapped=model,
-            plain_head=self._plain_head and not return_outputs,
+            head=self.head._replace(is_plain=self.head.is_plain and not return_outputs),
         )  # fmt: skip
         loss = total / (num_items_in_batch if num_items_in_batch is not None else max(predicted, 1))
         if num_items_in_batch is not None:

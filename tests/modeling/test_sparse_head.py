@@ -13,7 +13,7 @@ from mlm_pretrain.evaluation.batch_loss import summed_loss
 from mlm_pretrain.modeling import vocabulary_loss
 from mlm_pretrain.modeling.attention.choosing import require_packable
 from mlm_pretrain.modeling.attention.inputs import packed_inputs
-from mlm_pretrain.modeling.sparse_head import has_plain_head, predict_only
+from mlm_pretrain.modeling.sparse_head import HeadPlan, plan_head, predict_only
 from mlm_pretrain.objectives import OBJECTIVES
 from mlm_pretrain.objectives.token_loss import token_loss
 from mlm_pretrain.objectives.vocabulary import read_vocabulary
@@ -55,12 +55,14 @@ def test_losses_and_gradients_are_those_of_the_dense_head(
     loss = token_loss(dense_PV, targets_P, 1)
     loss.backward()
     expected = gradients(model)
-    assert has_plain_head(model, 0)
-    for plain_head in (False, True):
-        total, count, outputs = summed_loss(model, batch, objective, plain_head=plain_head)
+    found_plan = plan_head(model)
+    assert found_plan.is_plain
+    assert found_plan.trimming is not None
+    for head in (HeadPlan(), found_plan._replace(is_plain=False), found_plan):
+        total, count, outputs = summed_loss(model, batch, objective, head=head)
         torch.testing.assert_close(total, loss, atol=0, rtol=1e-5)
         assert count == len(targets_P)
-        if not plain_head:
+        if not head.is_plain:
             torch.testing.assert_close(outputs.logits[0], dense_PV, atol=1e-5, rtol=1e-5)
         total.backward()
         found = gradients(model)
@@ -113,7 +115,7 @@ def test_scores_that_the_model_changes_afterwards_need_the_scores(tokenizer: Any
         vocab_size=100, hidden_size=64, num_hidden_layers=1, num_attention_heads=2,
         intermediate_size=64, logit_scale=0.5, pad_token_id=0, bos_token_id=1, eos_token_id=2,
     )  # fmt: skip
-    assert not has_plain_head(CohereForCausalLM(config), 0)
+    assert not plan_head(CohereForCausalLM(config)).is_plain
 
 
 def test_the_model_is_dense_again_afterwards(build_model: BuildModel) -> None:

@@ -219,3 +219,15 @@ def test_a_second_run_in_one_folder_is_refused(
             config(prepared, run, steps=6, keep_checkpoints=3), resume=resume, overwrite=not resume
         )
     assert checkpoints(run)  # nothing was deleted
+
+
+def test_a_resumed_run_keeps_its_attention(prepared: Path, tmp_path: Path) -> None:
+    """Whatever is fastest on the day it is resumed: other methods round differently."""
+    out = tmp_path / "run"
+    assert pretrain(config(prepared, out, steps=2, attention="fused"))["attention"] == "fused"
+    shutil.rmtree(out / "model")
+    (out / "manifest.json").unlink()
+    resumed = pretrain(config(prepared, out, steps=2), resume=True)
+    assert resumed["attention"] == "fused"
+    with pytest.raises(InputError, match="attention: 'fused' → 'masks'"):
+        pretrain(config(prepared, out, steps=2, attention="masks"), resume=True, overwrite=False)

@@ -27,17 +27,20 @@ _CLEARLY = 0.9
 _SMALLEST = 1_000 * 128
 
 
-def method_for(config: Any, lengths_N: NDArray[np.int64], dtype: torch.dtype) -> str:
+def method_for(
+    config: Any, lengths_N: NDArray[np.int64], dtype: torch.dtype, measure: bool = True
+) -> str:
     """The method to train with: on a GPU the variable-length kernel, on a processor the fastest.
 
     Args:
         config: the model's, for its heads and width.
         lengths_N: of the segments in a typical batch.
         dtype: that the products are computed in.
+        measure: otherwise, and for a model too small to be worth it, the preferred method.
     """
     if torch.cuda.is_available():
         return "varlen" if has_varlen() and dtype != torch.float32 else "masks"
-    if int(lengths_N.sum()) * config.hidden_size < _SMALLEST:
+    if not measure or int(lengths_N.sum()) * config.hidden_size < _SMALLEST:
         return PREFERRED
     seconds = measure_methods(config, lengths_N, dtype)
     best = min(seconds, key=seconds.__getitem__)

@@ -1,0 +1,140 @@
+"""What each choice of the pretraining recipe is worth: the defaults beside variants of one setting.
+
+    python -m benchmarks.recipe --train train.jsonl.gz --validation validation.jsonl.gz --work DIR
+    python -m benchmarks.recipe … --arch modernbert:6x384 --max-length 512 --variants default start
+    python -m benchmarks.recipe --quick
+
+Every variant trains the same number of tokens from the same seed and is judged by nats a token on fixed 15 %
+masks, and, where `--tasks` is given, by test accuracy after fine-tuning on 512 labels: a loss alone
+chooses models that cannot be fine-tuned. Runs lie in `--work` and are not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.quality_data import prepare_texts
+from benchmarks.record import write_record
+
+# A name and the settings that differ from the defaults.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "random-start": {"start": "random"},
+    "rate-half": {"learning_rate": 0.5},  # of the default rate, as all rates here
+    "rate-double": {"learning_rate": 2.0},
+    "batch-double": {"batch_size": 2.0},  # of the default batch
+    "mask-15": {"masking": {"ratio": 0.15}},
+    "mask-20": {"masking": {"ratio": 0.2}},
+    "whole-words": {"masking": {"unit": "word"}},
+    "decay-30": {"decay_share": 0.3},
+    "decay-90": {"decay_share": 0.9},
+    "muon": {"optimizer": "muon"},
+    "muon-rate-double": {"optimizer": "muon", "learning_rate": 2.0},
+}
+
+
+def main() -> None:
+    """Make the runs that are missing, print a table, write the record."""
+    arguments = _parse()
+    with tempfile.TemporaryDirectory() as folder:
+        work = arguments.work or Path(folder)
+        prepare_texts(
+            work, arguments.train, arguments.validation, arguments.max_length, arguments.quick
+        )
+        rows = [_row(work, name, arguments) for name in arguments.variants]
+    _print(rows)
+    given = ("arch", "max_length", "tokens", "batch_tokens", "labels", "seeds")
+    settings = {name: getattr(arguments, name) for name in given}
+    name = f"recipe-{arguments.arch.replace(':', '-')}-{arguments.max_length}"
+    print("record:", write_record(name, settings, {"rows": rows}, arguments.out))
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--train", default="installed-docs", help="text, as a corpus or JSON lines")
+    parser.add_argument("--validation", help="text to judge by; default: a part of --train")
+    parser.add_argument("--work", type=Path, help="keeps the runs, so that a stopped one goes on")
+    parser.add_argument("--tasks", type=Path, help="folder with trec/; default: loss only")
+    parser.add_argument("--arch", default="modernbert:4x256")
+    parser.add_argument("--max-length", type=int, default=128)
+    parser.add_argument("--tokens", type=int, default=1_200_000, help="to train each variant on")
+    parser.add_argument("--batch-tokens", type=int, default=1_024, help="of a default step")
+    parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
+    parser.add_argument("--labels", type=int, default=512)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="under a minute: two tiny runs")
+    parser.add_argument("--out", type=Path, help="where to write the record")
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.arch, arguments.tokens = "modernbert:2x128", 20_000
+        arguments.variants = ["default", "random-start"]
+    return arguments
+
+
+def _row(work: Path, name: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    folder = work / f"recipe-{arguments.arch.replace(':', '-')}-{arguments.tokens}-{name}"
+    path = folder.with_suffix(".json")
+    if not path.exists():
+        print(f"{name} …", file=sys.stderr)
+        path.write_text(json.dumps(_train(work, folder, name, arguments)), encoding="utf-8")
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if arguments.tasks and "trec" not in found:
+        found["trec"] = _probe(folder, arguments)
+        path.write_text(json.dumps(found), encoding="utf-8")
+    return {"variant": name, **found}
+
+
+def _train(work: Path, folder: Path, name: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    from mlm_pretrain.evaluation.perplexity import evaluate
+    from mlm_pretrain.export import export
+    from mlm_pretrain.training.assembly import assemble
+    from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
+
+    length = arguments.max_length
+    rows = max(1, arguments.batch_tokens // length)
+    base = PretrainConfig(
+        data=str(work / f"data-{length}"), out=str(folder), arch=arguments.arch,
+        batch_size=rows, steps=arguments.tokens // (rows * length),
+    )  # fmt: skip
+    changes = dict(VARIANTS[name])
+    if "learning_rate" in changes:
+        changes["learning_rate"] *= assemble(base).config.learning_rate
+    if "batch_size" in changes:
+        changes["batch_size"] = round(changes["batch_size"] * rows)
+        changes["steps"] = arguments.tokens // (changes["batch_size"] * length)
+    config = PretrainConfig.model_validate({**base.model_dump(), **changes})
+    result = pretrain(config, overwrite=True)
+    export(folder, folder / "export", overwrite=True)
+    loss = evaluate(folder / "export", work / "validation.jsonl", max_length=length)["loss_nats"]
+    facts = {name: result[name] for name in ("tokens", "seconds", "steps", "precision")}
+    return {"loss_nats": round(loss, 4), **facts}
+
+
+def _probe(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    from benchmarks.probes import task_accuracy
+
+    scores = [
+        task_accuracy(
+            str(folder / "export"), arguments.tasks, "trec", arguments.labels, seed, False
+        )
+        for seed in range(arguments.seeds)
+    ]
+    return {"mean": round(statistics.mean(scores), 2), "scores": [round(s, 2) for s in scores]}
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    print(f"{'variant':20}{'tokens':>12}{'seconds':>10}{'nats':>8}{'trec':>8}")
+    for row in rows:
+        trec = row.get("trec", {}).get("mean", "")
+        facts = f"{row['tokens']:>12,}{row['seconds']:>10.0f}{row['loss_nats']:>8.3f}"
+        print(f"{row['variant']:20}{facts}{trec!s:>8}")
+
+
+if __name__ == "__main__":
+    main()
