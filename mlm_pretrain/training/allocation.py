@@ -11,14 +11,14 @@ import ctypes
 from contextlib import suppress
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of mallopt(3)
-_LARGEST = 1 << 30  # bytes
+_ALL, _MOST_OF_OLD_VERSIONS = 1 << 30, 32 << 20  # bytes
 
 
 def keep_freed_memory() -> bool:
     """Tell the allocator; whether it understood (elsewhere nothing changes)."""
     with suppress(OSError, AttributeError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt
-        return bool(
-            mallopt(_MMAP_THRESHOLD, _LARGEST) and mallopt(_TRIM_THRESHOLD, 2 * _LARGEST - 1)
-        )
+        sizes = (_ALL, _MOST_OF_OLD_VERSIONS)
+        is_heap = any(mallopt(_MMAP_THRESHOLD, size) for size in sizes)
+        return bool(mallopt(_TRIM_THRESHOLD, 2 * _ALL - 1)) and is_heap
     return False

@@ -48,3 +48,20 @@ def label_padding_collator(tokenizer: Any) -> Any:
     from transformers import DataCollatorForTokenClassification
 
     return DataCollatorForTokenClassification(tokenizer)
+
+
+def refuse_other_losses(trainer: Any) -> None:
+    """Settings of `transformers.Trainer` that would change its loss, which the trainers here replace.
+
+    Raises:
+        InputError: naming the setting.
+    """
+    given = {
+        "compute_loss_func": trainer.compute_loss_func is not None,
+        "label_smoothing_factor": trainer.label_smoother is not None,
+    }
+    if names := [name for name, is_given in given.items() if is_given]:
+        raise InputError(
+            f"{type(trainer).__name__}: has a loss of its own, so {names[0]} would do nothing",
+            f"leave {names[0]} out, or use transformers.Trainer",
+        )

@@ -23,8 +23,9 @@ from transformers.trainer_utils import EvalLoopOutput, get_last_checkpoint, has_
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.batch_loss import summed_loss
-from mlm_pretrain.modeling.attention.choosing import require_packable
 from mlm_pretrain.modeling.attention.inputs import packed_inputs
+from mlm_pretrain.modeling.attention.methods import is_packed_implementation
+from mlm_pretrain.modeling.packing_proof import prove_packable
 from mlm_pretrain.modeling.sparse_head import plan_head
 from mlm_pretrain.objectives import OBJECTIVES, Objective
 from mlm_pretrain.objectives.vocabulary import read_vocabulary
@@ -34,6 +35,7 @@ from mlm_pretrain.training.batches import (
     labels_of,
     makes_own_batches,
     real_tokens,
+    refuse_other_losses,
 )
 from mlm_pretrain.training.placement import EpochCallback, PlacedDataset, PlacedSampler, placed
 
@@ -82,24 +84,14 @@ class TokenTrainer(Trainer):
         self.model_accepts_loss_kwargs = True
         self.args._n_gpu = min(self.args.n_gpu, 1)  # one process a GPU: start several with torchrun
         self._train_batch_size = self.args.train_batch_size  # was counted for all GPUs
-        self._refuse_other_losses()
+        refuse_other_losses(self)
         self.tokens_this_run = 0
         self._began = time.monotonic()
-        if self._places:
-            require_packable(self.model)
+        if self._places and not is_packed_implementation(self.model.config._attn_implementation):
+            ids = self.data_collator.vocabulary.ordinary_ids
+            prove_packable(self.model, ids, self.objective.is_causal)
         self.head = plan_head(self.accelerator.unwrap_model(self.model))
         keep_freed_memory()
-
-    def _refuse_other_losses(self) -> None:
-        given = {
-            "compute_loss_func": self.compute_loss_func is not None,
-            "label_smoothing_factor": self.label_smoother is not None,
-        }
-        if names := [name for name, is_given in given.items() if is_given]:
-            raise InputError(
-                f"{type(self).__name__}: has a loss of its own, so {names[0]} would do nothing",
-                f"leave {names[0]} out, or use transformers.Trainer",
-            )
 
     @property
     def tokens_seen(self) -> int:

@@ -10,6 +10,8 @@ import torch
 import transformers
 
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.modeling.attention import methods
+from mlm_pretrain.modeling.attention.choosing import method_of
 from mlm_pretrain.modeling.build import new_model
 from mlm_pretrain.modeling.packing_proof import prove_packable
 from mlm_pretrain.modeling.sizes import DECODERS, FAMILIES
@@ -43,6 +45,20 @@ def test_a_model_whose_attention_ignores_a_part_of_the_mask_is_refused(tokenizer
     model.get_input_embeddings().register_forward_hook(mix)
     with pytest.raises(InputError, match="packed into one row see each other"):
         prove_packable(model, IDS, is_causal=False)
+
+
+def test_where_packed_attention_does_not_pass_masks_are_taken(
+    tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a model whose layers ask for what packed attention does not compute."""
+    monkeypatch.setattr(methods, "_UNSUPPORTED", ("output_attentions",))
+    model: Any = new_model("bert:2x64", "AutoModelForMaskedLM", tokenizer, 64, 0)
+    model.bert.encoder.layer[1].attention.self.register_forward_pre_hook(
+        lambda _module, args, kwargs: (args, {**kwargs, "output_attentions": False}),
+        with_kwargs=True,
+    )
+    prove_packable(model, IDS, is_causal=False)
+    assert method_of(model) == "masks"
 
 
 def _saved(config: Any, folder: Path) -> str:

@@ -8,7 +8,7 @@ import torch
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.modeling.attention.methods import implementation_name, is_packed_implementation
-from mlm_pretrain.modeling.attention.speed import PREFERRED
+from mlm_pretrain.modeling.attention.speed import default_method
 from mlm_pretrain.progress import say
 
 _LAYER_KINDS = ("full_attention", "sliding_attention")
@@ -18,7 +18,8 @@ MASKS = "sdpa"
 def require_packable(model: torch.nn.Module, method: str | None = None) -> None:
     """Make sure the model keeps packed segments apart, by `method` where it can.
 
-    A model that has packed attention already keeps its method unless another is asked for.
+    Without one it is what serves every precision here (`speed.default_method`). A model that has packed
+    attention already keeps its method unless another is asked for.
 
     Raises:
         InputError: when the model reads neither borders nor masks, or has layers that neither reaches.
@@ -32,7 +33,7 @@ def require_packable(model: torch.nn.Module, method: str | None = None) -> None:
     given = model.config._attn_implementation
     if is_packed_implementation(given) and method is None:
         return
-    wanted = method or PREFERRED
+    wanted = method or default_method(torch.float32)
     if wanted == "masks" or not set_implementation(model, implementation_name(wanted)):
         use_masks(model, given)
 

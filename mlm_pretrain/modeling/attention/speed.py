@@ -39,7 +39,7 @@ def method_for(
         measure: otherwise, and for a model too small to be worth it, the preferred method.
     """
     if torch.cuda.is_available():
-        return "varlen" if has_varlen() and dtype != torch.float32 else "masks"
+        return default_method(dtype)
     if not measure or int(lengths_N.sum()) * config.hidden_size < _SMALLEST:
         return PREFERRED
     seconds = measure_methods(config, lengths_N, dtype)
@@ -48,6 +48,13 @@ def method_for(
     times = ", ".join(f"{name} {1e3 * value:.1f} ms" for name, value in seconds.items())
     say(f"attention: {chosen} ({times} a layer)")
     return chosen
+
+
+def default_method(dtype: torch.dtype) -> str:
+    """Without a measurement; GPUs have a kernel for packed segments in half precision only."""
+    if torch.cuda.is_available():
+        return "varlen" if has_varlen() and dtype != torch.float32 else "masks"
+    return PREFERRED
 
 
 def measure_methods(
