@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks.record import spread, write_record
 
 LENGTHS = (128, 1_024)
-TOKENS_A_BATCH = 4_096
+ROWS = 32
 VOCABULARY = 8_192
 
 
@@ -39,7 +39,7 @@ def main() -> None:
         results = _measure(Path(folder), arguments)
     _print(results)
     settings = {"corpus": Path(arguments.corpus).name, "megabytes": arguments.megabytes}
-    settings |= {"repeats": arguments.repeats, "tokens_a_batch": TOKENS_A_BATCH}
+    settings |= {"repeats": arguments.repeats, "rows": ROWS}
     print("record:", write_record("masking", settings, results, arguments.out))
 
 
@@ -73,13 +73,12 @@ def _texts(arguments: argparse.Namespace) -> list[str]:
 def _rows(texts: list[str], tokenizer: Any, length: int) -> list[dict[str, Any]]:
     """A batch of full rows, with what either side asks for."""
     encoded = tokenizer(
-        " ".join(texts)[: 40 * TOKENS_A_BATCH], truncation=True, max_length=length, stride=0,
+        " ".join(texts)[: 10 * ROWS * length], truncation=True, max_length=length, stride=0,
         return_overflowing_tokens=True, return_offsets_mapping=True,
         return_special_tokens_mask=True, verbose=False,
     )  # fmt: skip
     names = ("input_ids", "offset_mapping", "special_tokens_mask", "attention_mask")
-    count = TOKENS_A_BATCH // length
-    return [{name: encoded[name][row] for name in names} for row in range(count)]
+    return [{name: encoded[name][row] for name in names} for row in range(ROWS)]
 
 
 def _stock(tokenizer: Any, rows: list[dict[str, Any]], unit: str) -> Callable[[], Any]:
@@ -135,7 +134,7 @@ def _share_of_a_step(folder: Path, repeats: int) -> dict[str, float]:
     prepare([str(folder / "text.jsonl")], folder / "tokenizer", folder / "data", config)
     run = PretrainConfig(
         data=str(folder / "data"), out=str(folder / "run"), arch="bert:4x256",
-        batch_size=TOKENS_A_BATCH // LENGTHS[0],
+        batch_size=ROWS,
     )  # fmt: skip
     return spread([batches_share(run) for _ in range(repeats)])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import statistics
 import tempfile
 from collections import defaultdict
 from pathlib import Path
@@ -18,8 +19,14 @@ SENTENCES = (
 )
 
 
-def task_accuracy(model: str, data: Path, task: str, labels: int, seed: int, random: bool) -> float:
-    """Test accuracy of a model fine-tuned with the package's defaults, the epoch by validation."""
+def task_accuracy(
+    model: str, data: Path, task: str, labels: int, seed: int, random: bool
+) -> dict[str, float]:
+    """Validation and test accuracy of a model fine-tuned with the package's defaults.
+
+    The epoch is chosen by validation. So should be whatever is chosen between models: the test accuracy is
+    for what has been chosen.
+    """
     from mlm_pretrain.finetune.config import FinetuneConfig
     from mlm_pretrain.finetune.run import finetune
 
@@ -32,7 +39,20 @@ def task_accuracy(model: str, data: Path, task: str, labels: int, seed: int, ran
             random_weights=random,
         )  # fmt: skip
         result = finetune("sentiment", config)
-    return 100 * float(result["metrics"]["test"][result["best_by"]])
+    splits = ("validation", "test")
+    return {s: round(100 * float(result["metrics"][s][result["best_by"]]), 2) for s in splits}
+
+
+def mean_accuracy(
+    model: str, data: Path, task: str, labels: int, seeds: int, random: bool = False
+) -> dict[str, Any]:
+    """`task_accuracy` over the seeds: each, and the means."""
+    scores = [task_accuracy(model, data, task, labels, seed, random) for seed in range(seeds)]
+    means = {
+        split: round(statistics.mean(score[split] for score in scores), 2)
+        for split in ("validation", "test")
+    }
+    return {**means, "scores": scores}
 
 
 def blimp_accuracy(model: str, path: Path, pairs_a_paradigm: int) -> dict[str, Any]:

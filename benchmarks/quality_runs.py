@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from argparse import Namespace
 from pathlib import Path
@@ -81,14 +80,10 @@ def _judge_loss(arguments: Namespace) -> dict[str, Any]:
 
 
 def _judge_trec(arguments: Namespace, random: bool = False) -> dict[str, Any]:
-    from benchmarks.probes import task_accuracy
+    from benchmarks.probes import mean_accuracy
 
     model = str(Path(arguments.folder) / "model")
-    scores = [
-        task_accuracy(model, arguments.tasks, "trec", arguments.labels, seed, random)
-        for seed in range(arguments.seeds)
-    ]
-    return {"mean": round(statistics.mean(scores), 2), "scores": [round(s, 2) for s in scores]}
+    return mean_accuracy(model, arguments.tasks, "trec", arguments.labels, arguments.seeds, random)
 
 
 def _judge_blimp(arguments: Namespace) -> dict[str, Any]:
@@ -100,9 +95,8 @@ def _judge_blimp(arguments: Namespace) -> dict[str, Any]:
 
 
 CHILDREN = {
-    "stock": _train_stock,
-    "ours": _train_ours,
-    "loss": _judge_loss,
+    "stock": lambda arguments: {**_train_stock(arguments), **_judge_loss(arguments)},
+    "ours": lambda arguments: {**_train_ours(arguments), **_judge_loss(arguments)},
     "trec": _judge_trec,
     "random-trec": lambda arguments: _judge_trec(arguments, random=True),
     "blimp": _judge_blimp,

@@ -5,7 +5,7 @@
     python -m benchmarks.recipe --quick
 
 Every variant trains the same number of tokens from the same seed and is judged by nats a token on fixed 15 %
-masks, and, where `--tasks` is given, by test accuracy after fine-tuning on 512 labels: a loss alone
+masks, and, where `--tasks` is given, by validation accuracy after fine-tuning on 512 labels: a loss alone
 chooses models that cannot be fine-tuned. Runs lie in `--work` and are not repeated.
 """
 
@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks.probes import mean_accuracy
 from benchmarks.quality_data import prepare_texts
 from benchmarks.record import write_record
 
@@ -78,16 +78,21 @@ def _parse() -> argparse.Namespace:
 
 
 def _row(work: Path, name: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    folder = work / f"recipe-{arguments.arch.replace(':', '-')}-{arguments.tokens}-{name}"
+    size = f"{arguments.arch.replace(':', '-')}-{arguments.max_length}"
+    folder = work / f"recipe-{size}-{arguments.tokens}-{arguments.batch_tokens}-{name}"
     path = folder.with_suffix(".json")
     if not path.exists():
         print(f"{name} …", file=sys.stderr)
         path.write_text(json.dumps(_train(work, folder, name, arguments)), encoding="utf-8")
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if arguments.tasks and "trec" not in found:
-        found["trec"] = _probe(folder, arguments)
+    probe = f"trec-{arguments.labels}-{arguments.seeds}"
+    if arguments.tasks and probe not in found:
+        found[probe] = mean_accuracy(
+            str(folder / "export"), arguments.tasks, "trec", arguments.labels, arguments.seeds
+        )
         path.write_text(json.dumps(found), encoding="utf-8")
-    return {"variant": name, **found}
+    facts = {key: value for key, value in found.items() if not key.startswith("trec-")}
+    return {"variant": name, **facts, **({"trec": found[probe]} if arguments.tasks else {})}
 
 
 def _train(work: Path, folder: Path, name: str, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -116,22 +121,10 @@ def _train(work: Path, folder: Path, name: str, arguments: argparse.Namespace) -
     return {"loss_nats": round(loss, 4), **facts}
 
 
-def _probe(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    from benchmarks.probes import task_accuracy
-
-    scores = [
-        task_accuracy(
-            str(folder / "export"), arguments.tasks, "trec", arguments.labels, seed, False
-        )
-        for seed in range(arguments.seeds)
-    ]
-    return {"mean": round(statistics.mean(scores), 2), "scores": [round(s, 2) for s in scores]}
-
-
 def _print(rows: list[dict[str, Any]]) -> None:
     print(f"{'variant':20}{'tokens':>12}{'seconds':>10}{'nats':>8}{'trec':>8}")
     for row in rows:
-        trec = row.get("trec", {}).get("mean", "")
+        trec = row.get("trec", {}).get("validation", "")
         facts = f"{row['tokens']:>12,}{row['seconds']:>10.0f}{row['loss_nats']:>8.3f}"
         print(f"{row['variant']:20}{facts}{trec!s:>8}")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-STOCK_DROPOUT = 0.1  # BERT's published default
+# As published: BERT and its like have dropout, ModernBERT has none.
+STOCK_DROPOUT = {"bert": 0.1, "roberta": 0.1, "distilbert": 0.1, "electra": 0.1}
 STOCK_MASK_SHARE = 0.15
 
 
@@ -48,7 +49,9 @@ def stock_trainer(arch: str, tokenizer: Any, blocks: Any, length: int, **setting
     torch.manual_seed(0)
     return Trainer(
         model=AutoModelForMaskedLM.from_config(
-            build_config(arch, tokenizer, length, dropout=STOCK_DROPOUT)
+            build_config(
+                arch, tokenizer, length, dropout=STOCK_DROPOUT.get(arch.partition(":")[0], 0.0)
+            )
         ),
         args=TrainingArguments(**{**quiet, "use_cpu": not torch.cuda.is_available(), **settings}),
         train_dataset=blocks,

@@ -81,7 +81,7 @@ def _masking() -> Iterator[tuple[str, ...]]:
                 times = [
                     f"{found['milliseconds'][way]['median']:.1f} ms" for way in ("stock", "ours")
                 ]
-                what = f"masking a batch of 4,096 tokens by {unit}, rows of {int(length):,}"
+                what = f"masking {record['settings']['rows']} rows of {int(length):,} by {unit}"
                 yield what, *times, f"{found['ratio']['median']:.0f} ×"
 
 
@@ -95,7 +95,7 @@ def _time_to_quality() -> Iterator[tuple[str, ...]]:
             what += f"{stock['minutes']:.0f} minutes)"
             yield what, f"{stock['loss_nats']:.2f}", f"{run['loss_nats']:.2f}", ""
             if "trec" in run:
-                scores = [f"{found['trec']['mean']:.1f}" for found in (stock, run)]
+                scores = [f"{found['trec']['test']:.1f}" for found in (stock, run)]
                 yield "its trec accuracy at 512 labels", *scores, f"BLiMP {run['blimp']:.1f}"
 
 

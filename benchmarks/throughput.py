@@ -109,15 +109,21 @@ def _interleave(
 ) -> dict[str, list[dict[str, float]]]:
     runs: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
     given = {"folder": folder, "arch": f"{arguments.family}:{size.shape}", **asdict(size)}
+    _child("cache", given)
     for _ in range(arguments.repeats):
         for way in WAYS:
-            command = [sys.executable, "-m", "benchmarks.throughput", "--child", way]
-            done = subprocess.run(
-                [*command, "--given", json.dumps(given)], check=True, stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL, text=True,
-            )  # fmt: skip
-            runs[way].append(json.loads(done.stdout.splitlines()[-1]))
+            runs[way].append(_child(way, given))
     return runs
+
+
+def _child(name: str, given: dict[str, Any]) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.throughput", "--child", name]
+    done = subprocess.run(
+        [*command, "--given", json.dumps(given)], check=True, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def _summarise(runs: dict[str, list[dict[str, float]]]) -> dict[str, Any]:

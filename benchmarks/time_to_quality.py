@@ -7,7 +7,8 @@
 Stock is what the library's own example does (tokenise, group_texts, its collator at 15 %, Trainer with its
 defaults, fp32). It gets two architectures and three learning rates, tried for `--screen-minutes` each; the
 best by loss then gets `--minutes`' longest. Ours is `pretrain --minutes M` with the package's defaults,
-a whole run for each M. Preparing the data is counted on neither side, ours counts everything after it.
+a whole run for each M. Preparing the data and building the model are counted on neither side, our counting of
+neighbours for the start is.
 
 Both are judged alike: nats a token on fixed 15 % masks in windows of the validation text, test accuracy
 after fine-tuning on 512 labels (mean of the seeds), and BLiMP's minimal pairs. Runs lie in `--work` and are
@@ -89,19 +90,19 @@ def _parse() -> argparse.Namespace:
 
 
 def _measure(work: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    longest = max(arguments.minutes)
+    ours = [
+        _run(work, arguments, "ours", f"{family}:{arguments.size}", minutes)
+        for minutes in arguments.minutes
+        for family in (("modernbert", "bert") if minutes < longest else ("modernbert",))
+    ]
     screened = [
         _run(work, arguments, "stock", f"{family}:{arguments.size}", arguments.screen_minutes, rate)
         for family in ("bert", "modernbert")
         for rate in arguments.stock_rates
     ]
     best = min(screened, key=lambda run: run["loss_nats"])
-    longest = max(arguments.minutes)
     stock = _run(work, arguments, "stock", best["arch"], longest, best["learning_rate"])
-    ours = [
-        _run(work, arguments, "ours", f"{family}:{arguments.size}", minutes)
-        for minutes in arguments.minutes
-        for family in (("modernbert", "bert") if minutes < longest else ("modernbert",))
-    ]
     if arguments.tasks:
         for run in (stock, *ours):
             run |= _probed(work, arguments, run)
@@ -118,13 +119,14 @@ def _run(
     rate: float = 0.0,
 ) -> dict[str, Any]:
     """One training in a fresh process and the loss of what it wrote; from `work` if it is there."""
-    name = f"{way}-{arch.replace(':', '-')}-{minutes:g}min" + (f"-{rate:g}" if rate else "")
+    name = f"{way}-{arch.replace(':', '-')}-{minutes:g}min"
+    if way == "stock":
+        name += f"-{rate:g}-{arguments.stock_batch}rows"
     path = work / f"{name}.json"
     if not path.exists():
         print(f"{name} …", file=sys.stderr)
         result = _child(way, work / name, arguments, arch=arch, budget=minutes, rate=rate)
-        loss = _child("loss", work / name, arguments)
-        path.write_text(json.dumps({"way": way, "arch": arch, **result, **loss}), encoding="utf-8")
+        path.write_text(json.dumps({"way": way, "arch": arch, **result}), encoding="utf-8")
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return {"name": name, **found}
 
@@ -143,7 +145,8 @@ def _child(way: str, folder: Path, arguments: argparse.Namespace, **more: Any) -
 
 
 def _probed(work: Path, arguments: argparse.Namespace, run: dict[str, Any]) -> dict[str, Any]:
-    path = work / f"{run['name']}.probes.json"
+    counts = f"{arguments.labels}-{arguments.seeds}-{arguments.pairs}"
+    path = work / f"{run['name']}.probes-{counts}.json"
     if not path.exists():
         print(f"probing {run['name']} …", file=sys.stderr)
         found = {"trec": _trec(work, arguments, run, random=False)}
@@ -163,7 +166,7 @@ def _trec(
 def _print(results: dict[str, Any]) -> None:
     print(f"{'run':44}{'tokens':>12}{'nats':>8}{'trec':>8}{'BLiMP':>8}")
     for run in (*results["screened"], results["stock"], *results["ours"]):
-        trec, blimp = run.get("trec", {}).get("mean", ""), run.get("blimp", "")
+        trec, blimp = run.get("trec", {}).get("test", ""), run.get("blimp", "")
         facts = f"{run['tokens']:>12,}{run['loss_nats']:>8.3f}"
         print(f"{run['name']:44}{facts}{trec!s:>8}{blimp!s:>8}")
 

@@ -19,8 +19,9 @@ from mlm_pretrain.evaluation.batch_loss import summed_loss
 from mlm_pretrain.evaluation.record import write_metrics
 from mlm_pretrain.evaluation.texts import EvaluationRows, open_rows
 from mlm_pretrain.manifest import make_writable
-from mlm_pretrain.modeling.attention.choosing import require_packable
+from mlm_pretrain.modeling.attention.choosing import is_decided
 from mlm_pretrain.modeling.build import read_checkpoint
+from mlm_pretrain.modeling.packing_proof import prove_packable
 from mlm_pretrain.modeling.sizes import check_length
 from mlm_pretrain.modeling.sparse_head import plan_head
 from mlm_pretrain.objectives import OBJECTIVES, Objective
@@ -139,7 +140,8 @@ def score_rows(
     """Token-weighted loss of `model` over `rows`; leaves its training mode as it was."""
     if batch_size < 1:
         raise InputError(f"--batch-size {batch_size}: must be at least 1")
-    require_packable(model)
+    if not is_decided(model):
+        prove_packable(model, vocabulary.ordinary_ids, objective.is_causal)
     values = {"ratio": mask_ratio} if objective.name == "mlm" else {}
     config = build_config(objective.config, values, "--mask-ratio")
     collator = objective.collator(vocabulary, config, seed)

@@ -46,6 +46,8 @@ def _questions(
     encoded = tokenizer(list(sentences), return_special_tokens_mask=True, verbose=False)
     columns = zip(encoded["input_ids"], encoded["special_tokens_mask"], strict=True)
     for number, (ids, special) in enumerate(columns):
+        if not ids:
+            continue
         ordinary = [place for place, flag in enumerate(special) if not flag]
         if is_causal:
             read = [place for place in ordinary if place > 0]
@@ -67,7 +69,7 @@ def _likelihoods(model: torch.nn.Module, batch: list[Any]) -> list[float]:
     ids_BL = torch.tensor([row[1] for row in batch], device=device)
     length = ids_BL.shape[1]
     places = [number * length + place for number, row in enumerate(batch) for place in row[2]]
-    right_P = torch.tensor([token for row in batch for token in row[3]], device=device)
+    right_P = torch.tensor([t for row in batch for t in row[3]], dtype=torch.int64, device=device)
     with predict_only(model, torch.tensor(places, dtype=torch.int64, device=device)):
         logits_PV = model(input_ids=ids_BL, attention_mask=torch.ones_like(ids_BL)).logits[0]
     nats_P = torch.log_softmax(logits_PV.float(), -1).gather(1, right_P[:, None]).flatten().cpu()

@@ -40,10 +40,23 @@ def training_flops(
     head = _matrices(model, tables) - inner
     if output is not None and id(output.weight) in tables:  # tied: multiplied all the same
         head += output.weight.numel()
-    pairs = float((lengths_N.astype(np.float64) ** 2).sum()) * (0.5 if is_causal else 1.0)
-    attention = 2 * _TRAINING * model.config.num_hidden_layers * model.config.hidden_size * pairs
+    attention = (
+        2 * _TRAINING * model.config.hidden_size * _pairs(model.config, lengths_N, is_causal)
+    )
     all_tokens, some_tokens = inner - predicted_weights, head + predicted_weights
     return _TRAINING * (all_tokens * tokens + some_tokens * predicted) + attention
+
+
+def _pairs(config: Any, lengths_N: NDArray[np.int64], is_causal: bool) -> float:
+    """(query, key) pairs that see each other, over all layers, with their windows."""
+    kinds = getattr(config, "layer_types", None) or ["full_attention"] * config.num_hidden_layers
+    window = getattr(config, "sliding_window", None)
+    long_N = lengths_N.astype(np.float64)
+    full = float((long_N**2).sum())
+    reach_N = np.minimum(long_N - 1, window) if window else long_N - 1
+    near = float((long_N * (2 * reach_N + 1) - reach_N * (reach_N + 1)).sum())
+    total = sum(near if kind == "sliding_attention" else full for kind in kinds)
+    return total * (0.5 if is_causal else 1.0)
 
 
 def _matrices(module: torch.nn.Module, tables: set[int]) -> int:

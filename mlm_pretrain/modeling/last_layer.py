@@ -92,12 +92,16 @@ def _fill(positions_P: torch.Tensor, shapes: list[torch.Size]) -> Any:
 
 
 def candidates(model: Any) -> list[Trimming]:
-    """What may fit the model, to be tried; nothing where layers are computed again in the backward pass."""
+    """What may fit the model, to be tried; nothing where layers are computed again in the backward pass or
+    compiled, since hooks are not there then."""
     lists = [m for m in model.base_model.modules() if isinstance(m, torch.nn.ModuleList)]
-    if not lists or getattr(model, "is_gradient_checkpointing", False):
+    if not lists:
         return []
-    layers = max(lists, key=lambda found: sum(p.numel() for p in found.parameters()))
-    last = layers[-1]
+    last = max(lists, key=lambda found: sum(p.numel() for p in found.parameters()))[-1]
+    computed_again = any(getattr(m, "gradient_checkpointing", False) for m in model.modules())
+    is_compiled = last._compiled_call_impl is not None  # and would not see the hooks
+    if computed_again or is_compiled:
+        return []
     parts = ((getattr(last, name, None), way) for name, way in _PARTS)
     return [
         Trimming(part, way, _matrices(part) if way == "within" else _behind_attention(last))

@@ -12,12 +12,13 @@ import torch
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.modeling.attention.choosing import MASKS, require_packable, use_masks
-from mlm_pretrain.modeling.attention.inputs import packed_inputs
+from mlm_pretrain.modeling.attention.inputs import packed_inputs, position_offset
 
 _SEGMENT_LENGTHS = (3, 4)
 _LONGEST_PROOF = 1_024  # tokens; beyond, positions are not run out of
-# fp32 sums in another order differ by 1e-6 of the scores; a leak of one token by a hundredth and more.
-_TOLERANCE = 1e-4
+# Sums in another order differ by 1e-6 of the scores in fp32 and by a hundredth in half precision; a leak of
+# one token into a short document by a tenth and more.
+_TOLERANCE, _HALF_TOLERANCE = 1e-4, 3e-2
 
 
 def prove_packable(
@@ -28,7 +29,7 @@ def prove_packable(
     Where packed attention does not pass, block masks are tried.
 
     Args:
-        model: in float32, with a language-modelling head. Its mode and the generators are left alone.
+        model: with a language-modelling head. Its mode and the generators are left alone.
         ordinary_ids: ids of tokens that stand for text.
         method: of packed attention.
 
@@ -58,7 +59,7 @@ def _prove(model: torch.nn.Module, ordinary_ids: Any, is_causal: bool) -> None:
         ) from None
     finally:
         model.train(was_training)
-    if not difference < _TOLERANCE:
+    if not difference < _tolerance(model):
         raise InputError(
             f"{name}: documents packed into one row see each other (scores differ by {difference:.2g} "
             "of their size from those of each document alone)",
@@ -69,7 +70,7 @@ def _prove(model: torch.nn.Module, ordinary_ids: Any, is_causal: bool) -> None:
 def _difference(model: torch.nn.Module, ordinary_ids: Any, is_causal: bool) -> float:
     """Largest difference between packed and single scores, as a share of the largest score."""
     device = next(model.parameters()).device
-    lengths = _lengths(model.config)
+    lengths = _lengths(model)
     total = sum(lengths)
     ids_T = torch.as_tensor([int(ordinary_ids[i % len(ordinary_ids)]) for i in range(total)])
     numbers_T = torch.cat([torch.full((n,), i + 1) for i, n in enumerate(lengths)])
@@ -85,10 +86,17 @@ def _difference(model: torch.nn.Module, ordinary_ids: Any, is_causal: bool) -> f
     return float((packed_TV - single_TV).abs().max() / single_TV.abs().max().clamp(min=1e-9))
 
 
-def _lengths(config: Any) -> list[int]:
+def _tolerance(model: torch.nn.Module) -> float:
+    weight = next(model.parameters())
+    is_half = weight.dtype != torch.float32 or torch.is_autocast_enabled(weight.device.type)
+    return _HALF_TOLERANCE if is_half else _TOLERANCE
+
+
+def _lengths(model: Any) -> list[int]:
     """Short segments; one longer than a window; and more in all than the model has positions for."""
-    positions = int(getattr(config, "max_position_embeddings", 0) or _LONGEST_PROOF)
-    window = int(getattr(config, "sliding_window", None) or 0)
+    table = int(getattr(model.config, "max_position_embeddings", 0) or _LONGEST_PROOF)
+    positions = table - position_offset(model)
+    window = int(getattr(model.config, "sliding_window", None) or 0)
     lengths = list(_SEGMENT_LENGTHS)
     if 0 < window < min(positions, _LONGEST_PROOF) - 3:
         lengths.append(window + 3)

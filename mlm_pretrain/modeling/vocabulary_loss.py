@@ -31,7 +31,11 @@ def chunked_cross_entropy(
         weight_VH, bias_V: the output layer, any float dtype; their gradients have it too.
         targets_P: the right ids, int64.
     """
-    total: torch.Tensor = _ChunkedCrossEntropy.apply(hidden_PH, weight_VH, bias_V, targets_P)
+    # Inside `forward` it can no longer be told that no gradient is wanted.
+    learns = torch.is_grad_enabled()
+    total: torch.Tensor = _ChunkedCrossEntropy.apply(
+        hidden_PH, weight_VH, bias_V, targets_P, learns
+    )
     return total
 
 
@@ -40,9 +44,14 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, bias: Any, targets: torch.Tensor
+        ctx: Any,
+        hidden: torch.Tensor,
+        weight: torch.Tensor,
+        bias: Any,
+        targets: torch.Tensor,
+        learns: bool,
     ) -> torch.Tensor:
-        wants = [ctx.needs_input_grad[i] for i in range(3)]
+        wants = [learns and ctx.needs_input_grad[i] for i in range(3)]
         with torch.autocast(hidden.device.type, enabled=False):
             total, grads = _accumulate(hidden, weight, bias, targets, wants)
         ctx.save_for_backward(*grads)
@@ -51,7 +60,11 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *upstream: torch.Tensor) -> tuple[Any, ...]:
         # In place: they were made for this one use, and the weight's is the largest tensor of a step.
-        return (*(None if g is None else g.mul_(upstream[0]) for g in ctx.saved_tensors), None)
+        return (
+            *(None if g is None else g.mul_(upstream[0]) for g in ctx.saved_tensors),
+            None,
+            None,
+        )
 
 
 def _accumulate(

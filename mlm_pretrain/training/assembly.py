@@ -30,7 +30,7 @@ from mlm_pretrain.training.defaults import (
     default_batch_size,
     default_learning_rate,
     default_workers,
-    free_gpu_tokens,
+    gpu_tokens,
 )
 from mlm_pretrain.training.optimizers import build_optimizer
 from mlm_pretrain.training.pretrain_config import PretrainConfig
@@ -91,9 +91,11 @@ def _resolved(
     config: PretrainConfig, model: torch.nn.Module, train: PackedDataset
 ) -> PretrainConfig:
     """The settings with every open one filled in, as they are recorded."""
-    default = default_batch_size(train.max_length, config.minutes, free_gpu_tokens(model))
+    default = default_batch_size(train.max_length, config.minutes, gpu_tokens(model))
     size = config.batch_size or min(default, max(1, len(train)))
-    rate = config.learning_rate or default_learning_rate(model.config, config.init is not None)
+    rate = config.learning_rate or default_learning_rate(
+        model.config, config.init is not None, config.start == "informed"
+    )
     workers = default_workers() if config.workers is None else config.workers
     settings: dict[str, Any] = {"batch_size": size, "learning_rate": rate, "workers": workers}
     if config.attention == "auto":

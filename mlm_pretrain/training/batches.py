@@ -25,6 +25,19 @@ def makes_own_batches(*given: Any) -> bool:
     return with_labels == {False}
 
 
+def has_segments(*given: Any) -> bool:
+    """Whether examples are packed: any of the datasets says how long their segments are."""
+    parts = [part for d in given for part in (d.values() if isinstance(d, dict) else [d])]
+    sized = (part for part in parts if hasattr(part, "__len__") and len(part))
+    return any("segment_lengths" in part[0] for part in sized)
+
+
+def computes_layers_again(arguments: Any) -> bool:
+    """Whether `TrainingArguments` ask for activation checkpointing, under its new name or its old."""
+    names = ("activation_checkpointing", "gradient_checkpointing")
+    return any(getattr(arguments, name, False) for name in names)
+
+
 def labels_of(batch: dict[str, torch.Tensor]) -> torch.Tensor:
     """The labels (B, L) of a batch, which is an error to leave out."""
     if "labels" not in batch:

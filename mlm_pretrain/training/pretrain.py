@@ -31,7 +31,7 @@ from mlm_pretrain.training.run_folder import (
     check_same,
     finished_result,
     newest_checkpoint,
-    recorded_attention,
+    recorded_choices,
     require_space,
     restore_progress,
     write_run,
@@ -69,8 +69,8 @@ def pretrain(
         InputError: for settings or data that cannot work, before the first step.
         Interrupted: after a signal, once the state is saved.
     """
-    if resume and config.attention == "auto":
-        config = config.model_copy(update={"attention": recorded_attention(Path(config.out))})
+    if resume:
+        config = config.model_copy(update=recorded_choices(Path(config.out), config))
     # One process a machine looks for flipped bits; what it reads is then in the page cache for all.
     materials = assemble(config, checksums=os.environ.get("LOCAL_RANK", "0") == "0")
     _claim(materials, overwrite, resume)

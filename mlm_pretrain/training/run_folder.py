@@ -13,6 +13,7 @@ from mlm_pretrain.evaluation.record import METRICS_FILE
 from mlm_pretrain.manifest import MANIFEST, read_manifest, verify, versions, write_manifest
 from mlm_pretrain.progress import say
 from mlm_pretrain.training.budget import Budget
+from mlm_pretrain.training.pretrain_config import PretrainConfig
 
 RUN_FILE = "run.json"
 MODEL_FOLDER = "model"
@@ -70,9 +71,19 @@ def read_run(out: str | Path) -> dict[str, Any]:
         raise InputError(f"{path}: is damaged", "start the run again with --overwrite") from None
 
 
-def recorded_attention(out: Path) -> str:
-    """The method that the run in `out` began with: a resumed one takes it, whatever is faster now."""
-    return str(read_run(out)["config"].get("attention", "masks"))  # what there was before methods
+def recorded_choices(out: Path, config: PretrainConfig) -> dict[str, Any]:
+    """What the run in `out` chose for the settings that `config` leaves open.
+
+    A resumed run takes them, whatever would be chosen now: another machine, or another version of this
+    package, may find another method faster or another rate better.
+    """
+    before = {"attention": "masks", **read_run(out)["config"]}  # what there was before methods
+    is_open = {"attention": "auto", "batch_size": 0, "learning_rate": 0.0, "workers": None}
+    return {
+        name: before[name]
+        for name, value in is_open.items()
+        if getattr(config, name) == value and name in before
+    }
 
 
 def check_same(out: Path, config: dict[str, Any], data_hash: str, processes: int) -> None:

@@ -23,14 +23,16 @@ from transformers.trainer_utils import EvalLoopOutput, get_last_checkpoint, has_
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.batch_loss import summed_loss
+from mlm_pretrain.modeling.attention.choosing import is_decided, method_of
 from mlm_pretrain.modeling.attention.inputs import packed_inputs
-from mlm_pretrain.modeling.attention.methods import is_packed_implementation
 from mlm_pretrain.modeling.packing_proof import prove_packable
 from mlm_pretrain.modeling.sparse_head import plan_head
 from mlm_pretrain.objectives import OBJECTIVES, Objective
 from mlm_pretrain.objectives.vocabulary import read_vocabulary
 from mlm_pretrain.training.allocation import keep_freed_memory
 from mlm_pretrain.training.batches import (
+    computes_layers_again,
+    has_segments,
     label_padding_collator,
     labels_of,
     makes_own_batches,
@@ -87,11 +89,24 @@ class TokenTrainer(Trainer):
         refuse_other_losses(self)
         self.tokens_this_run = 0
         self._began = time.monotonic()
-        if self._places and not is_packed_implementation(self.model.config._attn_implementation):
-            ids = self.data_collator.vocabulary.ordinary_ids
-            prove_packable(self.model, ids, self.objective.is_causal)
-        self.head = plan_head(self.accelerator.unwrap_model(self.model))
+        if self._places and has_segments(train_dataset, eval_dataset):
+            self._prove_packable()
+        self.head = plan_head(self.model)
+        if computes_layers_again(self.args):  # its hooks would be gone then
+            self.head = self.head._replace(trimming=None)
         keep_freed_memory()
+
+    def _prove_packable(self) -> None:
+        """On the device and in the precision that training uses, where nobody has before."""
+        device = next(self.model.parameters()).device
+        if device.type == "cpu" and is_decided(self.model):
+            return
+        ids = self.data_collator.vocabulary.ordinary_ids
+        method = method_of(self.model) if is_decided(self.model) else None
+        with torch.autocast(
+            device.type, torch.bfloat16, enabled=self.args.bf16 and device.type != "cpu"
+        ):
+            prove_packable(self.model, ids, self.objective.is_causal, method)
 
     @property
     def tokens_seen(self) -> int:

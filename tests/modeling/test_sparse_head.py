@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import CohereConfig, CohereForCausalLM
 
 from mlm_pretrain.evaluation.batch_loss import summed_loss
@@ -100,6 +102,55 @@ chunked = vocabulary_loss.chunked_cross_entropy
 def naive(hidden: Any, weight: Any, bias: Any, targets: Any) -> Any:
     scores = torch.nn.functional.linear(hidden, weight, bias)
     return torch.nn.functional.cross_entropy(scores, targets, reduction="sum")
+
+
+class LargestTensor(TorchDispatchMode):
+    """Names of the operations, and the numbers in the largest tensor that any of them made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.largest, self.names = 0, list[str]()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.append(func.__name__)
+        made = func(*args, **(kwargs or {}))
+        for tensor in made if isinstance(made, (tuple, list)) else (made,):
+            if isinstance(tensor, torch.Tensor):
+                self.largest = max(self.largest, tensor.numel())
+        return made
+
+
+def test_the_scores_of_all_tokens_never_exist(
+    build_model: BuildModel, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vocabulary_loss, "_FEWEST_ROWS", 8)
+    monkeypatch.setattr(vocabulary_loss, "_CHUNK_SCORES", 1)
+    model, objective = build_model("llama"), OBJECTIVES["clm"]
+    require_packable(model, "products8")
+    examples = [
+        {"input_ids": np.arange(5, 45), "segment_lengths": [40], "epoch": 0, "example": number}
+        for number in range(16)
+    ]
+    batch = objective.collator(read_vocabulary(tokenizer), objective.config(), 0)(examples)
+    sizes = {}
+    for name, head in (("scores", HeadPlan()), ("chunks", plan_head(model))):
+        with LargestTensor() as seen:
+            total, predicted, _ = summed_loss(model, batch, objective, head=head)
+            total.backward()
+        sizes[name] = seen.largest
+    model.zero_grad()
+    weights = model.get_output_embeddings().weight.numel()
+    assert predicted == 16 * 39
+    assert sizes["scores"] >= predicted * 2_000
+    assert sizes["chunks"] == weights < predicted * 2_000 / 4
+
+
+def test_evaluation_makes_no_gradients() -> None:
+    leaves = [torch.ones(9, 4, requires_grad=True), torch.ones(50, 4, requires_grad=True)]
+    with LargestTensor() as seen, torch.no_grad():
+        chunked(*leaves, None, torch.zeros(9, dtype=torch.int64))
+    products = [name for name in seen.names if "mm" in name]
+    assert len(products) == 1
 
 
 def test_no_prediction_is_no_loss_and_no_gradient() -> None:

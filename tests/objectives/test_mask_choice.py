@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from mlm_pretrain.config import build_config
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.objectives.masked import MaskedCollator, MaskedConfig, choose_tokens, corrupt
+from mlm_pretrain.objectives.masked import (
+    MaskedCollator,
+    MaskedConfig,
+    _take_words,
+    choose_tokens,
+    corrupt,
+)
 from mlm_pretrain.objectives.vocabulary import Vocabulary
 
 CLS, SEP, MASK = 2, 3, 4
@@ -105,6 +111,20 @@ def test_the_number_of_tokens_is_within_one_word_of_the_ratio(toy: Vocabulary, u
         chosen = choose_tokens(ids_T, toy, config, rng).sum()
         wanted = round(0.25 * (len(ids_T) - 2))
         assert wanted - max(map(len, words)) < chosen <= wanted  # no last word goes beyond it
+
+
+def test_words_are_taken_as_one_by_one() -> None:
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        sizes = rng.integers(0, 5, size=30)
+        order = rng.permutation(np.flatnonzero(sizes))
+        wanted = int(rng.integers(1, 40))
+        expected, left = np.zeros(30, dtype=bool), wanted
+        for word in order:
+            if left > 0 and (sizes[word] <= left or left == wanted):
+                expected[word] = True
+                left -= sizes[word]
+        assert np.array_equal(_take_words(sizes, order, wanted), expected)
 
 
 def test_settings_that_contradict_each_other_are_refused(toy_tokenizer: Any) -> None:

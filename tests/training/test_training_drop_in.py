@@ -275,3 +275,31 @@ def test_several_gpus_in_one_process_do_not_multiply_the_batch(
         train_dataset=make_examples(tokenizer, 12, seed=9), processing_class=tokenizer,
     )  # fmt: skip
     assert len(next(iter(trainer.get_train_dataloader()))["input_ids"]) == 3
+
+
+def test_layers_computed_again_learn_the_same(tokenizer: Any, tmp_path: Path) -> None:
+    """Activation checkpointing asked for by the arguments, which the model does not know of before."""
+    rows = make_examples(tokenizer, 8, seed=1, labelled=False)
+    logged = []
+    for again in (False, True):
+        trainer = make_trainer(
+            "bert:2x64", tokenizer, tmp_path, train_dataset=rows, gradient_checkpointing=again,
+            max_steps=2, per_device_train_batch_size=4, logging_steps=1,
+        )  # fmt: skip
+        trainer.train()
+        logged.append([line["grad_norm"] for line in trainer.state.log_history if "loss" in line])
+    assert logged[1] == pytest.approx(logged[0], rel=1e-4)
+
+
+def test_labelled_rows_of_a_packed_decoder_do_not_predict_each_other(
+    tokenizer: Any, tmp_path: Path
+) -> None:
+    from mlm_pretrain.modeling.attention.choosing import require_packable
+
+    rows = make_examples(tokenizer, 4, seed=1)
+    trainer = make_trainer("gpt2:2x64", tokenizer, tmp_path, eval_dataset=rows)
+    expected = trainer.evaluate()
+    require_packable(trainer.model, "products8")
+    found = trainer.evaluate()
+    assert found["eval_loss"] == pytest.approx(expected["eval_loss"], rel=1e-5)
+    assert found["eval_predicted_tokens"] == expected["eval_predicted_tokens"]

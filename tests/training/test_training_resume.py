@@ -16,6 +16,8 @@ import torch
 from resumable import checkpoints, config, weights
 
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.perplexity import score_rows
+from mlm_pretrain.evaluation.texts import open_rows
 from mlm_pretrain.training.occupancy import RUNNING_FILE
 from mlm_pretrain.training.pretrain import pretrain
 from mlm_pretrain.training.run_folder import rotate_checkpoints
@@ -231,3 +233,18 @@ def test_a_resumed_run_keeps_its_attention(prepared: Path, tmp_path: Path) -> No
     assert resumed["attention"] == "fused"
     with pytest.raises(InputError, match="attention: 'fused' → 'masks'"):
         pretrain(config(prepared, out, steps=2, attention="masks"), resume=True, overwrite=False)
+
+
+def test_masks_stay_masks_also_after_a_validation(prepared: Path, tmp_path: Path) -> None:
+    from mlm_pretrain.training.assembly import assemble, build_trainer
+
+    settings = config(prepared, tmp_path / "run", steps=2, attention="masks")
+    materials = assemble(settings)
+    trainer = build_trainer(materials)
+    assert materials.config.attention == "masks"
+    assert trainer.model.config._attn_implementation == "sdpa"
+    score_rows(
+        trainer.model, open_rows(prepared, materials.tokenizer, trainer.model.config, None),
+        materials.objective, materials.vocabulary, limit_rows=2,
+    )  # fmt: skip
+    assert trainer.model.config._attn_implementation == "sdpa"

@@ -86,18 +86,19 @@ def test_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("family", "layers", "width", "continued", "expected"),
+    ("family", "layers", "width", "continued", "informed", "expected"),
     [
-        ("modernbert", 4, 256, False, 1e-3), ("modernbert", 12, 768, False, 3.3e-4),
-        ("bert", 4, 256, False, 1e-3), ("bert", 12, 768, False, 1.7e-4),
-        ("bert", 12, 768, True, 1.7e-5), ("gpt2", 12, 128, False, 1e-3),
+        ("modernbert", 4, 256, False, False, 1e-3), ("modernbert", 4, 256, False, True, 1.5e-3),
+        ("modernbert", 12, 768, False, True, 5e-4), ("modernbert", 4, 256, True, True, 1e-4),
+        ("bert", 4, 256, False, True, 1e-3), ("bert", 12, 768, False, True, 1.7e-4),
+        ("bert", 12, 768, True, False, 1.7e-5), ("gpt2", 12, 128, False, False, 1e-3),
     ],
 )  # fmt: skip
 def test_rates_follow_width_depth_and_what_there_is_to_lose(
-    family: str, layers: int, width: int, continued: bool, expected: float
+    family: str, layers: int, width: int, continued: bool, informed: bool, expected: float
 ) -> None:
     names = {"gpt2": {"n_layer": layers, "n_embd": width, "n_head": 2}}.get(
         family, {"num_hidden_layers": layers, "hidden_size": width}
     )
     config = AutoConfig.for_model(family, **names)
-    assert default_learning_rate(config, continued) == pytest.approx(expected, rel=0.02)
+    assert default_learning_rate(config, continued, informed) == pytest.approx(expected, rel=0.02)

@@ -18,8 +18,8 @@ MASKS = "sdpa"
 def require_packable(model: torch.nn.Module, method: str | None = None) -> None:
     """Make sure the model keeps packed segments apart, by `method` where it can.
 
-    Without one it is what serves every precision here (`speed.default_method`). A model that has packed
-    attention already keeps its method unless another is asked for.
+    Without one it is what serves every precision here (`speed.default_method`). A model for which this was
+    decided before keeps what it has unless another is asked for.
 
     Raises:
         InputError: when the model reads neither borders nor masks, or has layers that neither reaches.
@@ -30,9 +30,9 @@ def require_packable(model: torch.nn.Module, method: str | None = None) -> None:
             f"{type(model).__name__} has layers of '{min(unknown)}', which packed rows would leak through",
             "choose a model with full or sliding attention alone",
         )
-    given = model.config._attn_implementation
-    if is_packed_implementation(given) and method is None:
+    if method is None and is_decided(model):
         return
+    given = model.config._attn_implementation
     wanted = method or default_method(torch.float32)
     if wanted == "masks" or not set_implementation(model, implementation_name(wanted)):
         use_masks(model, given)
@@ -51,6 +51,16 @@ def use_masks(model: torch.nn.Module, given: str) -> None:
         )
     if given != MASKS and not is_packed_implementation(given):
         say(f"attention: '{given}' cannot separate packed documents; using '{MASKS}' with masks")
+    model._takes_block_masks = (
+        True  # "sdpa" alone would not tell it from a model nobody has looked at
+    )
+
+
+def is_decided(model: torch.nn.Module) -> bool:
+    """Whether the model's packed attention, or its block masks, have been chosen already."""
+    name = model.config._attn_implementation
+    has_masks = name == MASKS and getattr(model, "_takes_block_masks", False)
+    return is_packed_implementation(name) or has_masks
 
 
 def set_implementation(model: torch.nn.Module, name: str) -> bool:

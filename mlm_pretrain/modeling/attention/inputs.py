@@ -11,20 +11,29 @@ from mlm_pretrain.modeling.attention.layout import borders_of
 from mlm_pretrain.modeling.attention.masks import block_masks
 from mlm_pretrain.modeling.attention.methods import is_packed_implementation
 
+_IGNORED = -100  # as everywhere in transformers
+
 
 @dataclass(frozen=True)
 class PackedInputs:
     """Forward arguments, and where in the rows (B · L) each of the T tokens in the line stands.
 
-    `order_T` is None where the model takes the rows as they are.
+    `order_T` is None where the model takes the rows as they are. `unpredictable_N` are the segments' first
+    tokens in the line, where each is predicted from its left: nothing of their own stands there.
     """
 
     arguments: dict[str, Any]
     order_T: torch.Tensor | None
+    unpredictable_N: torch.Tensor | None = None
 
     def labels(self, labels_BL: torch.Tensor) -> torch.Tensor:
         """The labels in the model's order: (1, T), or (B, L) as they are."""
-        return labels_BL if self.order_T is None else labels_BL.flatten()[self.order_T][None]
+        if self.order_T is None:
+            return labels_BL
+        labels_T = labels_BL.flatten()[self.order_T]
+        if self.unpredictable_N is not None:
+            labels_T[self.unpredictable_N] = _IGNORED
+        return labels_T[None]
 
     def in_rows(self, outputs: torch.Tensor, rows: torch.Size) -> torch.Tensor:
         """Outputs (1, T, V) back in the rows' shape (B, L, V), zero where there was padding."""
@@ -60,10 +69,13 @@ def packed_inputs(
         inputs["attention_mask"] = block_masks(model.config, batch["segment_ids"], is_causal)
         return PackedInputs({**inputs, **last}, None)
     order_T = batch["segment_ids"].flatten().nonzero().flatten()
-    mask = _mask_argument(model.config, batch["position_ids"].flatten()[order_T])
+    places_T = batch["position_ids"].flatten()[order_T]
+    starts_N = (places_T == 0).nonzero().flatten()
+    mask = _mask_argument(model.config, starts_N, len(places_T))
     line = {"input_ids": batch["input_ids"], "position_ids": positions_BL}
     arguments = {name: rows.flatten()[order_T][None] for name, rows in line.items()}
-    return PackedInputs({**arguments, "attention_mask": mask, **last}, order_T)
+    arguments |= {"attention_mask": mask, **last}
+    return PackedInputs(arguments, order_T, starts_N if is_causal else None)
 
 
 def _with_segments(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -73,11 +85,10 @@ def _with_segments(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {"input_ids": batch["input_ids"], "segment_ids": mask, "position_ids": positions}
 
 
-def _mask_argument(config: Any, places_T: torch.Tensor) -> Any:
+def _mask_argument(config: Any, starts_N: torch.Tensor, tokens: int) -> Any:
     """The segments' borders in the place of a mask, for each kind of layer where there are kinds."""
-    starts_N = (places_T == 0).nonzero().flatten().cpu()
-    lengths_N = torch.diff(starts_N, append=starts_N.new_tensor([len(places_T)]))
-    borders = borders_of(lengths_N.numpy(), places_T.device)
+    lengths_N = torch.diff(starts_N, append=starts_N.new_tensor([tokens])).cpu().numpy()
+    borders = borders_of(lengths_N, starts_N.device)
     kinds = set(getattr(config, "layer_types", None) or ())
     return dict.fromkeys(sorted(kinds), borders) if "sliding_attention" in kinds else borders
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from inspect import signature
 
 import torch
 
@@ -12,8 +13,12 @@ _HALF = (torch.bfloat16, torch.float16)
 
 
 def has_varlen() -> bool:
-    """Whether this PyTorch has the kernel."""
-    return torch.cuda.is_available() and find_spec("torch.nn.attention.varlen") is not None
+    """Whether this PyTorch has the kernel, with windows and a scale as later versions do."""
+    if not torch.cuda.is_available() or find_spec("torch.nn.attention.varlen") is None:
+        return False
+    from torch.nn.attention.varlen import varlen_attn
+
+    return {"scale", "window_size"} <= set(signature(varlen_attn).parameters)
 
 
 def varlen(

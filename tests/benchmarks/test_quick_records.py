@@ -1,0 +1,52 @@
+"""Every benchmark runs as its help says and leaves a record that can be read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import package_process
+import pytest
+
+
+def quick(name: str, out: Path) -> dict[str, Any]:
+    done = package_process.run(["-m", f"benchmarks.{name}", "--quick", "--out", str(out)])
+    assert done.returncode == 0, done.stderr[-3000:]
+    record: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+    assert record["processor"]["cores"] >= 1
+    assert record["versions"]["torch"]
+    assert "out" not in record["settings"]  # where it lies is no setting of the measurement
+    return record
+
+
+def test_throughput(tmp_path: Path) -> None:
+    results = quick("throughput", tmp_path / "record.json")["results"]
+    for way in ("stock", "ours"):
+        assert results[way]["tokens_per_second"]["median"] > 0
+        assert results[way]["peak_gb"]["median"] > 0
+    assert 0 < results["ours"]["share_of_matrix_rate"]["median"] < 1.2
+    assert results["ours"]["attention"] == ["products8"]
+
+
+def test_masking(tmp_path: Path) -> None:
+    results = quick("masking", tmp_path / "record.json")["results"]
+    assert results["word 1024"]["ratio"]["median"] > 1
+    assert 0 < results["share_of_a_step"]["median"] < 0.5
+
+
+def test_recipe(tmp_path: Path) -> None:
+    rows = quick("recipe", tmp_path / "record.json")["results"]["rows"]
+    assert [row["variant"] for row in rows] == ["default", "random-start"]
+    assert rows[0]["tokens"] == rows[1]["tokens"] > 15_000
+    assert rows[0]["loss_nats"] < rows[1]["loss_nats"]
+
+
+@pytest.mark.parametrize("name", ["time_to_quality"])
+def test_time_to_quality(name: str, tmp_path: Path) -> None:
+    results = quick(name, tmp_path / "record.json")["results"]
+    assert len(results["screened"]) == 2
+    assert results["stock"]["tokens"] > 0
+    for run in results["ours"]:
+        assert 0 < run["loss_nats"] < 12
+        assert run["minutes"] == pytest.approx(0.08, abs=0.05)
