@@ -23,7 +23,7 @@ from transformers.trainer_utils import EvalLoopOutput, get_last_checkpoint, has_
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.batch_loss import summed_loss
-from mlm_pretrain.modeling.attention.choosing import is_decided, method_of
+from mlm_pretrain.modeling.attention.choosing import is_decided, leave_unpacked, method_of
 from mlm_pretrain.modeling.attention.inputs import packed_inputs
 from mlm_pretrain.modeling.packing_proof import prove_packable
 from mlm_pretrain.modeling.sparse_head import plan_head
@@ -89,15 +89,19 @@ class TokenTrainer(Trainer):
         refuse_other_losses(self)
         self.tokens_this_run = 0
         self._began = time.monotonic()
-        if self._places and has_segments(train_dataset, eval_dataset):
-            self._prove_packable()
+        if self._places:
+            self._prove_packable(is_needed=has_segments(train_dataset, eval_dataset))
         self.head = plan_head(self.model)
         if computes_layers_again(self.args):  # its hooks would be gone then
             self.head = self.head._replace(trimming=None)
         keep_freed_memory()
 
-    def _prove_packable(self) -> None:
-        """On the device and in the precision that training uses, where nobody has before."""
+    def _prove_packable(self, is_needed: bool) -> None:
+        """On the device and in the precision that training uses, where nobody has before.
+
+        Rows of one document each gain from it too, but do without where the model cannot.
+        """
+        given = self.model.config._attn_implementation
         device = next(self.model.parameters()).device
         if device.type == "cpu" and is_decided(self.model):
             return
@@ -106,7 +110,12 @@ class TokenTrainer(Trainer):
         with torch.autocast(
             device.type, torch.bfloat16, enabled=self.args.bf16 and device.type != "cpu"
         ):
-            prove_packable(self.model, ids, self.objective.is_causal, method)
+            try:
+                prove_packable(self.model, ids, self.objective.is_causal, method)
+            except InputError:
+                if is_needed:
+                    raise
+                leave_unpacked(self.model, given)
 
     @property
     def tokens_seen(self) -> int:

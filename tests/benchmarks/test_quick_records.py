@@ -42,9 +42,8 @@ def test_recipe(tmp_path: Path) -> None:
     assert rows[0]["loss_nats"] < rows[1]["loss_nats"]
 
 
-@pytest.mark.parametrize("name", ["time_to_quality"])
-def test_time_to_quality(name: str, tmp_path: Path) -> None:
-    results = quick(name, tmp_path / "record.json")["results"]
+def test_time_to_quality(tmp_path: Path) -> None:
+    results = quick("time_to_quality", tmp_path / "record.json")["results"]
     assert len(results["screened"]) == 2
     assert results["stock"]["tokens"] > 0
     for run in results["ours"]:

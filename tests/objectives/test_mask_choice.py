@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from mlm_pretrain.config import build_config
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.objectives.masked import (
-    MaskedCollator,
+from mlm_pretrain.objectives.mask_choice import (
     MaskedConfig,
     _take_words,
     choose_tokens,
     corrupt,
+    mask_rows,
 )
+from mlm_pretrain.objectives.masked import MaskedCollator
 from mlm_pretrain.objectives.vocabulary import Vocabulary
 
 CLS, SEP, MASK = 2, 3, 4
@@ -124,7 +125,21 @@ def test_words_are_taken_as_one_by_one() -> None:
             if left > 0 and (sizes[word] <= left or left == wanted):
                 expected[word] = True
                 left -= sizes[word]
-        assert np.array_equal(_take_words(sizes, order, wanted), expected)
+        found = np.zeros(30, dtype=bool)
+        _take_words(found, sizes, order, wanted)
+        assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_rows_mask_does_not_depend_on_its_neighbours(toy: Vocabulary, unit: str) -> None:
+    config = MaskedConfig(unit=unit)
+    source = np.random.default_rng(3)
+    rows = [source.integers(0, 37, size=n) for n in (40, 1, 17, 80, 2)]
+    together = mask_rows(rows, toy, config, [np.random.default_rng(n) for n in range(5)])
+    for number, row in enumerate(rows):
+        alone = mask_rows([row], toy, config, [np.random.default_rng(number)])
+        for found, expected in zip(together, alone, strict=True):
+            assert np.array_equal(found[number], expected[0])
 
 
 def test_settings_that_contradict_each_other_are_refused(toy_tokenizer: Any) -> None:

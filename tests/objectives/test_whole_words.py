@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.objectives.masked import MaskedConfig, choose_tokens
+from mlm_pretrain.objectives.mask_choice import MaskedConfig, choose_tokens
 from mlm_pretrain.objectives.vocabulary import Vocabulary, read_vocabulary
 
 ALGORITHMS = ["wordpiece", "bpe", "byte-bpe", "unigram"]

@@ -11,13 +11,18 @@ import numpy as np
 import pytest
 import torch
 import training_splits as splits
-from transformers import AutoTokenizer, DataCollatorForLanguageModeling
+from transformers import (
+    AutoTokenizer,
+    DataCollatorForLanguageModeling,
+    DebertaV2Config,
+    DebertaV2ForMaskedLM,
+)
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.objectives.masked import MaskedCollator, MaskedConfig
 from mlm_pretrain.objectives.randomness import EVALUATION_EPOCH
 from mlm_pretrain.objectives.vocabulary import read_vocabulary
-from mlm_pretrain.training.trainer import TRAINERS
+from mlm_pretrain.training.trainer import TRAINERS, MaskedLMTrainer
 
 ARCHS = ["bert:2x64", "gpt2:2x64"]
 Examples = list[dict[str, Any]]
@@ -303,3 +308,21 @@ def test_labelled_rows_of_a_packed_decoder_do_not_predict_each_other(
     found = trainer.evaluate()
     assert found["eval_loss"] == pytest.approx(expected["eval_loss"], rel=1e-5)
     assert found["eval_predicted_tokens"] == expected["eval_predicted_tokens"]
+
+
+def test_a_model_without_packed_attention_takes_rows_of_one_document(
+    tokenizer: Any, tmp_path: Path
+) -> None:
+    sizes = {"hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 1}
+    settings = DebertaV2Config(vocab_size=len(tokenizer), intermediate_size=64, **sizes)
+    trainer = MaskedLMTrainer(
+        model=DebertaV2ForMaskedLM(settings), args=splits.arguments(tmp_path, max_steps=2),
+        train_dataset=make_examples(tokenizer, 16, seed=1, labelled=False),
+        processing_class=tokenizer,
+    )  # fmt: skip
+    given = trainer.model.config._attn_implementation
+    trainer.train()
+    assert trainer.model.config._attn_implementation == given
+    packed = [{"input_ids": list(range(5, 15)), "segment_lengths": [4, 6]}] * 2
+    with pytest.raises(InputError, match="has not shown that it keeps them apart"):
+        trainer.evaluate(packed)

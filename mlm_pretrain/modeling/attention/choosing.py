@@ -51,9 +51,8 @@ def use_masks(model: torch.nn.Module, given: str) -> None:
         )
     if given != MASKS and not is_packed_implementation(given):
         say(f"attention: '{given}' cannot separate packed documents; using '{MASKS}' with masks")
-    model._takes_block_masks = (
-        True  # "sdpa" alone would not tell it from a model nobody has looked at
-    )
+    # "sdpa" alone would not tell it from a model that nobody has looked at.
+    model._takes_block_masks = True
 
 
 def is_decided(model: torch.nn.Module) -> bool:
@@ -61,6 +60,12 @@ def is_decided(model: torch.nn.Module) -> bool:
     name = model.config._attn_implementation
     has_masks = name == MASKS and getattr(model, "_takes_block_masks", False)
     return is_packed_implementation(name) or has_masks
+
+
+def leave_unpacked(model: torch.nn.Module, implementation: str) -> None:
+    """Back to the attention that the model came with, for rows that are not packed."""
+    set_implementation(model, implementation)
+    model._takes_block_masks = False
 
 
 def set_implementation(model: torch.nn.Module, name: str) -> bool:

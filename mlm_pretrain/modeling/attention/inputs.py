@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.modeling.attention.choosing import is_decided
 from mlm_pretrain.modeling.attention.layout import borders_of
 from mlm_pretrain.modeling.attention.masks import block_masks
 from mlm_pretrain.modeling.attention.methods import is_packed_implementation
@@ -60,6 +62,11 @@ def packed_inputs(
         batch = _with_segments(batch)
     if "segment_ids" not in batch:
         return PackedInputs(dict(batch), None)
+    if not is_decided(model):
+        raise InputError(
+            f"the rows are packed, but {type(model).__name__} has not shown that it keeps them apart",
+            "give packed rows to the trainer as train_dataset or eval_dataset when it is made",
+        )
     last = {"use_cache": False} if is_causal else {}
     positions_BL = batch["position_ids"] + position_offset(model)
     batch = {k: v for k, v in batch.items() if k != "attention_mask"}
