@@ -14,7 +14,7 @@ from mlm_pretrain.training.allocation import keep_freed_memory
 if sys.argv[1] == "keep":
     assert keep_freed_memory()
 def step():
-    held = [torch.ones(4_000_000) for _ in range(8)]
+    held = [torch.ones(10_000_000) for _ in range(3)]  # beyond what glibc keeps by itself
 for _ in range(3):
     step()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -149,7 +149,8 @@ class _Products(torch.autograd.Function):
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[Any, ...]:
         (grad,) = grads
         buckets, scale = ctx.buckets, ctx.scale
-        rows, kept = ctx.saved_tensors[:3], ctx.saved_tensors[3:]
+        saved = ctx.saved_tensors  # once: activation checkpointing hands them out a single time
+        rows, kept = saved[:3], saved[3:]
         upstream = grad.reshape(-1, grad.shape[-1]).index_select(0, buckets.gather)
         upstream.index_fill_(0, buckets.padding, 0)
         found = [torch.empty_like(upstream) for _ in range(3)]
