@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from mlm_pretrain.cli.output import DryRun, Json, Overwrite, finish, is_first_process, table
+from mlm_pretrain.modeling.attention import AttentionChoice
 
 
 def pretrain(
@@ -96,7 +97,7 @@ def pretrain(
         typer.Option(help="auto: bf16 where the hardware has it. [default: auto]"),
     ] = None,
     attention: Annotated[
-        Literal["auto", "products8", "products32", "fused", "varlen", "masks"] | None,
+        AttentionChoice | None,
         typer.Option(
             help="How packed documents are computed apart; equal but for rounding. [default: auto, the "
             "fastest here, measured]"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.modeling.layers import layers_of
 
 
 def compile_layers(model: torch.nn.Module) -> int:
@@ -18,12 +19,11 @@ def compile_layers(model: torch.nn.Module) -> int:
     Raises:
         InputError: when the model's base has no list of layers.
     """
-    lists = [m for m in model.base_model.modules() if isinstance(m, torch.nn.ModuleList)]
-    if not lists:
+    layers = layers_of(model)
+    if layers is None:
         raise InputError(
             f"{type(model).__name__}: has no list of layers to compile", "leave --compile out"
         )
-    layers = max(lists, key=lambda found: sum(p.numel() for p in found.parameters()))
     for layer in layers:
         layer.compile(dynamic=True)
     return len(layers)

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mlm_pretrain.modeling.layers import matrix_weights
+
 _TRAINING = 6  # 2 forward, 4 backward, a weight and token
 _SIDE, _ROUNDS = 2_048, 4
 
@@ -35,9 +37,9 @@ def training_flops(
     """
     tokens = int(lengths_N.sum())
     tables = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
-    inner = _matrices(model.base_model, tables)
+    inner = matrix_weights(model.base_model, tables)
     output = model.get_output_embeddings()
-    head = _matrices(model, tables) - inner
+    head = matrix_weights(model, tables) - inner
     if output is not None and id(output.weight) in tables:  # tied: multiplied all the same
         head += output.weight.numel()
     attention = (
@@ -57,11 +59,6 @@ def _pairs(config: Any, lengths_N: NDArray[np.int64], is_causal: bool) -> float:
     near = float((long_N * (2 * reach_N + 1) - reach_N * (reach_N + 1)).sum())
     total = sum(near if kind == "sliding_attention" else full for kind in kinds)
     return total * (0.5 if is_causal else 1.0)
-
-
-def _matrices(module: torch.nn.Module, tables: set[int]) -> int:
-    """Numbers in the matrices of `module`, its tables of embeddings not counted."""
-    return sum(p.numel() for p in module.parameters() if p.dim() == 2 and id(p) not in tables)
 
 
 def matrix_rate(dtype: torch.dtype, device: torch.device) -> float:

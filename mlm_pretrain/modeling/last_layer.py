@@ -3,7 +3,7 @@
 What the last layer makes of a token that is not predicted is read by nobody: attention is behind it, only
 the head before it. At a mask ratio of 30 % that is 70 % of its feed-forward part, a tenth of all products in
 a model of four layers. Two ways lead there, by where an architecture adds the residual; whether one is right
-for a model is shown on the model itself (`trimming_for`).
+for a model is shown on the model itself (`sparse_head.plan_head`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 
+from mlm_pretrain.modeling.layers import layers_of, matrix_weights
+
 
 class Trimming(NamedTuple):
     """Where rows are dropped in the last layer.
@@ -22,6 +24,7 @@ class Trimming(NamedTuple):
         module: the part of it that is hooked.
         way: "after" keeps the predicted rows of its output, which is all that the rest of the layer reads;
             "within" gives it the predicted rows only and fills the others with zeros, for the residual.
+        weights: numbers in the matrices that meet the predicted tokens alone.
     """
 
     module: torch.nn.Module
@@ -32,10 +35,7 @@ class Trimming(NamedTuple):
 # Names of the part in a layer, by the shape of the architecture, and the way that fits.
 _PARTS: tuple[tuple[str, Literal["after", "within"]], ...] = (
     ("mlp", "within"),  # normalised before: ModernBERT, Llama, GPT-2 and most others
-    (
-        "attention",
-        "after",
-    ),  # normalised after, the norm a part of attention: BERT, RoBERTa, ELECTRA
+    ("attention", "after"),  # normalised after, in attention itself: BERT, RoBERTa, ELECTRA
     ("sa_layer_norm", "after"),  # DistilBERT
 )
 
@@ -94,25 +94,21 @@ def _fill(positions_P: torch.Tensor, shapes: list[torch.Size]) -> Any:
 def candidates(model: Any) -> list[Trimming]:
     """What may fit the model, to be tried; nothing where layers are computed again in the backward pass or
     compiled, since hooks are not there then."""
-    lists = [m for m in model.base_model.modules() if isinstance(m, torch.nn.ModuleList)]
-    if not lists:
+    layers = layers_of(model)
+    if layers is None:
         return []
-    last = max(lists, key=lambda found: sum(p.numel() for p in found.parameters()))[-1]
+    last = layers[-1]
     computed_again = any(getattr(m, "gradient_checkpointing", False) for m in model.modules())
     is_compiled = last._compiled_call_impl is not None  # and would not see the hooks
     if computed_again or is_compiled:
         return []
     parts = ((getattr(last, name, None), way) for name, way in _PARTS)
     return [
-        Trimming(part, way, _matrices(part) if way == "within" else _behind_attention(last))
+        Trimming(part, way, matrix_weights(part) if way == "within" else _behind_attention(last))
         for part, way in parts
         if isinstance(part, torch.nn.Module)
     ]
 
 
 def _behind_attention(layer: torch.nn.Module) -> int:
-    return _matrices(layer) - _matrices(getattr(layer, "attention", torch.nn.Module()))
-
-
-def _matrices(module: torch.nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters() if p.dim() == 2)
+    return matrix_weights(layer) - matrix_weights(getattr(layer, "attention", torch.nn.Module()))

@@ -62,13 +62,12 @@ def plan(config: PretrainConfig) -> dict[str, Any]:
     config = materials.config  # with the settings that were left open
     with tempfile.TemporaryDirectory() as folder:
         trainer, trial = _try_out(materials, folder)
-    step_seconds, batches_seconds = (
-        trial.step_seconds,
-        _batch_seconds(trainer) * config.accumulation,
-    )
-    tokens = int(typical_batch(trainer)[0].sum()) * config.accumulation
+    step_seconds = trial.step_seconds
+    batches_seconds = _batch_seconds(trainer) * config.accumulation
+    lengths_N, predicted = typical_batch(trainer)
+    tokens = int(lengths_N.sum()) * config.accumulation
     dtype = torch.bfloat16 if resolve_precision(config.precision) == "bf16" else torch.float32
-    flops = flops_a_batch(trainer) * config.accumulation
+    flops = flops_of(trainer, lengths_N, predicted) * config.accumulation
     share = flops / step_seconds / matrix_rate(dtype, next(materials.model.parameters()).device)
     return {
         **_sizes(materials),
@@ -131,9 +130,8 @@ def _batch_seconds(trainer: TokenTrainer) -> float:
     return (time.perf_counter() - started) / max(count, 1)
 
 
-def flops_a_batch(trainer: TokenTrainer) -> float:
-    """Model FLOPs of one batch, forward and backward."""
-    lengths_N, predicted = typical_batch(trainer)
+def flops_of(trainer: TokenTrainer, lengths_N: Any, predicted: int) -> float:
+    """Model FLOPs of a batch like `typical_batch`, forward and backward."""
     trimming = trainer.head.trimming
     weights = trimming.weights if trimming else 0
     is_causal = trainer.objective.is_causal

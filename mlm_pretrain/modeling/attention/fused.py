@@ -6,6 +6,7 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 
 from mlm_pretrain.modeling.attention.layout import Layout
+from mlm_pretrain.modeling.attention.masks import near
 
 
 def fused(
@@ -39,18 +40,10 @@ def fused(
         batch = [x.unflatten(1, (count, length)).transpose(0, 1) for x in qkv]
         band = None
         if window is not None and length > window:
-            band = near(length, window, is_causal, query.device)
+            band = near(length, is_causal, window, query.device)
         attended = scaled_dot_product_attention(
             *batch, attn_mask=band, dropout_p=dropout, scale=scale,
             is_causal=is_causal and band is None,
         )  # fmt: skip
         pieces.append(attended.transpose(1, 2).reshape(count * length, heads, width))
     return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
-
-
-def near(length: int, window: int, is_causal: bool, device: torch.device) -> torch.Tensor:
-    """True (length, length) where the distance is below `window`, and not ahead where causal."""
-    place = torch.arange(length, device=device)
-    distance = place[:, None] - place[None, :]
-    allowed = distance.abs() < window
-    return allowed & (distance >= 0) if is_causal else allowed

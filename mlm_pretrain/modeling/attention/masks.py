@@ -22,13 +22,21 @@ def block_mask(segment_ids_BL: torch.Tensor, is_causal: bool, window: int | None
     length = segment_ids_BL.shape[1]
     allowed = segment_ids_BL[:, :, None] == segment_ids_BL[:, None, :]
     if is_causal or window is not None:
-        place = torch.arange(length, device=segment_ids_BL.device)
-        distance = place[:, None] - place[None, :]
-        if is_causal:
-            allowed = allowed & (distance >= 0)
-        if window is not None:
-            allowed = allowed & (distance.abs() < window + (not is_causal))
+        reach = None if window is None else window + (not is_causal)
+        allowed = allowed & near(length, is_causal, reach, segment_ids_BL.device)
     return allowed[:, None]
+
+
+def near(length: int, is_causal: bool, window: int | None, device: torch.device) -> torch.Tensor:
+    """True (length, length) where the distance is below `window`, and not ahead where causal."""
+    place = torch.arange(length, device=device)
+    distance = place[:, None] - place[None, :]
+    allowed = torch.ones_like(distance, dtype=torch.bool)
+    if is_causal:
+        allowed &= distance >= 0
+    if window is not None:
+        allowed &= distance.abs() < window
+    return allowed
 
 
 def block_masks(config: Any, segment_ids_BL: torch.Tensor, is_causal: bool) -> Any:

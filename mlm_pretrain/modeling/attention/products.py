@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from mlm_pretrain.modeling.attention.layout import Layout
+from mlm_pretrain.modeling.attention.masks import near
 
 # Not −inf: a padded query may see nothing at all, and 0/0 would reach the gradients.
 _UNSEEN = -1e9
@@ -87,14 +88,7 @@ def _bias(
     bucket: Bucket, heads: int, is_causal: bool, window: int | None, dtype: torch.dtype
 ) -> torch.Tensor | None:
     """What is added to a bucket's scores, broadcast to (B', S, S); None where all is seen."""
-    size = bucket.length
-    place = torch.arange(size)
-    distance = place[:, None] - place[None, :]
-    seen_SS = torch.ones(size, size, dtype=torch.bool)
-    if is_causal:
-        seen_SS &= distance >= 0
-    if window is not None:
-        seen_SS &= distance.abs() < window
+    seen_SS = near(bucket.length, is_causal, window, bucket.valid_NS.device)
     # Of a causal segment no token sees the padding, which stands behind it.
     needs_ends = not is_causal and not bool(bucket.valid_NS.all())
     if not needs_ends:

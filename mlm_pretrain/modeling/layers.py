@@ -1,0 +1,19 @@
+"""Where a model's layers are, and the weights of its matrices, whatever the architecture calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from typing import Any
+
+import torch
+
+
+def layers_of(model: Any) -> torch.nn.ModuleList | None:
+    """The list of layers of a model's base, which is the one with most weights; None where there is none."""
+    lists = [m for m in model.base_model.modules() if isinstance(m, torch.nn.ModuleList)]
+    return max(lists, key=lambda found: sum(p.numel() for p in found.parameters()), default=None)
+
+
+def matrix_weights(module: torch.nn.Module, without: Set[int] = frozenset()) -> int:
+    """Numbers in the matrices of `module`, but for those whose `id` is in `without`."""
+    return sum(p.numel() for p in module.parameters() if p.dim() == 2 and id(p) not in without)
