@@ -7,7 +7,8 @@ does not depend on its neighbours. U: units to choose from, tokens or words. R: 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -20,7 +21,7 @@ from mlm_pretrain.objectives.vocabulary import Vocabulary
 
 Ids: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
-Generators: TypeAlias = Sequence[np.random.Generator]
+Generators: TypeAlias = Iterable[np.random.Generator]
 
 
 class MaskedConfig(StrictConfig):
@@ -52,12 +53,21 @@ class MaskedConfig(StrictConfig):
 def mask_rows(
     rows: Sequence[Ids], vocabulary: Vocabulary, config: MaskedConfig, generators: Generators
 ) -> tuple[list[Ids], list[Ids]]:
-    """(what the model sees, labels) of each row: labels hold the right id where it is predicted."""
+    """(what the model sees, labels) of each row: labels hold the right id where it is predicted.
+
+    Each generator is done with before the next is asked for, so they may be one, set anew for each row.
+    """
     ids_N = np.concatenate(rows)
     ends = np.cumsum([len(row) for row in rows])
-    starts_R = np.concatenate([[0], ends[:-1]])
-    chosen_N = choose_in_rows(ids_N, starts_R, vocabulary, config, generators)
-    seen_N = corrupt_in_rows(ids_N, chosen_N, starts_R, vocabulary, config, generators)
+    units = _units(ids_N, np.concatenate([[0], ends[:-1]]), vocabulary, config)
+    chosen_U = np.zeros(len(units.sizes_U), dtype=bool)
+    drawn = []
+    for first, end, rng in zip(units.firsts_R, units.ends_R, generators, strict=True):
+        sizes = units.sizes_U[first:end]
+        chosen_U[first:end] = chosen = _choose(sizes, config, rng)
+        drawn.append(rng.random((2, int(sizes[chosen].sum()))))
+    chosen_N = chosen_U[units.unit_N] & units.ordinary_N
+    seen_N = _replace(ids_N, chosen_N, np.concatenate(drawn, axis=1), vocabulary, config)
     labels_N = np.where(chosen_N, ids_N, IGNORED)
     return np.split(seen_N, ends[:-1]), np.split(labels_N, ends[:-1])
 
@@ -70,17 +80,31 @@ def choose_tokens(
     The number is exact for single tokens and, since words are taken whole, within one word of it
     otherwise: batches then differ little in size, which keeps speed and gradient noise even.
     """
-    return choose_in_rows(ids_T, np.zeros(1, dtype=np.int64), vocabulary, config, [rng])
+    units = _units(ids_T, np.zeros(1, dtype=np.int64), vocabulary, config)
+    chosen_T: Flags = _choose(units.sizes_U, config, rng)[units.unit_N] & units.ordinary_N
+    return chosen_T
 
 
-def choose_in_rows(
-    ids_N: Ids,
-    starts_R: NDArray[np.int64],
-    vocabulary: Vocabulary,
-    config: MaskedConfig,
-    generators: Generators,
-) -> Flags:
-    """`choose_tokens` for rows that begin at `starts_R` (N)."""
+@dataclass(frozen=True)
+class _Units:
+    """What can be chosen in a line of rows.
+
+    Attributes:
+        unit_N: the unit of each token. sizes_U: ordinary tokens in each unit.
+        ordinary_N: tokens that can be predicted.
+        firsts_R, ends_R: each row's first unit, and the one after its last.
+    """
+
+    unit_N: NDArray[np.int64]
+    sizes_U: NDArray[np.int64]
+    ordinary_N: Flags
+    firsts_R: list[int]
+    ends_R: list[int]
+
+
+def _units(
+    ids_N: Ids, starts_R: NDArray[np.int64], vocabulary: Vocabulary, config: MaskedConfig
+) -> _Units:
     ordinary_N = ~vocabulary.special_V[ids_N]
     if config.unit == "token":
         unit_N, sizes_U = np.arange(len(ids_N)), ordinary_N.astype(np.int64)
@@ -89,25 +113,17 @@ def choose_in_rows(
         begins_N[starts_R[starts_R < len(ids_N)]] = True
         unit_N = np.cumsum(begins_N) - 1
         sizes_U = np.bincount(unit_N, weights=ordinary_N).astype(np.int64)
-    units = len(sizes_U)
-    firsts = [*np.append(unit_N, units)[starts_R].tolist(), units]
-    chosen_U = np.zeros(units, dtype=bool)
-    for first, end, rng in zip(firsts[:-1], firsts[1:], generators, strict=True):
-        sizes = sizes_U[first:end]
-        eligible = int(sizes.sum())
-        if eligible:
-            chosen_U[first:end] = _choose(
-                sizes, max(1, round(config.ratio * eligible)), config, rng
-            )
-    return chosen_U[unit_N] & ordinary_N
+    bounds = [*np.append(unit_N, len(sizes_U))[starts_R].tolist(), len(sizes_U)]
+    return _Units(unit_N, sizes_U, ordinary_N, bounds[:-1], bounds[1:])
 
 
-def _choose(
-    sizes_U: NDArray[np.int64], wanted: int, config: MaskedConfig, rng: np.random.Generator
-) -> Flags:
-    """Units in random order until `wanted` tokens are chosen; specials have size 0."""
-    order = rng.permutation(np.flatnonzero(sizes_U))
+def _choose(sizes_U: NDArray[np.int64], config: MaskedConfig, rng: np.random.Generator) -> Flags:
+    """Units in random order until their tokens are the share wanted; specials have size 0."""
     chosen_U = np.zeros(len(sizes_U), dtype=bool)
+    eligible = int(sizes_U.sum())
+    if not eligible:
+        return chosen_U
+    order, wanted = rng.permutation(np.flatnonzero(sizes_U)), max(1, round(config.ratio * eligible))
     if config.unit == "token":
         chosen_U[order[:wanted]] = True
     elif config.unit == "word":
@@ -166,23 +182,19 @@ def corrupt(
     rng: np.random.Generator,
 ) -> Ids:
     """What the model sees (T): chosen tokens masked, replaced by ordinary ones, or left."""
-    starts = np.zeros(1, dtype=np.int64)
-    return corrupt_in_rows(ids_T, chosen_T, starts, vocabulary, config, [rng])
+    return _replace(ids_T, chosen_T, rng.random((2, int(chosen_T.sum()))), vocabulary, config)
 
 
-def corrupt_in_rows(
+def _replace(
     ids_N: Ids,
     chosen_N: Flags,
-    starts_R: NDArray[np.int64],
+    drawn_2P: NDArray[np.float64],
     vocabulary: Vocabulary,
     config: MaskedConfig,
-    generators: Generators,
 ) -> Ids:
-    """`corrupt` for rows that begin at `starts_R` (N). Two numbers are drawn for each chosen token."""
+    """`corrupt` by two numbers in [0, 1) for each chosen token: its fate, and the token in its place."""
     places_P = np.flatnonzero(chosen_N)
-    bounds = np.searchsorted(places_P, [*starts_R.tolist(), len(ids_N)])
-    drawn = [rng.random((2, n)) for rng, n in zip(generators, np.diff(bounds), strict=True)]
-    fate_P, which_P = np.concatenate(drawn, axis=1)
+    fate_P, which_P = drawn_2P
     seen_N = ids_N.copy()
     seen_N[places_P[fate_P < config.mask_share]] = vocabulary.mask_id
     limit = config.mask_share + config.random_share

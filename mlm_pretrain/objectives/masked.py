@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.objectives.mask_choice import MaskedConfig, mask_rows
-from mlm_pretrain.objectives.randomness import EVALUATION_EPOCH, row_generator
+from mlm_pretrain.objectives.randomness import EVALUATION_EPOCH, row_generators
 from mlm_pretrain.objectives.rows import layout, padded_length, row_ids, segment_lengths, stack_rows
 from mlm_pretrain.objectives.token_loss import IGNORED
 from mlm_pretrain.objectives.vocabulary import Vocabulary
@@ -46,7 +46,7 @@ class MaskedCollator:
         rows = [row_ids(example) for example in examples]
         length = padded_length(rows)
         pairs = list(zip(examples, rows, strict=True))
-        generators = [row_generator(self.seed, *place_of(*pair)) for pair in pairs]
+        generators = row_generators(self.seed, (place_of(*pair) for pair in pairs))
         seen, labels = mask_rows(rows, self.vocabulary, self.config, generators)
         lengths = [segment_lengths(example, len(ids_T)) for example, ids_T in pairs]
         arrays = {

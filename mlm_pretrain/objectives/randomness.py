@@ -6,6 +6,8 @@ process, with any number of workers, and after any resume: there is no generator
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 
 # The epoch number of evaluation: its masks are fixed for a seed, and unlike any training epoch's.
@@ -16,9 +18,24 @@ _ROW_STREAM = 0x6D6C6D  # sets these draws apart from others made with the same 
 
 def row_generator(seed: int, epoch: int, example: int) -> np.random.Generator:
     """A generator (Philox, Salmon et al. 2011) for one example in one epoch."""
-    counter = np.array([0, 0, epoch, example], dtype=np.uint64)
+    return next(row_generators(seed, [(epoch, example)]))
+
+
+def row_generators(seed: int, places: Iterable[tuple[int, int]]) -> Iterator[np.random.Generator]:
+    """`row_generator` of each (epoch, example), by one generator set anew for each.
+
+    Making one takes longer than drawing a row's mask with it. Each is good until the next is asked for.
+    """
+    philox = np.random.Philox(key=0)
+    generator = np.random.Generator(philox)
     key = np.array([seed & 0xFFFFFFFFFFFFFFFF, _ROW_STREAM], dtype=np.uint64)
-    return np.random.Generator(np.random.Philox(counter=counter, key=key))
+    counter, buffer = np.zeros(4, dtype=np.uint64), np.zeros(4, dtype=np.uint64)
+    fresh = {"buffer": buffer, "buffer_pos": len(buffer), "has_uint32": 0, "uinteger": 0}
+    for counter[2], counter[3] in places:
+        philox.state = {
+            "bit_generator": "Philox", "state": {"counter": counter, "key": key}, **fresh
+        }  # fmt: skip
+        yield generator
 
 
 def epoch_permutation(seed: int, epoch: int, size: int) -> np.ndarray:

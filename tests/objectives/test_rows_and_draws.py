@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from mlm_pretrain.objectives.randomness import EVALUATION_EPOCH, epoch_permutation, row_generator
+from mlm_pretrain.objectives.randomness import (
+    EVALUATION_EPOCH,
+    epoch_permutation,
+    row_generator,
+    row_generators,
+)
 from mlm_pretrain.objectives.rows import layout, padded_length, row_ids, stack_rows
 from mlm_pretrain.objectives.token_loss import token_loss
 
@@ -55,6 +60,19 @@ def test_streams_of_neighbours_do_not_overlap() -> None:
     long = set(row_generator(3, 0, 0).integers(0, 2**63, size=50_000).tolist())
     for place in [(0, 1), (1, 0), (1, 1)]:
         assert long.isdisjoint(row_generator(3, *place).integers(0, 2**63, size=1_000).tolist())
+
+
+def test_a_generator_set_anew_draws_as_one_made_anew() -> None:
+    """Also where the row before has left half of a 64-bit number behind."""
+    places = [(0, 5), (2, 2**64 - 1), (EVALUATION_EPOCH, 0), (0, 5)]
+    for (epoch, example), rng in zip(places, row_generators(-3, places), strict=True):
+        counter = np.array([0, 0, epoch, example], dtype=np.uint64)
+        key = np.array([2**64 - 3, 0x6D6C6D], dtype=np.uint64)
+        fresh = np.random.Generator(np.random.Philox(counter=counter, key=key))
+        for draws in (rng, fresh):
+            draws.integers(0, 7, size=3, dtype=np.int32)
+        assert rng.permutation(9).tolist() == fresh.permutation(9).tolist()
+        assert rng.random(3).tolist() == fresh.random(3).tolist()
 
 
 def test_epochs_are_ordered_differently_and_wholly() -> None:
