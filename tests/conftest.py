@@ -15,7 +15,8 @@ os.environ["TOKENIZERS_PARALLELISM"] = "true"
 import pytest
 import torch
 
-# Models this small only lose time by sharing work between threads.
+# Models this small only lose time by sharing work between threads; and sums are split by thread, so only
+# equal numbers of them give equal bits.
 torch.set_num_threads(1)
 
 # algorithm: entries

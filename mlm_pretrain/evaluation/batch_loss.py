@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from mlm_pretrain.modeling.attention.inputs import packed_inputs
+from mlm_pretrain.modeling.compilation import filled_up, is_compiled
 from mlm_pretrain.modeling.sparse_head import HeadPlan, loss_in_head, predict_only
 from mlm_pretrain.objectives import Objective
 from mlm_pretrain.objectives.token_loss import token_loss
@@ -27,18 +28,23 @@ def summed_loss(
         model: the Hugging Face model itself.
         batch: as the objective's collator makes it, with `labels` (B, L).
         head: what may be left out (see `sparse_head.plan_head`). Where the output layer is not plain, the
-            returned output holds the scores (1, P, V).
+            returned output holds the scores (1, P, V). Compiled models get padding and a few other tokens
+            too, so that shapes stay, and return scores of more than P.
         wrapped: what to call instead of `model`, such as its DistributedDataParallel.
     """
     rows = {name: value for name, value in batch.items() if name != "labels"}
-    inputs = packed_inputs(model, rows, objective.is_causal)
-    positions_P, targets_P = objective.predicted_positions(inputs.labels(batch["labels"]))
+    has_fixed_shapes = is_compiled(model)
+    inputs = packed_inputs(model, rows, objective.is_causal, keeps_padding=has_fixed_shapes)
+    labels = inputs.labels(batch["labels"])
+    positions_P, targets_P = objective.predicted_positions(labels)
+    if has_fixed_shapes:
+        positions_P = filled_up(positions_P, labels.numel())
     call = wrapped if wrapped is not None else model
     if not head.is_plain:
         with predict_only(model, positions_P, head.trimming):
             outputs = call(**inputs.arguments)
         logits = outputs["logits"] if isinstance(outputs, dict) else outputs[0]
-        return token_loss(logits[0], targets_P, 1), len(targets_P), outputs
+        return token_loss(logits[0, : len(targets_P)], targets_P, 1), len(targets_P), outputs
     with predict_only(model, positions_P, head.trimming), loss_in_head(model, targets_P) as loss:
         outputs = call(**inputs.arguments)
     if loss.total is None:

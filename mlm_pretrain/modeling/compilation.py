@@ -3,6 +3,9 @@
 Whole-model compilation would freeze the hooks and the head that training changes from step to step; layers
 are where the time goes, are alike, and so are compiled once for all. What cannot be compiled in them, such
 as packed attention's gathering, runs as it is between compiled parts. The weights' names stay.
+
+Compiled code is fastest for the shapes it was made for, so batches of one shape are given to such a model
+with their padding, and with a number of predicted tokens that hardly ever changes.
 """
 
 from __future__ import annotations
@@ -12,9 +15,11 @@ import torch
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.modeling.layers import layers_of
 
+_SHARES = 64  # of a batch's tokens: the number that are predicted varies by less than one
+
 
 def compile_layers(model: torch.nn.Module) -> int:
-    """Compile each layer for any number of tokens; returns how many there are.
+    """Compile each layer for the shapes it meets; returns how many layers there are.
 
     Raises:
         InputError: when the model's base has no list of layers.
@@ -25,5 +30,19 @@ def compile_layers(model: torch.nn.Module) -> int:
             f"{type(model).__name__}: has no list of layers to compile", "leave --compile out"
         )
     for layer in layers:
-        layer.compile(dynamic=True)
+        layer.compile()
     return len(layers)
+
+
+def is_compiled(model: torch.nn.Module) -> bool:
+    """Whether `compile_layers` was here."""
+    return any(layer._compiled_call_impl is not None for layer in layers_of(model) or ())
+
+
+def filled_up(positions_P: torch.Tensor, tokens: int) -> torch.Tensor:
+    """`positions_P` and behind them positions of other tokens, to the next whole 64th of `tokens`."""
+    share = max(1, tokens // _SHARES)
+    missing = min(-len(positions_P) % share, tokens - len(positions_P))
+    others = torch.ones(tokens, dtype=torch.bool, device=positions_P.device)
+    others[positions_P] = False
+    return torch.cat([positions_P, others.nonzero().flatten()[:missing]])

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 
+from mlm_pretrain.modeling.compilation import is_compiled
 from mlm_pretrain.modeling.layers import layers_of, matrix_weights
 
 
@@ -99,8 +100,7 @@ def candidates(model: Any) -> list[Trimming]:
         return []
     last = layers[-1]
     computed_again = any(getattr(m, "gradient_checkpointing", False) for m in model.modules())
-    is_compiled = last._compiled_call_impl is not None  # and would not see the hooks
-    if computed_again or is_compiled:
+    if computed_again or is_compiled(model):  # which would not see the hooks
         return []
     parts = ((getattr(last, name, None), way) for name, way in _PARTS)
     return [

@@ -37,7 +37,7 @@ def predict_only(
 
     Args:
         model: the unwrapped Hugging Face model with a language-modelling head.
-        positions_P: int64, on the model's device.
+        positions_P: int64, on the model's device, each once.
         trimming: what its last layer may leave out.
     """
 
@@ -82,12 +82,13 @@ class HeadLoss:
 def loss_in_head(model: torch.nn.Module, targets_P: torch.Tensor) -> Iterator[HeadLoss]:
     """Inside, the model's output layer computes the summed loss of `targets_P` instead of scores.
 
+    They belong to the first P rows it is given; rows behind those count for nothing.
     The model's `logits` are then a view of the loss, which shows whether anything stands behind the layer.
     """
     layer, loss = model.get_output_embeddings(), HeadLoss()
 
     def forward(hidden_1PH: torch.Tensor) -> torch.Tensor:
-        hidden_PH = hidden_1PH.flatten(0, -2)
+        hidden_PH = hidden_1PH.flatten(0, -2)[: len(targets_P)]
         if torch.is_autocast_enabled(hidden_PH.device.type):
             hidden_PH = hidden_PH.to(torch.get_autocast_dtype(hidden_PH.device.type))
         total = chunked_cross_entropy(hidden_PH, layer.weight, layer.bias, targets_P)

@@ -9,23 +9,17 @@ from pathlib import Path
 
 import package_process
 import pytest
-import torch
 from resumable import FLAGS, STEPS, checkpoints, config, weights
 
 from mlm_pretrain.training.occupancy import RUNNING_FILE
 from mlm_pretrain.training.pretrain import pretrain
-
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
 def whole_run(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run in one go."""
     out = tmp_path_factory.mktemp("whole") / "run"
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     pretrain(config(prepared, out, checkpoint_minutes=10.0))
-    torch.set_num_threads(threads)
     return out
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import package_process
 import pytest
-import torch
 from resumable import checkpoints, config, weights
 
 from mlm_pretrain.errors import InputError
@@ -22,17 +21,12 @@ from mlm_pretrain.training.occupancy import RUNNING_FILE
 from mlm_pretrain.training.pretrain import pretrain
 from mlm_pretrain.training.run_folder import rotate_checkpoints
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def six_steps(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of six steps with its last three checkpoints."""
     out = tmp_path_factory.mktemp("six") / "run"
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     pretrain(config(prepared, out, steps=6, keep_checkpoints=3))
-    torch.set_num_threads(threads)
     return out
 
 

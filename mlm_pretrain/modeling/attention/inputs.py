@@ -47,7 +47,10 @@ class PackedInputs:
 
 
 def packed_inputs(
-    model: torch.nn.Module, batch: dict[str, torch.Tensor], is_causal: bool
+    model: torch.nn.Module,
+    batch: dict[str, torch.Tensor],
+    is_causal: bool,
+    keeps_padding: bool = False,
 ) -> PackedInputs:
     """Turn a batch's layout into what the model's forward takes.
 
@@ -56,6 +59,8 @@ def packed_inputs(
         batch: `input_ids` and either `attention_mask` (B, L), or `segment_ids` (B, L; 0 is padding) and
             `position_ids` (B, L), which begin at 0 in each segment.
         is_causal: whether a token sees only what stands to its left.
+        keeps_padding: leave padding in the line, each token of it a segment of its own, so that batches of
+            one shape give lines of one length.
     """
     in_line = is_packed_implementation(model.config._attn_implementation)
     if in_line and "segment_ids" not in batch and set(batch) <= {"input_ids", "attention_mask"}:
@@ -75,7 +80,8 @@ def packed_inputs(
         inputs["position_ids"] = positions_BL
         inputs["attention_mask"] = block_masks(model.config, batch["segment_ids"], is_causal)
         return PackedInputs({**inputs, **last}, None)
-    order_T = batch["segment_ids"].flatten().nonzero().flatten()
+    segments = batch["segment_ids"].flatten()
+    order_T = (torch.ones_like(segments) if keeps_padding else segments).nonzero().flatten()
     places_T = batch["position_ids"].flatten()[order_T]
     starts_N = (places_T == 0).nonzero().flatten()
     mask = _mask_argument(model.config, starts_N, len(places_T))
