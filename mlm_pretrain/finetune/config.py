@@ -34,6 +34,8 @@ class FinetuneConfig(StrictConfig):
     epochs: int | None = Field(default=None, gt=0)  # None: `default_epochs`
     steps: int | None = Field(default=None, gt=0)  # instead of epochs
     learning_rate: float | None = Field(default=None, gt=0)  # None: `default_learning_rate`
+    # Share of it for the embeddings; 0 freezes them. None: `default_embedding_rate`
+    embedding_rate: float | None = Field(default=None, ge=0, le=1)
     batch_size: int = Field(default=16, gt=0)  # examples a device and micro-batch
     accumulation: int = Field(default=1, gt=0)  # micro-batches a step
     max_length: int | None = Field(default=None, gt=3)  # tokens; None: the model's own, 512 at most

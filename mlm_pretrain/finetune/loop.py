@@ -19,6 +19,7 @@ from transformers.trainer_pt_utils import LengthGroupedSampler
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune.batching import Collator, Feature, by_length
 from mlm_pretrain.finetune.config import FinetuneConfig
+from mlm_pretrain.finetune.embedding_rate import slow_embeddings
 from mlm_pretrain.finetune.loss import summed_loss, task_logits
 from mlm_pretrain.progress import progress_bar
 
@@ -30,13 +31,26 @@ class FinetuneTrainer(Trainer):
 
     Several GPUs mean torchrun: `DataParallel` would split the loss. So a batch is never multiplied
     by the GPUs there are, which `Trainer.__init__` does with the number it finds.
+
+    Args:
+        embedding_rate: share of the learning rate for the embeddings.
     """
 
-    def __init__(self, *, args: TrainingArguments, **kwargs: Any) -> None:
+    def __init__(
+        self, *, args: TrainingArguments, embedding_rate: float = 1.0, **kwargs: Any
+    ) -> None:
         args._n_gpu = min(args.n_gpu, 1)
+        self.embedding_rate = embedding_rate
         super().__init__(args=args, **kwargs)
         self.loss_is_scaled_for_ga = True
         self.remove_callback(PrinterCallback)  # it prints to stdout, which belongs to the result
+
+    def create_optimizer(self, *arguments: Any) -> torch.optim.Optimizer:
+        """AdamW as `Trainer` makes it, with the embeddings at their own rate."""
+        optimizer: torch.optim.Optimizer = super().create_optimizer(*arguments)
+        if self.embedding_rate != 1.0:
+            slow_embeddings(optimizer, self.model, self.embedding_rate)
+        return optimizer
 
     def compute_loss(
         self,
@@ -179,6 +193,7 @@ def build_trainer(
     config: FinetuneConfig,
     steps: int,
     learning_rate: float,
+    embedding_rate: float,
     precision: str,
 ) -> FinetuneTrainer:
     """The trainer for `steps` optimizer steps; it writes nothing and prints nothing."""
@@ -208,5 +223,6 @@ def build_trainer(
         ddp_find_unused_parameters=False,
     )
     return FinetuneTrainer(
-        model=model, args=args, train_dataset=list(features), data_collator=collator
-    )
+        model=model, args=args, train_dataset=list(features), data_collator=collator,
+        embedding_rate=embedding_rate,
+    )  # fmt: skip

@@ -17,6 +17,7 @@ from mlm_pretrain.finetune.answering import Answering
 from mlm_pretrain.finetune.batching import Collator, Feature
 from mlm_pretrain.finetune.classification import Classification
 from mlm_pretrain.finetune.config import FinetuneConfig, default_epochs, default_learning_rate
+from mlm_pretrain.finetune.embedding_rate import default_embedding_rate
 from mlm_pretrain.finetune.outputs import (
     check_apart,
     check_running,
@@ -160,11 +161,13 @@ def _schedule(config: FinetuneConfig, rows: int, settings: Any) -> dict[str, Any
     epochs = config.epochs or default_epochs(rows)
     steps = config.steps or epochs * per_epoch
     rate = config.learning_rate or default_learning_rate(settings.hidden_size)
+    share = config.embedding_rate
     return {
         "batch_size": batch,
         "epochs": round(steps / per_epoch, 2),
         "steps": steps,
         "learning_rate": rate,
+        "embedding_rate": default_embedding_rate(config.random_weights) if share is None else share,
         "precision": resolve_precision(config.precision),
     }
 
@@ -178,7 +181,7 @@ def _train(
     collator = Collator(prepared.tokenizer.pad_token_id, task.label_per_token)
     trainer = build_trainer(
         model, prepared.train, collator, config,
-        facts["steps"], facts["learning_rate"], facts["precision"],
+        facts["steps"], facts["learning_rate"], facts["embedding_rate"], facts["precision"],
     )  # fmt: skip
     keeper = KeepBest(lambda: _evaluate(trainer, prepared, "validation")[0], facts["best_by"])
     trainer.add_callback(keeper)

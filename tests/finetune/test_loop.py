@@ -34,7 +34,8 @@ def trainer_of(task_name: str, write: Any, **settings: Any) -> Any:
     settings_.num_labels = len(task.labels)
     model = getattr(transformers, task.auto_class).from_config(settings_)
     collator = Collator(tokenizer.pad_token_id, task.label_per_token)
-    return task, build_trainer(model, features, collator, config, 1, 1e-3, "fp32")
+    share = 1.0 if config.embedding_rate is None else config.embedding_rate
+    return task, build_trainer(model, features, collator, config, 1, 1e-3, share, "fp32")
 
 
 class Gradients(transformers.TrainerCallback):
@@ -60,6 +61,21 @@ def test_a_step_does_not_depend_on_accumulation(task_name: str, write: Any) -> N
         assert norm == pytest.approx(steps[0][1], rel=1e-5, abs=1e-5)
         assert torch.allclose(gradients, steps[0][2], atol=1e-6)
         assert norm > 0
+
+
+def test_embeddings_move_at_their_share_of_the_rate(write: Any) -> None:
+    moved = []
+    for share in (1.0, 0.1, 0.0):
+        _, trainer = trainer_of("sentiment", write, embedding_rate=share, warmup_share=0)
+        before = {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
+        trainer.train()
+        moved.append({n: p.detach() - before[n] for n, p in trainer.model.named_parameters()})
+    tables = {name for name in moved[0] if name.endswith("_embeddings.weight")}
+    assert len(tables) == 3 and all(moved[0][name].abs().max() > 1e-4 for name in tables)
+    for name, full in moved[0].items():
+        slow, frozen = (0.1 * full, 0 * full) if name in tables else (full, full)
+        torch.testing.assert_close(moved[1][name], slow, rtol=1e-3, atol=1e-7)
+        torch.testing.assert_close(moved[2][name], frozen, rtol=1e-3, atol=1e-7)
 
 
 @pytest.mark.parametrize("task_name", list(PROBLEMS))

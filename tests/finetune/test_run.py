@@ -19,7 +19,8 @@ from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune import FinetuneConfig, finetune
 from mlm_pretrain.manifest import read_manifest, verify
 
-FAST = {"learning_rate": 5e-3, "batch_size": 16}
+# The models know nothing yet, so their embeddings learn as fast as the rest.
+FAST = {"learning_rate": 5e-3, "embedding_rate": 1.0, "batch_size": 16}
 
 
 def config_of(write: Any, model: str, rows: Any, count: int, **settings: Any) -> FinetuneConfig:
