@@ -94,7 +94,7 @@ def _measure(work: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     ours = [
         _run(work, arguments, "ours", f"{family}:{arguments.size}", minutes)
         for minutes in arguments.minutes
-        for family in ("modernbert", "bert")
+        for family in (("modernbert", "bert") if minutes < longest else ("modernbert",))
     ]
     screened = [
         _run(work, arguments, "stock", f"{family}:{arguments.size}", arguments.screen_minutes, rate)
