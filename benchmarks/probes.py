@@ -19,10 +19,14 @@ SENTENCES = (
 )
 
 
-def task_accuracy(
-    model: str, data: Path, task: str, labels: int, seed: int, random: bool
+KINDS = {"trec": "sentiment", "sst2": "sentiment", "wnut17": "ner"}
+
+
+def task_score(
+    model: str, data: Path, task: str, labels: int, seed: int, **settings: Any
 ) -> dict[str, float]:
-    """Validation and test accuracy of a model fine-tuned with the package's defaults.
+    """Validation and test score (accuracy, or F1 of entities), in percent, of a model fine-tuned with the
+    package's defaults but for `settings`.
 
     The epoch is chosen by validation. So should be whatever is chosen between models: the test accuracy is
     for what has been chosen.
@@ -36,18 +40,18 @@ def task_accuracy(
     with tempfile.TemporaryDirectory() as folder:
         config = FinetuneConfig(
             model=model, **files, out=f"{folder}/tuned", seed=seed, max_train_examples=labels,
-            random_weights=random,
+            **settings,
         )  # fmt: skip
-        result = finetune("sentiment", config)
+        result = finetune(KINDS[task], config)
     splits = ("validation", "test")
     return {s: round(100 * float(result["metrics"][s][result["best_by"]]), 2) for s in splits}
 
 
-def mean_accuracy(
-    model: str, data: Path, task: str, labels: int, seeds: int, random: bool = False
+def mean_score(
+    model: str, data: Path, task: str, labels: int, seeds: int, **settings: Any
 ) -> dict[str, Any]:
-    """`task_accuracy` over the seeds: each, and the means."""
-    scores = [task_accuracy(model, data, task, labels, seed, random) for seed in range(seeds)]
+    """`task_score` over the seeds: each, and the means."""
+    scores = [task_score(model, data, task, labels, seed, **settings) for seed in range(seeds)]
     means = {
         split: round(statistics.mean(score[split] for score in scores), 2)
         for split in ("validation", "test")

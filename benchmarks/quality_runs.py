@@ -80,10 +80,12 @@ def _judge_loss(arguments: Namespace) -> dict[str, Any]:
 
 
 def _judge_trec(arguments: Namespace, random: bool = False) -> dict[str, Any]:
-    from benchmarks.probes import mean_accuracy
+    from benchmarks.probes import mean_score
 
     model = str(Path(arguments.folder) / "model")
-    return mean_accuracy(model, arguments.tasks, "trec", arguments.labels, arguments.seeds, random)
+    return mean_score(
+        model, arguments.tasks, "trec", arguments.labels, arguments.seeds, random_weights=random
+    )
 
 
 def _judge_blimp(arguments: Namespace) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """What each choice of the pretraining recipe is worth: the defaults beside variants of one setting.
 
     python -m benchmarks.recipe --train train.jsonl.gz --validation validation.jsonl.gz --work DIR
-    python -m benchmarks.recipe … --arch modernbert:6x384 --max-length 512 --variants default start
+    python -m benchmarks.recipe … --arch modernbert:6x384 --max-length 512 --variants default bert
     python -m benchmarks.recipe --quick
 
 Every variant trains the same number of tokens from the same seed and is judged by nats a token on fixed 15 %
-masks, and, where `--tasks` is given, by validation accuracy after fine-tuning on 512 labels: a loss alone
-chooses models that cannot be fine-tuned. Runs lie in `--work` and are not repeated.
+masks, and, where `--tasks` is given, by validation scores after fine-tuning on 512 labels: a loss alone
+chooses models that cannot be fine-tuned. The last few variants fine-tune the default's model in other ways.
+Runs lie in `--work` and are not repeated.
 """
 
 from __future__ import annotations
@@ -18,24 +19,32 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.probes import mean_accuracy
+from benchmarks.probes import KINDS, mean_score
 from benchmarks.quality_data import prepare_texts
 from benchmarks.record import write_record
 
 # A name and the settings that differ from the defaults.
 VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
+    "bert": {"arch": "bert"},  # in the default's size
     "random-start": {"start": "random"},
     "rate-half": {"learning_rate": 0.5},  # of the default rate, as all rates here
     "rate-double": {"learning_rate": 2.0},
     "batch-double": {"batch_size": 2.0},  # of the default batch
     "mask-15": {"masking": {"ratio": 0.15}},
     "mask-20": {"masking": {"ratio": 0.2}},
+    "mask-40": {"masking": {"ratio": 0.4}},
     "whole-words": {"masking": {"unit": "word"}},
     "decay-30": {"decay_share": 0.3},
     "decay-90": {"decay_share": 0.9},
     "muon": {"optimizer": "muon"},
     "muon-rate-double": {"optimizer": "muon", "learning_rate": 2.0},
+}
+# The same of fine-tuning, from the default's model.
+TUNINGS: dict[str, dict[str, Any]] = {
+    "tuned-embeddings-1": {"embedding_rate": 1.0},
+    "tuned-embeddings-0.3": {"embedding_rate": 0.3},
+    "tuned-embeddings-0": {"embedding_rate": 0.0},
 }
 
 
@@ -49,7 +58,7 @@ def main() -> None:
         )
         rows = [_row(work, name, arguments) for name in arguments.variants]
     _print(rows)
-    given = ("arch", "max_length", "tokens", "batch_tokens", "labels", "seeds")
+    given = ("arch", "max_length", "tokens", "batch_tokens", "probes", "labels", "seeds")
     settings = {name: getattr(arguments, name) for name in given}
     name = f"recipe-{arguments.arch.replace(':', '-')}-{arguments.max_length}"
     print("record:", write_record(name, settings, {"rows": rows}, arguments.out))
@@ -60,12 +69,14 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--train", default="installed-docs", help="text, as a corpus or JSON lines")
     parser.add_argument("--validation", help="text to judge by; default: a part of --train")
     parser.add_argument("--work", type=Path, help="keeps the runs, so that a stopped one goes on")
-    parser.add_argument("--tasks", type=Path, help="folder with trec/; default: loss only")
+    parser.add_argument("--tasks", type=Path, help="folder of the tasks; default: loss only")
+    parser.add_argument("--probes", nargs="+", choices=list(KINDS), default=["trec"])
     parser.add_argument("--arch", default="modernbert:4x256")
     parser.add_argument("--max-length", type=int, default=128)
     parser.add_argument("--tokens", type=int, default=1_200_000, help="to train each variant on")
     parser.add_argument("--batch-tokens", type=int, default=1_024, help="of a default step")
-    parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
+    names = [*VARIANTS, *TUNINGS]
+    parser.add_argument("--variants", nargs="+", choices=names, default=names)
     parser.add_argument("--labels", type=int, default=512)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="under a minute: two tiny runs")
@@ -78,21 +89,31 @@ def _parse() -> argparse.Namespace:
 
 
 def _row(work: Path, name: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    trained = name if name in VARIANTS else "default"
     size = f"{arguments.arch.replace(':', '-')}-{arguments.max_length}"
-    folder = work / f"recipe-{size}-{arguments.tokens}-{arguments.batch_tokens}-{name}"
-    path = folder.with_suffix(".json")
+    folder = work / f"recipe-{size}-{arguments.tokens}-{arguments.batch_tokens}-{trained}"
+    path = folder.with_name(f"{folder.name}.json")
     if not path.exists():
-        print(f"{name} …", file=sys.stderr)
-        path.write_text(json.dumps(_train(work, folder, name, arguments)), encoding="utf-8")
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    probe = f"trec-{arguments.labels}-{arguments.seeds}"
-    if arguments.tasks and probe not in found:
-        found[probe] = mean_accuracy(
-            str(folder / "export"), arguments.tasks, "trec", arguments.labels, arguments.seeds
-        )
+        print(f"{trained} …", file=sys.stderr)
+        path.write_text(json.dumps(_train(work, folder, trained, arguments)), encoding="utf-8")
+    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    probes = arguments.probes if arguments.tasks else []
+    return {"variant": name, **facts, **{p: _probe(folder, name, p, arguments) for p in probes}}
+
+
+def _probe(folder: Path, name: str, task: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Scores of the model in `folder`, fine-tuned as the variant says; from beside it if they are there."""
+    suffix = f".{name}" if name in TUNINGS else ""
+    probe = f"{task}-{arguments.labels}-{arguments.seeds}"
+    path = folder.with_name(f"{folder.name}{suffix}.{probe}.json")
+    if not path.exists():
+        found = mean_score(
+            str(folder / "export"), arguments.tasks, task, arguments.labels, arguments.seeds,
+            **TUNINGS.get(name, {}),
+        )  # fmt: skip
         path.write_text(json.dumps(found), encoding="utf-8")
-    facts = {key: value for key, value in found.items() if not key.startswith("trec-")}
-    return {"variant": name, **facts, **({"trec": found[probe]} if arguments.tasks else {})}
+    scores: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return scores
 
 
 def _train(work: Path, folder: Path, name: str, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -108,6 +129,8 @@ def _train(work: Path, folder: Path, name: str, arguments: argparse.Namespace) -
         batch_size=rows, steps=arguments.tokens // (rows * length),
     )  # fmt: skip
     changes = dict(VARIANTS[name])
+    if "arch" in changes:
+        changes["arch"] += ":" + arguments.arch.partition(":")[2]
     if "learning_rate" in changes:
         changes["learning_rate"] *= assemble(base).config.learning_rate
     if "batch_size" in changes:
@@ -122,11 +145,11 @@ def _train(work: Path, folder: Path, name: str, arguments: argparse.Namespace) -
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    print(f"{'variant':20}{'tokens':>12}{'seconds':>10}{'nats':>8}{'trec':>8}")
+    probes = [name for name in KINDS if name in rows[0]]
+    print(f"{'variant':22}{'tokens':>12}{'seconds':>10}{'nats':>8}", *(f"{p:>8}" for p in probes))
     for row in rows:
-        trec = row.get("trec", {}).get("validation", "")
         facts = f"{row['tokens']:>12,}{row['seconds']:>10.0f}{row['loss_nats']:>8.3f}"
-        print(f"{row['variant']:20}{facts}{trec!s:>8}")
+        print(f"{row['variant']:22}{facts}", *(f"{row[p]['validation']:>8.1f}" for p in probes))
 
 
 if __name__ == "__main__":

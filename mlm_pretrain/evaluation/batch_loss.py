@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from mlm_pretrain.modeling.attention.inputs import packed_inputs
-from mlm_pretrain.modeling.compilation import filled_up, is_compiled
+from mlm_pretrain.modeling.compilation import filled_up
 from mlm_pretrain.modeling.sparse_head import HeadPlan, loss_in_head, predict_only
 from mlm_pretrain.objectives import Objective
 from mlm_pretrain.objectives.token_loss import token_loss
@@ -28,16 +28,14 @@ def summed_loss(
         model: the Hugging Face model itself.
         batch: as the objective's collator makes it, with `labels` (B, L).
         head: what may be left out (see `sparse_head.plan_head`). Where the output layer is not plain, the
-            returned output holds the scores (1, P, V). Compiled models get padding and a few other tokens
-            too, so that shapes stay, and return scores of more than P.
+            returned output holds the scores (1, P, V); and of more tokens where it keeps shapes.
         wrapped: what to call instead of `model`, such as its DistributedDataParallel.
     """
     rows = {name: value for name, value in batch.items() if name != "labels"}
-    has_fixed_shapes = is_compiled(model)
-    inputs = packed_inputs(model, rows, objective.is_causal, keeps_padding=has_fixed_shapes)
+    inputs = packed_inputs(model, rows, objective.is_causal, keeps_padding=head.keeps_shapes)
     labels = inputs.labels(batch["labels"])
     positions_P, targets_P = objective.predicted_positions(labels)
-    if has_fixed_shapes:
+    if head.keeps_shapes:
         positions_P = filled_up(positions_P, labels.numel())
     call = wrapped if wrapped is not None else model
     if not head.is_plain:

@@ -18,15 +18,24 @@ from typing import Any, NamedTuple
 
 import torch
 
+from mlm_pretrain.modeling.compilation import is_compiled
 from mlm_pretrain.modeling.last_layer import Trimming, candidates, rows_at, trimmed
 from mlm_pretrain.modeling.vocabulary_loss import chunked_cross_entropy
 
 
 class HeadPlan(NamedTuple):
-    """What may be left out of a model's forward pass: see `plan_head`."""
+    """What may be left out of a model's forward pass (see `plan_head`), and what may not.
+
+    Attributes:
+        is_plain: the output layer can compute the loss itself.
+        trimming: what the last layer may leave out.
+        keeps_shapes: batches of one shape have to stay so: padding and a few tokens that nobody predicts are
+            computed too.
+    """
 
     is_plain: bool = False
     trimming: Trimming | None = None
+    keeps_shapes: bool = False
 
 
 @contextmanager
@@ -108,7 +117,7 @@ def plan_head(model: torch.nn.Module) -> HeadPlan:
     try:
         with torch.no_grad():
             fitting = (c for c in candidates(model) if _changes_nothing(model, c))
-            return HeadPlan(_has_plain_head(model), next(fitting, None))
+            return HeadPlan(_has_plain_head(model), next(fitting, None), is_compiled(model))
     finally:
         model.train(was_training)
 

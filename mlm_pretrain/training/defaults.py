@@ -20,7 +20,8 @@ _LAYER_BYTES = 50
 # 6.40 at 2e-3, where the model stays at token frequencies and never gets to context. From co-occurrences
 # after 1.8 million tokens: 4.25 at 1e-3, 4.18 at 2e-3, 4.21 at 3e-3; fine-tuned on 512 labels the models of
 # 1e-3 and 2e-3 scored alike (75.4 and 75.7 on validation), so the informed rate lies between. Post-norm bert
-# there: 4.35 at 1e-3, 4.31 at 1.5e-3, 4.35 at 2e-3.
+# gains little by it at 2,048 tokens a step (4.35 at 1e-3, 4.31 at 1.5e-3, 4.35 at 2e-3), and at the 1,024 of a
+# short run loses: 4.18 against 4.11 after 5 minutes, and after half a minute it was back at token frequencies.
 _FRESH_RATE, _FRESH_WIDTH = 1e-3, 256
 _INFORMED_SHARE = 1.5
 # Layers normalised after the residual sum, which large rates break where there are many. Four of them
@@ -74,12 +75,11 @@ def default_workers() -> int:
 
 def default_learning_rate(model_config: Any, continued: bool, informed: bool = False) -> float:
     """Peak rate: 1e-3 up to a width of 256, then falling with the width (3.3e-4 at 768); half as much again
-    from an informed start; half of the fresh rate for post-norm models (bert, roberta, distilbert, electra)
-    of more than 6 layers, whatever their start; a tenth where a checkpoint is continued."""
+    from an informed start, except for post-norm models (bert, roberta, distilbert, electra), which get half
+    of it where they have more than 6 layers; a tenth where a checkpoint is continued."""
     rate = _FRESH_RATE * min(1.0, _FRESH_WIDTH / model_config.hidden_size)
-    post_norm = model_config.model_type in _POST_NORM
-    if post_norm and model_config.num_hidden_layers > _SHALLOW_LAYERS:
-        rate *= _POST_NORM_SHARE
+    if model_config.model_type in _POST_NORM:
+        rate *= _POST_NORM_SHARE if model_config.num_hidden_layers > _SHALLOW_LAYERS else 1.0
     elif informed and not continued:
         rate *= _INFORMED_SHARE
     return float(f"{rate * (_CONTINUED_SHARE if continued else 1.0):.2g}")

@@ -9,7 +9,6 @@ step, on all micro-batches and processes, divided by their number.
 from __future__ import annotations
 
 import itertools
-import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import Trainer, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
-from transformers.trainer_utils import EvalLoopOutput, get_last_checkpoint, has_length
+from transformers.trainer_utils import EvalLoopOutput, get_last_checkpoint
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.batch_loss import summed_loss
@@ -39,6 +38,7 @@ from mlm_pretrain.training.batches import (
     real_tokens,
     refuse_other_losses,
 )
+from mlm_pretrain.training.evaluation import token_weighted_metrics
 from mlm_pretrain.training.placement import EpochCallback, PlacedDataset, PlacedSampler, placed
 
 _OWN_COLUMNS = ("labels", "segment_lengths", "segment_final", "epoch", "example")
@@ -241,7 +241,7 @@ class TokenTrainer(Trainer):
 
         Without `compute_metrics` no scores are kept at all; with it they are dense, (N, L, V).
         """
-        metrics = self._token_weighted(dataloader, metric_key_prefix)
+        metrics = token_weighted_metrics(self, dataloader, metric_key_prefix)
         if prediction_loss_only:
             return EvalLoopOutput(None, None, metrics, self.num_examples(dataloader))
         dense = super().evaluation_loop(
@@ -265,39 +265,6 @@ class TokenTrainer(Trainer):
             packed = packed_inputs(unwrapped, batch, self.objective.is_causal)
             logits = model(**packed.arguments)["logits"].float()
         return loss, packed.in_rows(logits, inputs["labels"].shape), inputs["labels"]
-
-    def _without_repeats(
-        self, inputs: dict[str, Any], number: int, dataloader: Any
-    ) -> dict[str, Any]:
-        """A process's `number`-th batch, without the rows that only even out the processes' shares."""
-        world = self.args.world_size
-        if world == 1 or not has_length(dataloader.dataset):
-            return inputs
-        first = (number * world + self.args.process_index) * self.args.eval_batch_size
-        rows = max(0, len(dataloader.dataset) - first)
-        return {name: value[:rows] for name, value in inputs.items()}
-
-    def _token_weighted(self, dataloader: Any, prefix: str) -> dict[str, float]:
-        model = self.accelerator.unwrap_model(self.model)
-        was_training = model.training
-        model.eval()
-        total, count = 0.0, 0
-        for number, batch in enumerate(dataloader):
-            inputs = self._without_repeats(self._prepare_inputs(batch), number, dataloader)
-            found = len(self.objective.predicted_positions(labels_of(inputs))[0])
-            with torch.no_grad(), self.compute_loss_context_manager():
-                loss = self.compute_loss(model, inputs, num_items_in_batch=None) if found else 0.0
-            total, count = total + float(loss) * found, count + found
-        model.train(was_training)
-        if self.args.world_size > 1:
-            sums = torch.tensor([total, count], dtype=torch.float64, device=self.args.device)
-            total, count = self.accelerator.reduce(sums, "sum").tolist()
-        loss = total / max(count, 1)
-        return {
-            f"{prefix}_loss": loss,
-            f"{prefix}_perplexity": math.exp(min(loss, 700.0)),
-            f"{prefix}_predicted_tokens": count,
-        }
 
 
 class MaskedLMTrainer(TokenTrainer):

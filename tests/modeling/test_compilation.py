@@ -12,7 +12,7 @@ from mlm_pretrain.evaluation.batch_loss import summed_loss
 from mlm_pretrain.modeling.attention.choosing import require_packable
 from mlm_pretrain.modeling.build import new_model
 from mlm_pretrain.modeling.compilation import compile_layers
-from mlm_pretrain.modeling.sparse_head import HeadPlan
+from mlm_pretrain.modeling.sparse_head import plan_head
 from mlm_pretrain.objectives import OBJECTIVES
 from mlm_pretrain.objectives.vocabulary import read_vocabulary
 
@@ -44,6 +44,7 @@ def test_batches_of_one_shape_stay_of_one_shape(tokenizer: Any) -> None:
     model: Any = new_model("modernbert:2x64", objective.auto_class, tokenizer, 64, seed=0)
     require_packable(model, "products8")
     compile_layers(model)
+    plan = plan_head(model)
     seen: list[tuple[torch.Size, torch.Size]] = []
     line: list[torch.Size] = []
     model.model.final_norm.register_forward_pre_hook(lambda _m, given: line.append(given[0].shape))
@@ -53,7 +54,7 @@ def test_batches_of_one_shape_stay_of_one_shape(tokenizer: Any) -> None:
     batches = [_batch(collator, rows) for rows in ([[64], [64]], [[60, 4], [58]], [[64], [9, 50]])]
     predicted = [int((batch["labels"] != -100).sum()) for batch in batches]
     for batch in batches:
-        summed_loss(model, batch, objective, head=HeadPlan(is_plain=True))
+        summed_loss(model, batch, objective, head=plan)
     assert len(set(predicted)) > 1
     evened = [number + number % 2 for number in predicted]  # 128 tokens, in shares of a 64th
     assert seen == [(torch.Size((1, 128, 64)), torch.Size((1, n, 64))) for n in evened]
@@ -73,7 +74,7 @@ def _batch(collator: Any, rows: list[list[int]]) -> dict[str, torch.Tensor]:
 
 
 def _step(model: Any, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    loss, _, _ = summed_loss(model, batch, OBJECTIVES["mlm"], head=HeadPlan(is_plain=True))
+    loss, _, _ = summed_loss(model, batch, OBJECTIVES["mlm"], head=plan_head(model))
     model.zero_grad()
     loss.backward()
     return loss.detach(), model.get_input_embeddings().weight.grad.clone()

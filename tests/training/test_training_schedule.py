@@ -90,7 +90,7 @@ def test_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("modernbert", 4, 256, False, False, 1e-3), ("modernbert", 4, 256, False, True, 1.5e-3),
         ("modernbert", 12, 768, False, True, 5e-4), ("modernbert", 4, 256, True, True, 1e-4),
-        ("bert", 4, 256, False, True, 1.5e-3), ("bert", 12, 768, False, True, 1.7e-4),
+        ("bert", 4, 256, False, True, 1e-3), ("bert", 12, 768, False, True, 1.7e-4),
         ("bert", 12, 768, True, False, 1.7e-5), ("gpt2", 12, 128, False, False, 1e-3),
     ],
 )  # fmt: skip
