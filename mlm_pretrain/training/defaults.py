@@ -20,8 +20,8 @@ _LAYER_BYTES = 50
 # 6.40 at 2e-3, where the model stays at token frequencies and never gets to context. From co-occurrences
 # after 1.8 million tokens: 4.25 at 1e-3, 4.18 at 2e-3, 4.21 at 3e-3; fine-tuned on 512 labels the models of
 # 1e-3 and 2e-3 scored alike (75.4 and 75.7 on validation), so the informed rate lies between. Post-norm bert
-# gains little by it at 2,048 tokens a step (4.35 at 1e-3, 4.31 at 1.5e-3, 4.35 at 2e-3), and at the 1,024 of a
-# short run loses: 4.18 against 4.11 after 5 minutes, and after half a minute it was back at token frequencies.
+# gains little by it at 2,048 tokens a step (4.35 at 1e-3, 4.31 at 1.5e-3, 4.35 at 2e-3), and loses at the
+# 1,024 of a short run: 4.18 against 4.11 after 5 minutes, and half a minute ended at token frequencies.
 _FRESH_RATE, _FRESH_WIDTH = 1e-3, 256
 _INFORMED_SHARE = 1.5
 # Layers normalised after the residual sum, which large rates break where there are many. Four of them
