@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -76,12 +77,16 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--tokens", type=int, default=1_200_000, help="to train each variant on")
     parser.add_argument("--batch-tokens", type=int, default=1_024, help="of a default step")
     names = [*VARIANTS, *TUNINGS]
-    parser.add_argument("--variants", nargs="+", choices=names, default=names)
+    parser.add_argument(
+        "--variants", nargs="+", choices=names, help="default: all there is to judge"
+    )
     parser.add_argument("--labels", type=int, default=512)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="under a minute: two tiny runs")
     parser.add_argument("--out", type=Path, help="where to write the record")
     arguments = parser.parse_args()
+    if not arguments.variants:
+        arguments.variants = names if arguments.tasks else list(VARIANTS)
     if arguments.quick:
         arguments.arch, arguments.tokens = "modernbert:2x128", 20_000
         arguments.variants = ["default", "random-start"]
@@ -130,7 +135,7 @@ def _train(work: Path, folder: Path, name: str, arguments: argparse.Namespace) -
     )  # fmt: skip
     changes = dict(VARIANTS[name])
     if "arch" in changes:
-        changes["arch"] += ":" + arguments.arch.partition(":")[2]
+        changes["arch"] += arguments.arch[re.match(r"[a-z0-9]*", arguments.arch).end() :]
     if "learning_rate" in changes:
         changes["learning_rate"] *= assemble(base).config.learning_rate
     if "batch_size" in changes:

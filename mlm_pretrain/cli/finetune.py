@@ -59,7 +59,10 @@ def finetune(
     ] = None,
     learning_rate: Annotated[
         float | None,
-        typer.Option(help="Peak rate [by hidden size: 5e-4 up to 384 … 5e-5 at 768, 2e-5 above]."),
+        typer.Option(
+            help="Peak rate [by hidden size: 5e-4 up to 384 … 5e-5 at 768, 2e-5 above]. Pretrained "
+            "embeddings get a tenth of it; --set embedding_rate=1 gives them all."
+        ),
     ] = None,
     batch_size: Annotated[
         int | None, typer.Option(help="Examples a device and micro-batch [16].")
@@ -151,7 +154,7 @@ def _next(task: str, settings: Any) -> str:
     changed = {
         key: value
         for key, value in settings.model_dump().items()
-        if key not in ("out", "random_weights") and value != default[key].default
+        if key not in ("out", "random_weights", "embedding_rate") and value != default[key].default
     }
     words = [f"--{key} {shlex.quote(str(changed.pop(key)))}" for key in
              ("model", "train", "validation", "test") if key in changed]  # fmt: skip

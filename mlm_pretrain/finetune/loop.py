@@ -47,8 +47,9 @@ class FinetuneTrainer(Trainer):
 
     def create_optimizer(self, *arguments: Any) -> torch.optim.Optimizer:
         """AdamW as `Trainer` makes it, with the embeddings at their own rate."""
+        is_new = self.optimizer is None
         optimizer: torch.optim.Optimizer = super().create_optimizer(*arguments)
-        if self.embedding_rate != 1.0:
+        if is_new and self.embedding_rate != 1.0:
             slow_embeddings(optimizer, self.model, self.embedding_rate)
         return optimizer
 

@@ -5,10 +5,14 @@ are where the time goes, are alike, and so are compiled once for all. What canno
 as packed attention's gathering, runs as it is between compiled parts. The weights' names stay.
 
 Compiled code is fastest for the shapes it was made for, so batches of one shape are given to such a model
-with their padding, and with a number of predicted tokens that hardly ever changes.
+with their padding, and with a number of predicted tokens that hardly ever changes: behind the layers it is
+not compiled, but kernels and memory are chosen by shape there too.
 """
 
 from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
 
@@ -37,6 +41,13 @@ def compile_layers(model: torch.nn.Module) -> int:
 def is_compiled(model: torch.nn.Module) -> bool:
     """Whether `compile_layers` was here."""
     return any(layer._compiled_call_impl is not None for layer in layers_of(model) or ())
+
+
+def uncompiled() -> AbstractContextManager[Any]:
+    """Inside, compiled layers run as they were written: a trial on a few tokens is not worth compiling for,
+    and would leave behind code for shapes that change."""
+    stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+    return stance
 
 
 def filled_up(positions_P: torch.Tensor, tokens: int) -> torch.Tensor:

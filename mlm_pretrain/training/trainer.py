@@ -24,6 +24,7 @@ from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.batch_loss import summed_loss
 from mlm_pretrain.modeling.attention.choosing import is_decided, leave_unpacked, method_of
 from mlm_pretrain.modeling.attention.inputs import packed_inputs
+from mlm_pretrain.modeling.compilation import uncompiled
 from mlm_pretrain.modeling.packing_proof import prove_packable
 from mlm_pretrain.modeling.sparse_head import plan_head
 from mlm_pretrain.objectives import OBJECTIVES, Objective
@@ -89,9 +90,10 @@ class TokenTrainer(Trainer):
         refuse_other_losses(self)
         self.tokens_this_run = 0
         self._began = time.monotonic()
-        if self._places:
-            self._prove_packable(is_needed=has_segments(train_dataset, eval_dataset))
-        self.head = plan_head(self.model)
+        with uncompiled():
+            if self._places:
+                self._prove_packable(is_needed=has_segments(train_dataset, eval_dataset))
+            self.head = plan_head(self.model)
         if computes_layers_again(self.args):  # its hooks would be gone then
             self.head = self.head._replace(trimming=None)
         keep_freed_memory()

@@ -28,6 +28,7 @@ def recipe(write: Any, bert: str, tmp_path: Path) -> str:
     lines = [
         f"model: {bert}", f"train: {train}", f"validation: {validation}",
         f"out: {tmp_path / 'out'}", "batch_size: 4", "seed: 3", "epochs: 2",
+        "embedding_rate: 0.5",
     ]  # fmt: skip
     return write("recipe.yaml", "\n".join(lines) + "\n")
 
@@ -63,6 +64,7 @@ def test_stdout_is_one_json_object_or_a_table_with_the_next_command(
     facts = json.loads(done.stdout)
     assert facts["random_weights"] and facts["epochs"] == 2.0
     assert facts["out"] == str(tmp_path / "out-random")
+    assert facts["embedding_rate"] == 1.0  # slow embeddings would only hold the baseline back
 
 
 def test_mistakes_name_the_setting(recipe: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file
 from tiny_problems import mentions, opinions, questions
 
 from mlm_pretrain.errors import InputError
@@ -115,6 +116,24 @@ def test_a_subset_of_labels_and_the_best_epoch(write: Any, bert: str) -> None:
     assert result["best_epoch"] == best["epoch"]
     kept = result["metrics"]["validation"]
     assert kept["accuracy"] == best["accuracy"] and kept["loss"] == pytest.approx(best["loss"])
+
+
+def test_pretrained_embeddings_learn_at_a_tenth(write: Any, bert: str, tmp_path: Path) -> None:
+    name = "bert.embeddings.word_embeddings.weight"
+    ways: dict[str, dict[str, Any]] = {
+        "default": {}, "frozen": {"embedding_rate": 0.0}, "random": {"random_weights": True},
+    }  # fmt: skip
+    rates, tables = {}, {}
+    for way, settings in ways.items():
+        settings = {"embedding_rate": None, "out": str(tmp_path / way), "epochs": 1, **settings}
+        rates[way] = finetune("sentiment", config_of(write, bert, opinions, 40, **settings))
+        tables[way] = load_file(tmp_path / way / "model.safetensors")[name]
+    found = {way: result["embedding_rate"] for way, result in rates.items()}
+    assert found == {"default": 0.1, "frozen": 0.0, "random": 1.0}
+    given = load_file(Path(bert) / "model.safetensors")[name]
+    assert torch.equal(tables["frozen"], given)
+    # Adam moves a weight by about the rate a step, here three times.
+    assert 1e-4 < (tables["default"] - given).abs().max() < 3.5 * 0.1 * FAST["learning_rate"]
 
 
 def test_the_same_seed_gives_the_same_scores(write: Any, bert: str, tmp_path: Path) -> None:

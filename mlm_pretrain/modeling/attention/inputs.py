@@ -38,7 +38,7 @@ class PackedInputs:
         return labels_T[None]
 
     def in_rows(self, outputs: torch.Tensor, rows: torch.Size) -> torch.Tensor:
-        """Outputs (1, T, V) back in the rows' shape (B, L, V), zero where there was padding."""
+        """Outputs (1, T, V) back in the rows' shape (B, L, V), zero at padding that was left out."""
         if self.order_T is None:
             return outputs
         dense = outputs.new_zeros(rows.numel(), outputs.shape[-1])
@@ -82,7 +82,8 @@ def packed_inputs(
         return PackedInputs({**inputs, **last}, None)
     segments = batch["segment_ids"].flatten()
     order_T = (torch.ones_like(segments) if keeps_padding else segments).nonzero().flatten()
-    places_T = batch["position_ids"].flatten()[order_T]
+    # Padding may have any positions; here each token of it begins a segment.
+    places_T = batch["position_ids"].flatten().masked_fill(segments == 0, 0)[order_T]
     starts_N = (places_T == 0).nonzero().flatten()
     mask = _mask_argument(model.config, starts_N, len(places_T))
     line = {"input_ids": batch["input_ids"], "position_ids": positions_BL}
