@@ -18,8 +18,8 @@ SENTENCES = (
     "water is made of hydrogen and [MASK].",
 )
 
-
-KINDS = {"trec": "sentiment", "sst2": "sentiment", "wnut17": "ner"}
+# The tasks to judge by, and the kind `finetune` knows each as; a folder of each name lies in `--tasks`.
+TASK_KINDS = {"trec": "sentiment", "sst2": "sentiment", "wnut17": "ner"}
 
 
 def task_score(
@@ -42,7 +42,7 @@ def task_score(
             model=model, **files, out=f"{folder}/tuned", seed=seed, max_train_examples=labels,
             **settings,
         )  # fmt: skip
-        result = finetune(KINDS[task], config)
+        result = finetune(TASK_KINDS[task], config)
     splits = ("validation", "test")
     return {s: round(100 * float(result["metrics"][s][result["best_by"]]), 2) for s in splits}
 

@@ -13,16 +13,14 @@ Runs lie in `--work` and are not repeated.
 from __future__ import annotations
 
 import argparse
-import json
 import re
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.probes import KINDS, mean_score
+from benchmarks.probes import TASK_KINDS, mean_score
 from benchmarks.quality_data import prepare_texts
-from benchmarks.record import write_record
+from benchmarks.record import kept, write_record
 
 # A name and the settings that differ from the defaults.
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -59,7 +57,7 @@ def main() -> None:
         )
         rows = [_row(work, name, arguments) for name in arguments.variants]
     _print(rows)
-    given = ("arch", "max_length", "tokens", "batch_tokens", "probes", "labels", "seeds")
+    given = ("corpus", "arch", "max_length", "tokens", "batch_tokens", "probes", "labels", "seeds")
     settings = {name: getattr(arguments, name) for name in given}
     name = f"recipe-{arguments.arch.replace(':', '-')}-{arguments.max_length}"
     print("record:", write_record(name, settings, {"rows": rows}, arguments.out))
@@ -69,9 +67,10 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--train", default="installed-docs", help="text, as a corpus or JSON lines")
     parser.add_argument("--validation", help="text to judge by; default: a part of --train")
+    parser.add_argument("--corpus", default="one corpus", help="what to call the text")
     parser.add_argument("--work", type=Path, help="keeps the runs, so that a stopped one goes on")
     parser.add_argument("--tasks", type=Path, help="folder of the tasks; default: loss only")
-    parser.add_argument("--probes", nargs="+", choices=list(KINDS), default=["trec"])
+    parser.add_argument("--probes", nargs="+", choices=list(TASK_KINDS), default=["trec"])
     parser.add_argument("--arch", default="modernbert:4x256")
     parser.add_argument("--max-length", type=int, default=128)
     parser.add_argument("--tokens", type=int, default=1_200_000, help="to train each variant on")
@@ -98,10 +97,7 @@ def _row(work: Path, name: str, arguments: argparse.Namespace) -> dict[str, Any]
     size = f"{arguments.arch.replace(':', '-')}-{arguments.max_length}"
     folder = work / f"recipe-{size}-{arguments.tokens}-{arguments.batch_tokens}-{trained}"
     path = folder.with_name(f"{folder.name}.json")
-    if not path.exists():
-        print(f"{trained} …", file=sys.stderr)
-        path.write_text(json.dumps(_train(work, folder, trained, arguments)), encoding="utf-8")
-    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    facts = kept(path, lambda: _train(work, folder, trained, arguments))
     probes = arguments.probes if arguments.tasks else []
     return {"variant": name, **facts, **{p: _probe(folder, name, p, arguments) for p in probes}}
 
@@ -111,14 +107,8 @@ def _probe(folder: Path, name: str, task: str, arguments: argparse.Namespace) ->
     suffix = f".{name}" if name in TUNINGS else ""
     probe = f"{task}-{arguments.labels}-{arguments.seeds}"
     path = folder.with_name(f"{folder.name}{suffix}.{probe}.json")
-    if not path.exists():
-        found = mean_score(
-            str(folder / "export"), arguments.tasks, task, arguments.labels, arguments.seeds,
-            **TUNINGS.get(name, {}),
-        )  # fmt: skip
-        path.write_text(json.dumps(found), encoding="utf-8")
-    scores: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return scores
+    given = (str(folder / "export"), arguments.tasks, task, arguments.labels, arguments.seeds)
+    return kept(path, lambda: mean_score(*given, **TUNINGS.get(name, {})))
 
 
 def _train(work: Path, folder: Path, name: str, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -135,7 +125,7 @@ def _train(work: Path, folder: Path, name: str, arguments: argparse.Namespace) -
     )  # fmt: skip
     changes = dict(VARIANTS[name])
     if "arch" in changes:
-        changes["arch"] += arguments.arch[re.match(r"[a-z0-9]*", arguments.arch).end() :]
+        changes["arch"] = re.sub(r"^[a-z0-9]+", changes["arch"], arguments.arch)
     if "learning_rate" in changes:
         changes["learning_rate"] *= assemble(base).config.learning_rate
     if "batch_size" in changes:
@@ -150,7 +140,7 @@ def _train(work: Path, folder: Path, name: str, arguments: argparse.Namespace) -
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    probes = [name for name in KINDS if name in rows[0]]
+    probes = [name for name in TASK_KINDS if name in rows[0]]
     print(f"{'variant':22}{'tokens':>12}{'seconds':>10}{'nats':>8}", *(f"{p:>8}" for p in probes))
     for row in rows:
         facts = f"{row['tokens']:>12,}{row['seconds']:>10.0f}{row['loss_nats']:>8.3f}"

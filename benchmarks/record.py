@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import platform
 import statistics
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,15 @@ def processor() -> dict[str, Any]:
 def spread(values: Sequence[float]) -> dict[str, float]:
     """Lowest, median and highest of repeated measurements."""
     return {"low": min(values), "median": statistics.median(values), "high": max(values)}
+
+
+def kept(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What `path` holds of an earlier start of the benchmark; made and put there if it is missing."""
+    if not path.exists():
+        print(f"{path.stem} …", file=sys.stderr)
+        path.write_text(json.dumps(make()), encoding="utf-8")
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 def write_record(

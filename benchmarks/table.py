@@ -93,25 +93,28 @@ def _masking() -> Iterator[tuple[str, ...]]:
 
 def _time_to_quality() -> Iterator[tuple[str, list[tuple[str, ...]]]]:
     for record in _records("time-to-quality.json"):
-        found, settings = record["results"], record["settings"]
+        found = record["results"]
         stock = found["stock"]
-        rates = ", ".join(f"{rate:g}" for rate in settings["stock_rates"])
-        size = settings["size"].replace("x", "×")
-        text = (
-            f"English Wikipedia, WordPiece 8,192, rows of 128, {size}: nats a token on fixed 15 % masks of\n"
-            f"held-out articles; accuracy on trec's test after fine-tuning on {settings['labels']} labels,\n"
-            f"the mean of {settings['seeds']} seeds; BLiMP's minimal pairs. Stock is the better of bert and\n"
-            f"modernbert at the best of {rates}, each tried for {settings['screen_minutes']:g} minutes:"
-        )
-        rows = [_quality_row(f"here, {run['arch'].split(':')[0]}", run) for run in found["ours"]]
-        rows.append(
-            _quality_row(
-                f"stock, {stock['arch'].split(':')[0]} at {stock['learning_rate']:g}", stock
-            )
-        )
+        rows = [_quality_row(f"here, {_family(run)}", run) for run in found["ours"]]
+        rows.append(_quality_row(f"stock, {_family(stock)} at {stock['learning_rate']:g}", stock))
         if "random_trec" in stock:
             rows.append(("random weights", "", "", "", f"{stock['random_trec']['test']:.1f}", ""))
-        yield text, rows
+        yield _quality_text(record["settings"]), rows
+
+
+def _quality_text(settings: dict[str, Any]) -> str:
+    rates = ", ".join(f"{rate:g}" for rate in settings["stock_rates"])
+    size = settings["size"].replace("x", "×")
+    return (
+        f"Text of {settings['corpus']}, WordPiece 8,192, rows of 128, {size}: nats a token on fixed\n"
+        f"15 % masks of held-out text; accuracy on trec's test after fine-tuning on {settings['labels']}\n"
+        f"labels, the mean of {settings['seeds']} seeds; BLiMP's minimal pairs. Stock is the better of bert\n"
+        f"and modernbert at the best of {rates}, each tried for {settings['screen_minutes']:g} minutes:"
+    )
+
+
+def _family(run: dict[str, Any]) -> str:
+    return str(run["arch"]).split(":")[0]
 
 
 def _quality_row(name: str, run: dict[str, Any]) -> tuple[str, ...]:

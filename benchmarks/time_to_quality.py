@@ -27,7 +27,7 @@ from typing import Any
 
 from benchmarks.quality_data import prepare_texts
 from benchmarks.quality_runs import CHILDREN, LENGTH
-from benchmarks.record import write_record
+from benchmarks.record import kept, write_record
 
 
 def main() -> None:
@@ -41,18 +41,8 @@ def main() -> None:
         prepare_texts(work, arguments.train, arguments.validation, LENGTH, arguments.quick)
         results = _measure(work, arguments)
     _print(results)
-    settings = {
-        name: getattr(arguments, name)
-        for name in (
-            "size",
-            "stock_rates",
-            "minutes",
-            "screen_minutes",
-            "stock_batch",
-            "labels",
-            "seeds",
-        )
-    }
+    given = ("corpus", "size", "stock_rates", "minutes", "screen_minutes", "stock_batch")
+    settings = {name: getattr(arguments, name) for name in (*given, "labels", "seeds")}
     print("record:", write_record("time-to-quality", settings, results, arguments.out))
 
 
@@ -60,6 +50,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--train", default="installed-docs", help="text, as a corpus or JSON lines")
     parser.add_argument("--validation", help="text to judge by; default: a part of --train")
+    parser.add_argument("--corpus", default="one corpus", help="what to call the text")
     parser.add_argument(
         "--tasks", type=Path, help="folder with trec/ and blimp/; default: loss only"
     )
@@ -122,13 +113,12 @@ def _run(
     name = f"{way}-{arch.replace(':', '-')}-{minutes:g}min"
     if way == "stock":
         name += f"-{rate:g}-{arguments.stock_batch}rows"
-    path = work / f"{name}.json"
-    if not path.exists():
-        print(f"{name} …", file=sys.stderr)
+
+    def train() -> dict[str, Any]:
         result = _child(way, work / name, arguments, arch=arch, budget=minutes, rate=rate)
-        path.write_text(json.dumps({"way": way, "arch": arch, **result}), encoding="utf-8")
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return {"name": name, **found}
+        return {"way": way, "arch": arch, **result}
+
+    return {"name": name, **kept(work / f"{name}.json", train)}
 
 
 def _child(way: str, folder: Path, arguments: argparse.Namespace, **more: Any) -> dict[str, Any]:
@@ -146,14 +136,12 @@ def _child(way: str, folder: Path, arguments: argparse.Namespace, **more: Any) -
 
 def _probed(work: Path, arguments: argparse.Namespace, run: dict[str, Any]) -> dict[str, Any]:
     counts = f"{arguments.labels}-{arguments.seeds}-{arguments.pairs}"
-    path = work / f"{run['name']}.probes-{counts}.json"
-    if not path.exists():
-        print(f"probing {run['name']} …", file=sys.stderr)
-        found = {"trec": _trec(work, arguments, run, random=False)}
-        found |= _child("blimp", work / run["name"], arguments)
-        path.write_text(json.dumps(found), encoding="utf-8")
-    probes: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return probes
+
+    def probe() -> dict[str, Any]:
+        trec = _trec(work, arguments, run, random=False)
+        return {"trec": trec, **_child("blimp", work / run["name"], arguments)}
+
+    return kept(work / f"{run['name']}.probes-{counts}.json", probe)
 
 
 def _trec(

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mlm_pretrain.modeling.layers import matrix_weights
+from mlm_pretrain.modeling.layers import embedding_tables, matrix_weights
 
 _TRAINING = 6  # 2 forward, 4 backward, a weight and token
 _SIDE, _ROUNDS = 2_048, 4
@@ -36,7 +36,7 @@ def training_flops(
         predicted_weights: of the last layer, those that only predicted tokens meet.
     """
     tokens = int(lengths_N.sum())
-    tables = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
+    tables = embedding_tables(model)
     inner = matrix_weights(model.base_model, tables)
     output = model.get_output_embeddings()
     head = matrix_weights(model, tables) - inner

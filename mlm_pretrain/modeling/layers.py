@@ -14,6 +14,11 @@ def layers_of(model: Any) -> torch.nn.ModuleList | None:
     return max(lists, key=lambda found: sum(p.numel() for p in found.parameters()), default=None)
 
 
+def embedding_tables(model: torch.nn.Module) -> set[int]:
+    """`id`s of the weights of all embeddings: tokens', positions', kinds of segment."""
+    return {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
+
+
 def matrix_weights(module: torch.nn.Module, without: Set[int] = frozenset()) -> int:
     """Numbers in the matrices of `module`, but for those whose `id` is in `without`."""
     return sum(p.numel() for p in module.parameters() if p.dim() == 2 and id(p) not in without)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import torch
 
+from mlm_pretrain.modeling.layers import embedding_tables
 from mlm_pretrain.training.muon import MuonAdamW
 
 OptimizerName = Literal["adamw", "muon"]
@@ -49,9 +50,7 @@ def build_optimizer(
 
 def _hidden_matrices(model: torch.nn.Module) -> set[str]:
     """Names of the 2-D weights inside the base model's layers."""
-    embeddings = {
-        id(module.weight) for module in model.modules() if isinstance(module, torch.nn.Embedding)
-    }
+    embeddings = embedding_tables(model)
     return {
         f"{model.base_model_prefix}.{name}"
         for name, parameter in model.base_model.named_parameters()

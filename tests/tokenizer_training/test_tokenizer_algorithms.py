@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -28,6 +28,12 @@ def train(corpus: str, algorithm: str, size: int, out: Path, config: TokenizerCo
 
 def load(folder: Path) -> Tokenizer:
     return Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+
+def plain(text: str, tokenizer: Tokenizer) -> bool:
+    """Text that spells no special token: one that does means it, and `[MASK]` takes the space before it."""
+    specials = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
+    return not any(special in text for special in specials)
 
 
 def in_order(tokenizer: Tokenizer) -> list[str]:
@@ -111,6 +117,7 @@ def test_byte_bpe_gives_back_any_text_exactly(trained: Trained) -> None:
     @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
     @given(ANY_TEXT)
     def check(text: str) -> None:
+        assume(plain(text, tokenizer))
         ids = tokenizer.encode(text, add_special_tokens=False).ids
         assert tokenizer.decode(ids, skip_special_tokens=False) == text
 
@@ -123,6 +130,7 @@ def test_bpe_gives_back_any_normalised_text(trained: Trained) -> None:
     @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
     @given(ANY_TEXT)
     def check(text: str) -> None:
+        assume(plain(text, tokenizer))
         encoding = tokenizer.encode(text, add_special_tokens=False)
         assert "<unk>" not in encoding.tokens
         # A literal ▁ is the sign for a space in these tokenizers.
