@@ -17,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.objectives.mask_choice import MaskedConfig, mask_rows
+from mlm_pretrain.objectives.mask_choice import mask_rows
+from mlm_pretrain.objectives.masked_config import MaskedConfig
 from mlm_pretrain.objectives.randomness import EVALUATION_EPOCH, row_generators
 from mlm_pretrain.objectives.rows import layout, padded_length, row_ids, segment_lengths, stack_rows
 from mlm_pretrain.objectives.token_loss import IGNORED

@@ -9,12 +9,16 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlm_pretrain.errors import InputError
+
+Ids: TypeAlias = NDArray[np.int64]
+Flags: TypeAlias = NDArray[np.bool_]
+Numbers: TypeAlias = NDArray[np.float64]
 
 REPLACEMENT = "\ufffd"  # what part of a multi-byte character decodes to
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")  # a byte of a character outside the alphabet

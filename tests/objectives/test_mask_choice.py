@@ -10,14 +10,10 @@ from numpy.typing import NDArray
 
 from mlm_pretrain.config import build_config
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.objectives.mask_choice import (
-    MaskedConfig,
-    _take_words,
-    choose_tokens,
-    corrupt,
-    mask_rows,
-)
+from mlm_pretrain.objectives.mask_choice import choose_tokens, mask_rows
 from mlm_pretrain.objectives.masked import MaskedCollator
+from mlm_pretrain.objectives.masked_config import MaskedConfig
+from mlm_pretrain.objectives.token_loss import IGNORED
 from mlm_pretrain.objectives.vocabulary import Vocabulary
 
 CLS, SEP, MASK = 2, 3, 4
@@ -29,6 +25,16 @@ def ordinary_row(length: int) -> NDArray[np.int64]:
     return np.random.default_rng(0).integers(5, 37, size=length)
 
 
+def masked(
+    ids_T: NDArray[np.int64], toy: Vocabulary, config: MaskedConfig, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """(what the model sees, which tokens are predicted) of one row."""
+    [seen_T], [labels_T] = mask_rows([ids_T], toy, config, [rng])
+    chosen_T = labels_T != IGNORED
+    assert np.array_equal(labels_T[chosen_T], ids_T[chosen_T])
+    return seen_T, chosen_T
+
+
 def is_special(ids: NDArray[np.int64]) -> NDArray[np.bool_]:
     return ids < 5
 
@@ -36,13 +42,12 @@ def is_special(ids: NDArray[np.int64]) -> NDArray[np.bool_]:
 def test_shares_and_ratio_are_as_asked(toy: Vocabulary) -> None:
     ids_T = ordinary_row(20_000)
     config, rng = MaskedConfig(ratio=0.3), np.random.default_rng(7)
-    chosen_T = choose_tokens(ids_T, toy, config, rng)
-    seen_T = corrupt(ids_T, chosen_T, toy, config, rng)
+    seen_T, chosen_T = masked(ids_T, toy, config, rng)
     assert chosen_T.sum() == 6_000
-    masked = (seen_T[chosen_T] == MASK).sum()
+    hidden = (seen_T[chosen_T] == MASK).sum()
     changed = ((seen_T != ids_T) & (seen_T != MASK)).sum()
     # Four standard deviations of a binomial; one random id in 32 happens to be the right one.
-    assert abs(masked - 0.8 * 6_000) < 4 * (6_000 * 0.8 * 0.2) ** 0.5
+    assert abs(hidden - 0.8 * 6_000) < 4 * (6_000 * 0.8 * 0.2) ** 0.5
     assert abs(changed - 0.1 * 6_000 * 31 / 32) < 4 * (6_000 * 0.1 * 0.9) ** 0.5
     assert np.array_equal(seen_T[~chosen_T], ids_T[~chosen_T])
 
@@ -62,8 +67,7 @@ def test_specials_are_never_chosen_and_never_inserted(toy: Vocabulary, unit: str
     rng = np.random.default_rng(7)
     inserted: set[int] = set()
     for _ in range(10):
-        chosen_T = choose_tokens(ids_T, toy, config, rng)
-        seen_T = corrupt(ids_T, chosen_T, toy, config, rng)
+        seen_T, chosen_T = masked(ids_T, toy, config, rng)
         assert not is_special(ids_T[chosen_T]).any()
         inserted |= set(seen_T[chosen_T].tolist())
     assert inserted == set(range(5, 37))  # every ordinary id, the first and last too, and no other
@@ -78,8 +82,7 @@ def test_knobs_at_their_ends(
     ids_T = ordinary_row(500)
     config = MaskedConfig(ratio=0.4, mask_share=mask_share, random_share=random_share)
     rng = np.random.default_rng(7)
-    chosen_T = choose_tokens(ids_T, toy, config, rng)
-    seen_T = corrupt(ids_T, chosen_T, toy, config, rng)
+    seen_T, chosen_T = masked(ids_T, toy, config, rng)
     assert (seen_T[chosen_T] == MASK).all() == (mask_share == 1)
     assert (seen_T == MASK).any() == (mask_share == 1)
     assert ((seen_T == ids_T)[chosen_T]).all() == bool(kept)
@@ -114,19 +117,22 @@ def test_the_number_of_tokens_is_within_one_word_of_the_ratio(toy: Vocabulary, u
         assert wanted - max(map(len, words)) < chosen <= wanted  # no last word goes beyond it
 
 
-def test_words_are_taken_as_one_by_one() -> None:
+def test_words_are_taken_as_one_by_one(toy: Vocabulary) -> None:
     for seed in range(200):
         rng = np.random.default_rng(seed)
-        sizes = rng.integers(0, 5, size=30)
-        order = rng.permutation(np.flatnonzero(sizes))
-        wanted = int(rng.integers(1, 40))
-        expected, left = np.zeros(30, dtype=bool), wanted
+        words = [[5, *[35] * rng.integers(0, 5)] for _ in range(30)]
+        ids_T = np.array([CLS, *(piece for word in words for piece in word), SEP])
+        config = MaskedConfig(ratio=rng.uniform(0.02, 0.9), unit="word")
+        firsts = 1 + np.cumsum([0, *map(len, words[:-1])])
+        order = np.argsort(np.random.default_rng(seed).random((1, len(ids_T)))[0, firsts])
+        wanted = left = max(1, round(config.ratio * (len(ids_T) - 2)))
+        expected = np.zeros(len(ids_T), dtype=bool)
         for word in order:
-            if left > 0 and (sizes[word] <= left or left == wanted):
-                expected[word] = True
-                left -= sizes[word]
-        found = np.zeros(30, dtype=bool)
-        _take_words(found, sizes, order, wanted)
+            size = len(words[word])
+            if left > 0 and (size <= left or left == wanted):
+                expected[firsts[word] : firsts[word] + size] = True
+                left -= size
+        found = choose_tokens(ids_T, toy, config, np.random.default_rng(seed))
         assert np.array_equal(found, expected)
 
 
@@ -134,8 +140,8 @@ def test_words_are_taken_as_one_by_one() -> None:
 def test_a_rows_mask_does_not_depend_on_its_neighbours(toy: Vocabulary, unit: str) -> None:
     config = MaskedConfig(unit=unit)
     source = np.random.default_rng(3)
-    rows = [source.integers(0, 37, size=n) for n in (40, 1, 17, 80, 2)]
-    together = mask_rows(rows, toy, config, [np.random.default_rng(n) for n in range(5)])
+    rows = [source.integers(0, 37, size=n) for n in (40, 1, 0, 17, 80, 2, 0)]
+    together = mask_rows(rows, toy, config, [np.random.default_rng(n) for n in range(7)])
     for number, row in enumerate(rows):
         alone = mask_rows([row], toy, config, [np.random.default_rng(number)])
         for found, expected in zip(together, alone, strict=True):

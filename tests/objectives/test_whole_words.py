@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.objectives.mask_choice import MaskedConfig, choose_tokens
+from mlm_pretrain.objectives.mask_choice import choose_tokens
+from mlm_pretrain.objectives.masked_config import MaskedConfig
 from mlm_pretrain.objectives.vocabulary import Vocabulary, read_vocabulary
 
 ALGORITHMS = ["wordpiece", "bpe", "byte-bpe", "unigram"]
@@ -107,18 +108,16 @@ def test_words_start_exactly_where_the_text_says(
 
 
 class Scripted:
-    """Draws written down beforehand."""
+    """Draws that put some words first, in this order, and give every span one length."""
 
     def __init__(self, order: list[int], length: int) -> None:
         self.order, self.length = order, length
 
-    def permutation(self, words: NDArray[np.int64]) -> list[int]:
-        assert set(self.order) <= set(words.tolist())
-        return self.order
-
-    def geometric(self, chance: float) -> int:
-        assert chance == pytest.approx(0.1)
-        return self.length
+    def random(self, shape: tuple[int, int]) -> NDArray[np.float64]:
+        drawn = np.full(shape, 0.9)
+        drawn[0, self.order] = np.arange(len(self.order)) / 100
+        drawn[1] = 1 - 0.9 ** (self.length - 0.5)
+        return drawn
 
 
 # Two segments of ten words: positions 1-10 and 13-22 of the row, and so the numbers of the words.
