@@ -1,7 +1,7 @@
-"""The README's tables of measurements, written from the records in `results/`.
+"""The tables of measurements in README.md and recipes/README.md, written from the records in `results/`.
 
-python -m benchmarks.table          # writes it into README.md
-python -m benchmarks.table --show   # prints it
+python -m benchmarks.table          # writes them
+python -m benchmarks.table --show   # prints them
 """
 
 from __future__ import annotations
@@ -11,35 +11,50 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from benchmarks.probes import TASK_KINDS
 from benchmarks.record import RESULTS
 
-README = RESULTS.parents[1] / "README.md"
+ROOT = RESULTS.parents[1]
 BEGIN, END = "<!-- written by benchmarks.table -->", "<!-- end of the table -->"
 
 
 def main() -> None:
     """Replace what stands between the marks."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--show", action="store_true", help="print it, and leave README.md alone")
-    if parser.parse_args().show:
-        print(table())
-    else:
-        README.write_text(with_table(README.read_text(encoding="utf-8")), encoding="utf-8")
+    parser.add_argument("--show", action="store_true", help="print them, and leave the files alone")
+    shown = parser.parse_args().show
+    for name, tables in PAGES.items():
+        if shown:
+            print(tables(), end="\n\n")
+        else:
+            page = ROOT / name
+            page.write_text(with_tables(page.read_text(encoding="utf-8"), name), encoding="utf-8")
 
 
-def with_table(text: str) -> str:
-    """`text` with the present tables between their marks."""
+def with_tables(text: str, name: str) -> str:
+    """`text` of a page with the present tables between their marks."""
     before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{table()}\n{END}{rest.split(END)[1]}"
+    return f"{before}{BEGIN}\n{PAGES[name]()}\n{END}{rest.split(END)[1]}"
 
 
-def table() -> str:
+def measured() -> str:
     """Speeds beside stock's, and what a number of minutes gives."""
     speeds = [*_throughput(), *_preparation(), *_masking()]
     tables = [_markdown(("what", "stock", "here", ""), speeds)]
     for head, rows in _time_to_quality():
         tables += [head, _markdown(("trained", "minutes", "tokens", "nats", "trec", "BLiMP"), rows)]
     return "\n\n".join(tables)
+
+
+def choices() -> str:
+    """What each choice of the pretraining recipe is worth, a table a size."""
+    tables = []
+    for record in _records("recipe-*.json"):
+        tables += [_recipe_text(record["settings"]), _recipe(record["results"]["rows"])]
+    return "\n\n".join(tables)
+
+
+PAGES = {"README.md": measured, "recipes/README.md": choices}
 
 
 def _markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
@@ -120,6 +135,29 @@ def _family(run: dict[str, Any]) -> str:
 def _quality_row(name: str, run: dict[str, Any]) -> tuple[str, ...]:
     probes = [f"{run['trec']['test']:.1f}", f"{run['blimp']:.1f}"] if "trec" in run else ["", ""]
     return name, f"{run['minutes']:.1f}", f"{run['tokens']:,}", f"{run['loss_nats']:.2f}", *probes
+
+
+def _recipe_text(settings: dict[str, Any]) -> str:
+    arch = settings["arch"].replace(":", " ").replace("x", "×")
+    labels, seeds = settings["labels"], settings["seeds"]
+    return (
+        f"{arch}, rows of {settings['max_length']}, text of {settings['corpus']};\n"
+        f"{settings['tokens']:,} tokens each, in steps of {settings['batch_tokens']:,} unless said;\n"
+        f"scores from {labels} labels, the mean of {seeds} seeds:"
+    )
+
+
+def _recipe(rows: list[dict[str, Any]]) -> str:
+    probes = [name for name in TASK_KINDS if name in rows[0]]
+    cells = [
+        (
+            row["variant"],
+            f"{row['loss_nats']:.3f}",
+            *(f"{row[p]['validation']:.1f}" for p in probes),
+        )
+        for row in rows
+    ]
+    return _markdown(("variant", "nats", *probes), cells)
 
 
 if __name__ == "__main__":

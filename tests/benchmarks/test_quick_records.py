@@ -29,6 +29,12 @@ def test_throughput(tmp_path: Path) -> None:
     assert results["ours"]["attention"] == ["products8"]
 
 
+def test_preparation(tmp_path: Path) -> None:
+    results = quick("preparation", tmp_path / "record.json")["results"]
+    assert results["ratio_megabytes_per_second"] > 1
+    assert results["stock"]["text_megabytes"] == results["prepare"]["text_megabytes"] > 0
+
+
 def test_masking(tmp_path: Path) -> None:
     results = quick("masking", tmp_path / "record.json")["results"]
     assert results["word 1024"]["ratio"]["median"] > 1

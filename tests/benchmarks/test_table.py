@@ -1,11 +1,17 @@
-"""The README shows what the records hold."""
+"""The pages show what the records hold."""
 
 from __future__ import annotations
 
-from benchmarks.table import README, with_table
+import pytest
+
+from benchmarks.table import PAGES, ROOT, with_tables
 
 
-def test_the_readme_is_written_from_the_records() -> None:
-    text = README.read_text(encoding="utf-8")
-    assert with_table(text) == text, "run python -m benchmarks.table"
-    assert "tokens/s" in with_table(text)
+@pytest.mark.parametrize(
+    ("name", "measure"), [("README.md", "tokens/s"), ("recipes/README.md", "| default |")]
+)
+def test_a_page_is_written_from_the_records(name: str, measure: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert with_tables(text, name) == text, "run python -m benchmarks.table"
+    assert measure in text
+    assert list(PAGES) == ["README.md", "recipes/README.md"]
