@@ -135,13 +135,10 @@ def _child(way: str, folder: Path, arguments: argparse.Namespace, **more: Any) -
 
 
 def _probed(work: Path, arguments: argparse.Namespace, run: dict[str, Any]) -> dict[str, Any]:
-    counts = f"{arguments.labels}-{arguments.seeds}-{arguments.pairs}"
-
-    def probe() -> dict[str, Any]:
-        trec = _trec(work, arguments, run, random=False)
-        return {"trec": trec, **_child("blimp", work / run["name"], arguments)}
-
-    return kept(work / f"{run['name']}.probes-{counts}.json", probe)
+    model, counts = run["name"], f"{arguments.labels}-{arguments.seeds}"
+    trec = kept(work / f"{model}.trec-{counts}.json", lambda: _trec(work, arguments, run, False))
+    blimp = work / f"{model}.blimp-{arguments.pairs}.json"
+    return {"trec": trec, **kept(blimp, lambda: _child("blimp", work / model, arguments))}
 
 
 def _trec(

@@ -60,8 +60,8 @@ def finetune(
     learning_rate: Annotated[
         float | None,
         typer.Option(
-            help="Peak rate [by hidden size: 5e-4 up to 384 … 5e-5 at 768, 2e-5 above]. Pretrained "
-            "embeddings get a tenth of it; --set embedding_rate=1 gives them all."
+            help="Peak rate [by hidden size: 5e-4 up to 384 … 5e-5 at 768, 2e-5 above]. Up to 1,024 "
+            "rows pretrained embeddings get a tenth of it; --set embedding_rate=1 gives them all."
         ),
     ] = None,
     batch_size: Annotated[

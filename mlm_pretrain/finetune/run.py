@@ -162,12 +162,14 @@ def _schedule(config: FinetuneConfig, rows: int, settings: Any) -> dict[str, Any
     steps = config.steps or epochs * per_epoch
     rate = config.learning_rate or default_learning_rate(settings.hidden_size)
     share = config.embedding_rate
+    if share is None:
+        share = default_embedding_rate(rows, config.random_weights)
     return {
         "batch_size": batch,
         "epochs": round(steps / per_epoch, 2),
         "steps": steps,
         "learning_rate": rate,
-        "embedding_rate": default_embedding_rate(config.random_weights) if share is None else share,
+        "embedding_rate": share,
         "precision": resolve_precision(config.precision),
     }
 

@@ -118,7 +118,9 @@ def test_a_subset_of_labels_and_the_best_epoch(write: Any, bert: str) -> None:
     assert kept["accuracy"] == best["accuracy"] and kept["loss"] == pytest.approx(best["loss"])
 
 
-def test_pretrained_embeddings_learn_at_a_tenth(write: Any, bert: str, tmp_path: Path) -> None:
+def test_pretrained_embeddings_learn_slowly_from_few_rows(
+    write: Any, bert: str, tmp_path: Path
+) -> None:
     name = "bert.embeddings.word_embeddings.weight"
     ways: dict[str, dict[str, Any]] = {
         "default": {}, "frozen": {"embedding_rate": 0.0}, "random": {"random_weights": True},
@@ -134,6 +136,9 @@ def test_pretrained_embeddings_learn_at_a_tenth(write: Any, bert: str, tmp_path:
     assert torch.equal(tables["frozen"], given)
     # Adam moves a weight by about the rate a step, here three times.
     assert 1e-4 < (tables["default"] - given).abs().max() < 3.5 * 0.1 * FAST["learning_rate"]
+    for rows, share in ((1_024, 0.1), (1_025, 1.0)):
+        config = config_of(write, bert, opinions, rows, embedding_rate=None, steps=1)
+        assert finetune("sentiment", config, overwrite=True)["embedding_rate"] == share
 
 
 def test_the_same_seed_gives_the_same_scores(write: Any, bert: str, tmp_path: Path) -> None:
