@@ -47,7 +47,8 @@ def layout(lengths: Sequence[NDArray[np.int64]], length: int) -> dict[str, NDArr
         counting from 1 with 0 for padding, and `position_ids` (B, L), restarting in each segment.
     """
     if all(len(row) == 1 for row in lengths):
-        return {"attention_mask": stack_rows([np.ones(row[0]) for row in lengths], length, 0)}
+        is_token_BL = np.arange(length) < np.concatenate(lengths)[:, None]
+        return {"attention_mask": is_token_BL.astype(np.int64)}
     segments = [np.repeat(np.arange(1, len(row) + 1), row) for row in lengths]
     positions = [np.concatenate([np.arange(n) for n in row]) for row in lengths]
     return {

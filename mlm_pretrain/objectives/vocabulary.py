@@ -54,7 +54,8 @@ class Vocabulary:
     def word_starts(self, ids_L: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Where a word starts in a row of ids (L). Special tokens are starts of their own."""
         starts_L = self.opens_word_V[ids_L]
-        starts_L[1:] |= self.closes_word_V[ids_L[:-1]] & ~self.continues_word_V[ids_L[1:]]
+        if self.closes_word_V.any():  # "##" pieces never do
+            starts_L[1:] |= self.closes_word_V[ids_L[:-1]] & ~self.continues_word_V[ids_L[1:]]
         special_L = self.special_V[ids_L]
         if self.unknown_id is not None:
             special_L &= ids_L != self.unknown_id
