@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
 
 VOCABULARY = 8_192
 _QUICK_BYTES = 1_000_000
+
+
+def add_text_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to train on and judge by, and where the runs are kept."""
+    parser.add_argument("--train", default="installed-docs", help="text, as a corpus or JSON lines")
+    parser.add_argument("--validation", help="text to judge by; default: a part of --train")
+    parser.add_argument("--corpus", default="one corpus", help="what to call the text")
+    parser.add_argument(
+        "--work", type=Path, help="keeps the runs, so that a stopped benchmark goes on"
+    )
 
 
 def prepare_texts(work: Path, train: str, validation: str | None, length: int, quick: bool) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.probes import TASK_KINDS, mean_score
-from benchmarks.quality_data import prepare_texts
+from benchmarks.quality_data import add_text_arguments, prepare_texts
 from benchmarks.record import kept, write_record
 
 # A name and the settings that differ from the defaults.
@@ -65,10 +65,7 @@ def main() -> None:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--train", default="installed-docs", help="text, as a corpus or JSON lines")
-    parser.add_argument("--validation", help="text to judge by; default: a part of --train")
-    parser.add_argument("--corpus", default="one corpus", help="what to call the text")
-    parser.add_argument("--work", type=Path, help="keeps the runs, so that a stopped one goes on")
+    add_text_arguments(parser)
     parser.add_argument("--tasks", type=Path, help="folder of the tasks; default: loss only")
     parser.add_argument("--probes", nargs="+", choices=list(TASK_KINDS), default=["trec"])
     parser.add_argument("--arch", default="modernbert:4x256")

@@ -25,7 +25,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.quality_data import prepare_texts
+from benchmarks.quality_data import add_text_arguments, prepare_texts
 from benchmarks.quality_runs import CHILDREN, LENGTH
 from benchmarks.record import kept, write_record
 
@@ -48,14 +48,9 @@ def main() -> None:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--train", default="installed-docs", help="text, as a corpus or JSON lines")
-    parser.add_argument("--validation", help="text to judge by; default: a part of --train")
-    parser.add_argument("--corpus", default="one corpus", help="what to call the text")
+    add_text_arguments(parser)
     parser.add_argument(
         "--tasks", type=Path, help="folder with trec/ and blimp/; default: loss only"
-    )
-    parser.add_argument(
-        "--work", type=Path, help="keeps the runs, so that a stopped benchmark goes on"
     )
     parser.add_argument("--size", default="4x256", help="layers x hidden width")
     parser.add_argument("--minutes", type=float, nargs="+", default=[0.5, 2.5, 5.0, 20.0])

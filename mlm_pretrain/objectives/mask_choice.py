@@ -29,12 +29,21 @@ def mask_rows(
 ) -> tuple[list[Ids], list[Ids]]:
     """(what the model sees, labels) of each row: labels hold the right id where it is predicted.
 
+    Special tokens are never predicted, and at least one other is where there is one. The number is exact for
+    single tokens and, since words are taken whole, within one word of it otherwise: batches then differ
+    little in size, which keeps speed and gradient noise even.
+
     Each generator is done with before the next is asked for, so they may be one, set anew for each row.
     """
     ids_N, lengths_R = np.concatenate(rows), [len(row) for row in rows]
     drawn = [_draw(config, *pair) for pair in zip(generators, lengths_R, strict=True)]
     drawn_KN = np.concatenate(drawn, axis=1)
-    places_P = np.flatnonzero(_choose(ids_N, lengths_R, vocabulary, config, drawn_KN))
+    if config.unit == "token":
+        ordinary_N = ~vocabulary.special_V[ids_N]
+        chosen_N = _lowest(drawn_KN[0], ordinary_N, lengths_R, config.ratio)
+    else:
+        chosen_N = choose_words(ids_N, lengths_R, vocabulary, config, drawn_KN)
+    places_P = np.flatnonzero(chosen_N)
     seen_N, labels_N = ids_N.copy(), np.full_like(ids_N, IGNORED)
     fate_P = np.modf(drawn_KN[0, places_P] * 2**_CHOOSING_BITS)[0]
     seen_N[places_P] = _stand_ins(ids_N[places_P], fate_P, vocabulary, config)
@@ -43,32 +52,9 @@ def mask_rows(
     return np.split(seen_N, borders), np.split(labels_N, borders)
 
 
-def choose_tokens(
-    ids_T: Ids, vocabulary: Vocabulary, config: MaskedConfig, rng: np.random.Generator
-) -> Flags:
-    """Which of a row's tokens to predict (T): never a special one, always at least one if any can.
-
-    The number is exact for single tokens and, since words are taken whole, within one word of it
-    otherwise: batches then differ little in size, which keeps speed and gradient noise even.
-    """
-    return _choose(ids_T, [len(ids_T)], vocabulary, config, _draw(config, rng, len(ids_T)))
-
-
 def _draw(config: MaskedConfig, rng: np.random.Generator, length: int) -> Numbers:
     """Numbers in [0, 1), one for each token, or two where spans are asked for (K, T)."""
     return rng.random((2 if config.unit == "span" else 1, length))
-
-
-def _choose(
-    ids_N: Ids,
-    lengths_R: Sequence[int],
-    vocabulary: Vocabulary,
-    config: MaskedConfig,
-    drawn_KN: Numbers,
-) -> Flags:
-    if config.unit == "token":
-        return _lowest(drawn_KN[0], ~vocabulary.special_V[ids_N], lengths_R, config.ratio)
-    return choose_words(ids_N, lengths_R, vocabulary, config, drawn_KN)
 
 
 def _lowest(drawn_N: Numbers, ordinary_N: Flags, lengths_R: Sequence[int], ratio: float) -> Flags:

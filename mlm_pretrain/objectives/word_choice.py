@@ -77,10 +77,10 @@ def _random_order(words: _Words, drawn_N: Numbers) -> Ids:
 
 
 def _take_words(words: _Words, order_W: Ids, reached_W: Ids, wanted_R: Ids) -> Flags:
-    """Of each row, units in its order as long as they fit into its wanted tokens; the first anyhow.
+    """Of each row, words in its order as long as they fit into its wanted tokens; the first anyhow.
 
     All but the last few are found at once, which in long rows is most of the time of masking.
-    `reached_W` (W + 1) are the tokens in all units before each place of the order.
+    `reached_W` (W + 1) are the tokens in all words before each place of the order.
     """
     starts_R, ends_R = words.borders_R[:-1], words.borders_R[1:]
     limit_R = reached_W[starts_R] + wanted_R

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from one_row import choose_tokens, masked
 
 from mlm_pretrain.config import build_config
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.objectives.mask_choice import choose_tokens, mask_rows
+from mlm_pretrain.objectives.mask_choice import mask_rows
 from mlm_pretrain.objectives.masked import MaskedCollator
 from mlm_pretrain.objectives.masked_config import MaskedConfig
-from mlm_pretrain.objectives.token_loss import IGNORED
 from mlm_pretrain.objectives.vocabulary import Vocabulary
 
 CLS, SEP, MASK = 2, 3, 4
@@ -23,16 +23,6 @@ UNITS = ["token", "word", "span"]
 def ordinary_row(length: int) -> NDArray[np.int64]:
     """Words and continuations at random, none special."""
     return np.random.default_rng(0).integers(5, 37, size=length)
-
-
-def masked(
-    ids_T: NDArray[np.int64], toy: Vocabulary, config: MaskedConfig, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """(what the model sees, which tokens are predicted) of one row."""
-    [seen_T], [labels_T] = mask_rows([ids_T], toy, config, [rng])
-    chosen_T = labels_T != IGNORED
-    assert np.array_equal(labels_T[chosen_T], ids_T[chosen_T])
-    return seen_T, chosen_T
 
 
 def is_special(ids: NDArray[np.int64]) -> NDArray[np.bool_]:

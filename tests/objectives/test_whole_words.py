@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from one_row import choose_tokens
 
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.objectives.mask_choice import choose_tokens
 from mlm_pretrain.objectives.masked_config import MaskedConfig
 from mlm_pretrain.objectives.vocabulary import Vocabulary, read_vocabulary
 
@@ -137,7 +137,7 @@ def test_spans_respect_segments_and_the_longest_span(
     toy: Vocabulary, order: list[int], drawn: int, longest: int, expected: list[int]
 ) -> None:
     config = MaskedConfig(ratio=0.3, unit="span", span_continue=0.9, longest_span=longest)
-    chosen_T = choose_tokens(TWO_SEGMENTS, toy, config, Scripted(order, drawn))  # type: ignore[arg-type]
+    chosen_T = choose_tokens(TWO_SEGMENTS, toy, config, Scripted(order, drawn))
     assert np.flatnonzero(chosen_T).tolist() == sorted(expected)
 
 
