@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+from pathlib import Path
 from typing import Any
+
+import xxhash
 
 from mlm_pretrain.manifest import versions
 from mlm_pretrain.precision import resolve_precision
@@ -24,6 +27,15 @@ def environment() -> dict[str, Any]:
         "precision": resolve_precision("auto"),
         "offline": os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"),
     }
+
+
+def code_hash() -> str:
+    """One hash of this package's own code, which says more than a version between two releases."""
+    package = Path(__file__).parent
+    digest = xxhash.xxh3_128()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def process_rank() -> int:

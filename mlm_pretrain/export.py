@@ -9,15 +9,17 @@ from typing import Any
 
 import torch
 
+from mlm_pretrain.claiming import claim_output
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.perplexity import load_for_evaluation
 from mlm_pretrain.evaluation.record import METRICS_FILE
-from mlm_pretrain.manifest import MANIFEST, claim_output, read_manifest, write_manifest
+from mlm_pretrain.manifest import MANIFEST, read_manifest, verify_files, write_manifest
 from mlm_pretrain.model_card import model_card
 from mlm_pretrain.modeling.sizes import unused_positions
 from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
-from mlm_pretrain.training.run_folder import MODEL_FOLDER, newest_checkpoint, read_run
+from mlm_pretrain.training.checkpoints.finding import newest_checkpoint
+from mlm_pretrain.training.run_folder import MODEL_FOLDER, read_run
 
 _TOKENIZER_FILES = (
     "tokenizer.json",
@@ -63,6 +65,7 @@ def export(run: str | Path, out: str | Path, *, overwrite: bool = False) -> dict
 def _source(run: Path) -> Path:
     final = run / MODEL_FOLDER
     if (final / _WEIGHTS).is_file() and (run / MANIFEST).is_file():
+        _verify_what_is_taken(run)
         return final
     checkpoint = newest_checkpoint(run)
     if checkpoint is None:
@@ -71,6 +74,13 @@ def _source(run: Path) -> Path:
         )
     say(f"{run}: is not finished; exporting {checkpoint.name}")
     return checkpoint
+
+
+def _verify_what_is_taken(run: Path) -> None:
+    """The model as the run wrote it (`read_run` has looked at the tokenizer), and not the checkpoints,
+    which may be gone."""
+    files = read_manifest(run, "pretrain").files
+    verify_files(run, {n: f for n, f in files.items() if n.startswith(f"{MODEL_FOLDER}/")})
 
 
 def _apart(out: Path, run: Path) -> Path:

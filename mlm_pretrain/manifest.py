@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shutil
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,7 @@ from mlm_pretrain.errors import InputError
 
 MANIFEST = "manifest.json"
 _LIBRARIES = ("torch", "transformers", "datasets", "tokenizers", "numpy")
-# What an exported model consists of; its manifest comes last.
-_MODEL_FILES = {
-    "README.md", "config.json", "generation_config.json", "metrics.json", "model.safetensors",
-    "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt",
-}  # fmt: skip
+_MODEL_CONTENT = (".safetensors", "tokenizer.json")
 
 
 class Manifest(BaseModel):
@@ -43,6 +38,7 @@ class Manifest(BaseModel):
     counts: dict[str, Any]
     files: dict[str, dict[str, Any]]
     versions: dict[str, str]
+    seal: str = ""  # of everything above; manifests of before had none
 
     @property
     def content_hash(self) -> str:
@@ -51,6 +47,16 @@ class Manifest(BaseModel):
         for name in sorted(self.files):
             digest.update(f"{name}:{self.files[name]['xxh3_128']}\n".encode())
         return digest.hexdigest()
+
+    def computed_seal(self) -> str:
+        """The checksum of all that this manifest says."""
+        return hash_json(self.model_dump(exclude={"seal"}))
+
+
+def hash_json(content: Any) -> str:
+    """xxh3-128 of JSON content, whatever the order of its keys."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    return xxhash.xxh3_128_hexdigest(text.encode("utf-8", "surrogatepass"))
 
 
 def versions() -> dict[str, str]:
@@ -82,23 +88,37 @@ def write_manifest(
     config: dict[str, Any],
     inputs: dict[str, dict[str, Any]],
     counts: dict[str, Any],
+    leave_out: tuple[str, ...] = (),
 ) -> Manifest:
-    """Checksum every file in `folder` and write its manifest, last and atomically."""
+    """Checksum every file in `folder` and write its manifest, last and atomically.
+
+    Args:
+        leave_out: beginnings of names that it does not list, since they come and go.
+    """
     folder = Path(folder)
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-    files = {name: _describe(folder / name) for name in names if name != MANIFEST}
+    kept = [name for name in names if not name.startswith((MANIFEST, *leave_out))]
+    files = {name: describe_file(folder / name) for name in kept}
     manifest = Manifest(
         stage=stage, config=config, inputs=inputs, counts=counts, files=files, versions=versions()
     )
-    aside = folder / (MANIFEST + ".partial")
-    aside.write_text(
-        json.dumps(manifest.model_dump(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
-    aside.replace(folder / MANIFEST)
+    manifest.seal = manifest.computed_seal()
+    write_json(folder / MANIFEST, manifest.model_dump())
     return manifest
 
 
-def _describe(path: Path) -> dict[str, Any]:
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON so that a reader finds the old file or the new one, whole, whenever the power fails."""
+    aside = path.with_name(path.name + ".partial")
+    with aside.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+def describe_file(path: Path) -> dict[str, Any]:
+    """Bytes and checksum, as `verify_files` takes them."""
     return {"bytes": path.stat().st_size, "xxh3_128": hash_file(path)}
 
 
@@ -118,6 +138,10 @@ def read_manifest(folder: str | Path, stage: str) -> Manifest:
         raise InputError(
             f"{path}: damaged manifest ({str(error).splitlines()[0]})", "write the folder again"
         ) from None
+    if manifest.seal and manifest.seal != manifest.computed_seal():
+        raise InputError(
+            f"{path}: its checksum does not match its content", "write the folder again"
+        )
     if manifest.stage != stage:
         raise InputError(
             f"{folder}: written by `{manifest.stage}`, but `{stage}` output is needed here"
@@ -131,7 +155,14 @@ def verify(folder: str | Path, manifest: Manifest, checksums: bool = True) -> No
     Raises:
         InputError: naming the first file that is missing, truncated or altered.
     """
-    for name, expected in manifest.files.items():
+    verify_files(folder, manifest.files, checksums)
+
+
+def verify_files(
+    folder: str | Path, files: dict[str, dict[str, Any]], checksums: bool = True
+) -> None:
+    """`verify` of files as `describe_file` gave them, by their name in `folder`."""
+    for name, expected in files.items():
         path = Path(folder) / name
         if not path.is_file():
             raise InputError(
@@ -148,73 +179,24 @@ def verify(folder: str | Path, manifest: Manifest, checksums: bool = True) -> No
             )
 
 
-def claim_output(folder: str | Path, overwrite: bool = False) -> Path:
-    """Make `folder` an empty, writable output folder before any work is done.
+def verify_model(folder: str | Path) -> None:
+    """Check the weights and tokenizer in `folder` where a manifest of ours, there or of the run it lies in,
+    knows them. A card or a config may have been edited since by its owner.
 
     Raises:
-        InputError: when it holds anything (unless `overwrite`), or cannot be written.
+        InputError: naming the file that is missing, truncated or altered.
     """
     folder = Path(folder)
-    try:
-        if folder.is_file():
-            raise InputError(f"{folder}: is a file, not a folder", "choose another --out")
-        if folder.is_dir() and any(folder.iterdir()):
-            _clear(folder, overwrite)
-    except OSError as error:
-        raise _cannot_be_made(folder, error) from None
-    make_writable(folder)
-    return folder
+    places = ((folder, "export", ""), (folder, "checkpoint", ""))
+    for home, stage, prefix in (*places, (folder.parent, "pretrain", f"{folder.name}/")):
+        if is_of_stage(home, stage):
+            manifest = read_manifest(home, stage)
+            named = {n: f for n, f in manifest.files.items() if n.startswith(prefix)}
+            known = {n: f for n, f in named.items() if n.endswith(_MODEL_CONTENT)}
+            verify_files(home, known)
 
 
-def make_writable(folder: str | Path) -> None:
-    """Find out before the work that files can be written into `folder`, which is made if need be.
-
-    Raises:
-        InputError: naming the folder and what stands in the way.
-    """
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _cannot_be_made(folder, error) from None
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"{folder}: is read-only", "choose another --out")
-
-
-def _cannot_be_made(folder: str | Path, error: OSError) -> InputError:
-    return InputError(f"{folder}: cannot be made ({error.strerror})", "choose another --out")
-
-
-def _clear(folder: Path, overwrite: bool) -> None:
-    if not overwrite:
-        raise InputError(
-            f"{folder}: is not empty", "choose another --out, or pass --overwrite to replace it"
-        )
-    _refuse_foreign(folder)
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"{folder}: is read-only", "choose another --out")
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-
-
-def _refuse_foreign(folder: Path) -> None:
-    """`--overwrite` deletes only what this package wrote, never a home folder by mistake."""
-    is_ours = (folder / "run.json").is_file() or _holds_manifest(folder)
-    if not is_ours and not _is_unfinished_model(folder):
-        raise InputError(
-            f"{folder}: holds files this package did not write, so --overwrite leaves it",
-            "remove it by hand, or choose another --out",
-        )
-
-
-def _holds_manifest(folder: Path) -> bool:
-    """Whether it has a manifest of ours, damaged perhaps; other programs use the name too."""
+def is_of_stage(folder: Path, stage: str) -> bool:
+    """Whether `folder` has a manifest that says, sound or not, that `stage` wrote it."""
     path = folder / MANIFEST
-    return path.is_file() and b'"stage"' in path.read_bytes()
-
-
-def _is_unfinished_model(folder: Path) -> bool:
-    names = {path.name for path in folder.iterdir()}
-    return "config.json" in names and names <= _MODEL_FILES
+    return path.is_file() and f'"stage": "{stage}"' in path.read_text("utf-8", errors="replace")

@@ -123,11 +123,28 @@ def test_roberta_promises_only_positions_it_has(prepared: Path, tmp_path: Path) 
     settings_path = tmp_path / "run" / "tokenizer" / "tokenizer_config.json"
     settings = json.loads(settings_path.read_text("utf-8"))
     settings_path.write_text(json.dumps({**settings, "model_max_length": 512}), "utf-8")
+    record = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))
+    del record["tokenizer"], record["seal"]  # or it would be seen to have been altered
+    (tmp_path / "run" / "run.json").write_text(json.dumps(record), "utf-8")
     export(tmp_path / "run", tmp_path / "model")
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
     assert tokenizer.model_max_length == 64
     inputs = tokenizer("word " * 200, return_tensors="pt", truncation=True)
     AutoModelForMaskedLM.from_pretrained(tmp_path / "model")(**inputs)
+
+
+@pytest.mark.fault("flipped-bit")
+@pytest.mark.parametrize(
+    "name", ["model/model.safetensors", "model/config.json", "tokenizer/tokenizer.json", "run.json"]
+)
+def test_a_flipped_bit_is_never_exported(name: str, tiny_run: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+    content = bytearray((run / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (run / name).write_bytes(content)
+    with pytest.raises(InputError, match=rf"{name}: (its checksum does not match|is damaged)"):
+        export(run, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
 
 
 def unfinished(tiny_run: Path, out: Path) -> Path:

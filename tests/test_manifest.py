@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from mlm_pretrain.claiming import claim_output
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.manifest import Manifest, claim_output, read_manifest, verify, write_manifest
+from mlm_pretrain.manifest import Manifest, read_manifest, verify, write_manifest
 
 
 @pytest.fixture
@@ -182,7 +183,7 @@ def open_folder() -> Iterator[Path]:
 UNPRIVILEGED = """
 import json, os, sys
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.manifest import claim_output
+from mlm_pretrain.claiming import claim_output
 if os.geteuid() == 0:
     os.setgroups([])
     os.setgid(65534)

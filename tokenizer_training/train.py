@@ -11,9 +11,10 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from mlm_pretrain.claiming import claim_output
 from mlm_pretrain.corpus import Audit, fingerprint_corpus, read_corpus
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.manifest import claim_output, write_manifest
+from mlm_pretrain.manifest import write_manifest
 from mlm_pretrain.progress import progress_bar, say
 from tokenizer_training.algorithm import Algorithm, Learned, TooFewPiecesError
 from tokenizer_training.algorithms import ALGORITHMS

@@ -13,13 +13,14 @@ from typing import Any
 
 from pydantic import Field
 
+from mlm_pretrain.claiming import claim_output
 from mlm_pretrain.config import StrictConfig
 from mlm_pretrain.corpus.docs_tasks import write_docs_tasks
 from mlm_pretrain.evaluation.fill import fill_masks
 from mlm_pretrain.evaluation.perplexity import load_for_evaluation
 from mlm_pretrain.export import export
 from mlm_pretrain.finetune import FinetuneConfig, finetune
-from mlm_pretrain.manifest import claim_output, read_manifest, write_manifest
+from mlm_pretrain.manifest import read_manifest, write_manifest
 from mlm_pretrain.modeling.build import new_model
 from mlm_pretrain.packing import PrepareConfig, prepare
 from mlm_pretrain.progress import say

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
 
@@ -92,6 +92,13 @@ def pretrain(
     checkpoint_minutes: Annotated[
         float | None, typer.Option(help="Minutes between checkpoints. [default: 10]")
     ] = None,
+    on_spike: Annotated[
+        Literal["stop", "skip"] | None,
+        typer.Option(
+            help="When the loss explodes or is no number: stop before the update, or go back to the last "
+            "checkpoint and skip the batches that led there. [default: stop]"
+        ),
+    ] = None,
     precision: Annotated[
         Literal["auto", "bf16", "fp32"] | None,
         typer.Option(help="auto: bf16 where the hardware has it. [default: auto]"),
@@ -110,6 +117,13 @@ def pretrain(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the newest complete checkpoint in --out.")
     ] = False,
+    weights_only: Annotated[
+        bool,
+        typer.Option(
+            "--weights-only",
+            help="With --resume: take the weights alone, with a fresh optimiser, where its state is lost.",
+        ),
+    ] = False,
     overwrite: Overwrite = False,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -122,16 +136,34 @@ def pretrain(
     given = {k: v for k, v in locals().items() if k in _FLAGS and v is not None}
     masking = {"ratio": mask_ratio, "unit": mask_unit}
     given_masking = {k: v for k, v in masking.items() if v is not None}
-    _run(config, settings or [], given, given_masking, resume, overwrite, dry_run, as_json)
+    beginning = Beginning(resume, weights_only, overwrite)
+    _run(config, settings or [], given, given_masking, beginning, dry_run, as_json)
 
 
 _FLAGS = (
     "data", "out", "objective", "arch", "init", "revision", "start", "steps", "epochs",
     "minutes", "batch_size", "accumulation", "optimizer", "learning_rate", "weight_decay", "dropout", "seed",
-    "workers", "validate_every", "checkpoint_minutes", "precision", "attention",
+    "workers", "validate_every", "checkpoint_minutes", "on_spike", "precision", "attention",
     "compile",
 )  # fmt: skip
 _LENGTHS = ("steps", "epochs", "minutes")
+
+
+class Beginning(NamedTuple):
+    """Anew, over an old run, or from where one was stopped."""
+
+    resume: bool
+    weights_only: bool
+    overwrite: bool
+
+    def check(self) -> None:
+        """Refuse flags that contradict each other."""
+        from mlm_pretrain.errors import InputError
+
+        if self.weights_only and not self.resume:
+            raise InputError("--weights-only: says how to resume", "give it together with --resume")
+        if self.resume and self.overwrite:
+            raise InputError("--resume and --overwrite contradict each other", "give one of them")
 
 
 def _run(
@@ -139,8 +171,7 @@ def _run(
     settings: list[str],
     given: dict[str, Any],
     masking: dict[str, Any],
-    resume: bool,
-    overwrite: bool,
+    beginning: Beginning,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -149,7 +180,8 @@ def _run(
     from mlm_pretrain.training import pretrain as training
     from mlm_pretrain.training.agreement import end_processes
 
-    is_old_run = resume and config is None and "out" in given
+    beginning.check()
+    is_old_run = beginning.resume and config is None and "out" in given
     before = _settings_of_run(given["out"]) if is_old_run else {}
     recipe = _read(config, settings, given, masking, before)
     resolved = recipes.resolved_pretrain(recipe) if config else recipe.pretrain
@@ -162,9 +194,9 @@ def _run(
         return
     try:
         if config is not None:
-            result = recipes.run_recipe(recipe, overwrite=overwrite, resume=resume)
+            result = recipes.run_recipe(recipe, **beginning._asdict())
         else:
-            result = training.pretrain(resolved, overwrite=overwrite, resume=resume)
+            result = training.pretrain(resolved, **beginning._asdict())
     except training.Interrupted as stop:
         if is_first_process():
             command = f"mlm-pretrain pretrain --out {shlex.quote(stop.out)} --resume"

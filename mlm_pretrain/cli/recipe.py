@@ -75,7 +75,9 @@ def resolved_pretrain(recipe: Recipe) -> PretrainConfig:
     return recipe.pretrain.model_copy(update={"data": data, "out": out})
 
 
-def run_recipe(recipe: Recipe, *, overwrite: bool = False, resume: bool = False) -> dict[str, Any]:
+def run_recipe(
+    recipe: Recipe, *, overwrite: bool = False, resume: bool = False, weights_only: bool = False
+) -> dict[str, Any]:
     """Run every stage that is not done yet, and export the model.
 
     Returns:
@@ -84,7 +86,7 @@ def run_recipe(recipe: Recipe, *, overwrite: bool = False, resume: bool = False)
     prepare_materials(recipe, overwrite)
     config = resolved_pretrain(recipe)
     resume = resume or (_is_started(Path(config.out)) and not overwrite)
-    result = pretrain(config, overwrite=overwrite, resume=resume)
+    result = pretrain(config, overwrite=overwrite, resume=resume, weights_only=weights_only)
     if not is_first_process():
         return result
     exported = export(config.out, recipe.paths["model"], overwrite=True)

@@ -13,12 +13,12 @@ from typing import Any
 
 import torch
 
+from mlm_pretrain.claiming import make_writable
 from mlm_pretrain.config import build_config
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.batch_loss import summed_loss
 from mlm_pretrain.evaluation.record import write_metrics
 from mlm_pretrain.evaluation.texts import EvaluationRows, open_rows
-from mlm_pretrain.manifest import make_writable
 from mlm_pretrain.modeling.attention.choosing import is_decided
 from mlm_pretrain.modeling.build import read_checkpoint
 from mlm_pretrain.modeling.packing_proof import prove_packable

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from mlm_pretrain.claiming import claim_output
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune.model import own_manifest
 from mlm_pretrain.finetune.sources import HUB
-from mlm_pretrain.manifest import claim_output, hash_file, write_manifest
+from mlm_pretrain.manifest import hash_file, write_manifest
 
 STAGE = "finetune"
 METRICS = "metrics.json"

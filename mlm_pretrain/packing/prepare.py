@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlm_pretrain.claiming import claim_output
 from mlm_pretrain.corpus import fingerprint_corpus
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.manifest import claim_output, write_manifest
+from mlm_pretrain.manifest import write_manifest
 from mlm_pretrain.packing.batches import Batches
 from mlm_pretrain.packing.boundaries import copy_tokenizer, describe_tokenizer
 from mlm_pretrain.packing.config import PrepareConfig

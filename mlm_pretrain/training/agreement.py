@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch.distributed as dist
 
+Value = TypeVar("Value")
 
-def first_process_value(value: float) -> float:
+
+def first_process_value(value: Value) -> Value:
     """The first process's `value`, on every process."""
     if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
         return value

@@ -146,6 +146,7 @@ def training_arguments(materials: Materials) -> TrainingArguments:
         dataloader_num_workers=config.workers or 0, dataloader_pin_memory=torch.cuda.is_available(),
         logging_steps=config.log_every, logging_nan_inf_filter=False, logging_first_step=True,
         save_strategy="steps", save_steps=materials.budget.max_steps,
+        save_total_limit=config.keep_checkpoints, auto_find_batch_size=process_count() == 1,
         disable_tqdm=True, report_to=[],
         ddp_find_unused_parameters=False,
     )  # fmt: skip
@@ -161,7 +162,7 @@ def build_trainer(materials: Materials, callbacks: Sequence[TrainerCallback] = (
     trainer = TRAINERS[config.objective](
         model=model, args=training_arguments(materials), train_dataset=materials.train,
         processing_class=materials.tokenizer, optimizers=(optimizer, schedule),
-        objective_config=_objective_config(config),
+        objective_config=_objective_config(config), spike_nats=config.spike_nats,
         callbacks=list(callbacks),
     )  # fmt: skip
     # These print to stdout, which is for results.

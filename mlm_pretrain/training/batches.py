@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.objectives.token_loss import IGNORED
 
 
 def makes_own_batches(*given: Any) -> bool:
@@ -56,25 +57,13 @@ def real_tokens(batch: dict[str, torch.Tensor]) -> int:
     return batch["input_ids"].numel()
 
 
+def tokens_of(batch: dict[str, torch.Tensor]) -> int:
+    """Tokens that a step learns from: none of a batch that only keeps a process in step with the others."""
+    return real_tokens(batch) if bool((labels_of(batch) != IGNORED).any()) else 0
+
+
 def label_padding_collator(tokenizer: Any) -> Any:
     """Pads examples that bring their own labels."""
     from transformers import DataCollatorForTokenClassification
 
     return DataCollatorForTokenClassification(tokenizer)
-
-
-def refuse_other_losses(trainer: Any) -> None:
-    """Settings of `transformers.Trainer` that would change its loss, which the trainers here replace.
-
-    Raises:
-        InputError: naming the setting.
-    """
-    given = {
-        "compute_loss_func": trainer.compute_loss_func is not None,
-        "label_smoothing_factor": trainer.label_smoother is not None,
-    }
-    if names := [name for name, is_given in given.items() if is_given]:
-        raise InputError(
-            f"{type(trainer).__name__}: has a loss of its own, so {names[0]} would do nothing",
-            f"leave {names[0]} out, or use transformers.Trainer",
-        )

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from transformers.trainer_utils import has_length
 
+from mlm_pretrain.modeling.attention.inputs import packed_inputs
 from mlm_pretrain.training.batches import labels_of
 
 
@@ -62,3 +63,15 @@ def _without_repeats(
     first = (number * world + trainer.args.process_index) * trainer.args.eval_batch_size
     rows = max(0, len(dataloader.dataset) - first)
     return {name: value[:rows] for name, value in inputs.items()}
+
+
+def dense_prediction(trainer: Any, model: Any, inputs: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """Loss, scores (B, L, V) and labels (B, L) of one batch, aligned with its positions."""
+    inputs = trainer._prepare_inputs(inputs)
+    with torch.no_grad(), trainer.compute_loss_context_manager():
+        loss = trainer.compute_loss(model, inputs)
+        batch = {name: value for name, value in inputs.items() if name != "labels"}
+        unwrapped = trainer.accelerator.unwrap_model(model)
+        packed = packed_inputs(unwrapped, batch, trainer.objective.is_causal)
+        logits = model(**packed.arguments)["logits"].float()
+    return loss, packed.in_rows(logits, inputs["labels"].shape), inputs["labels"]

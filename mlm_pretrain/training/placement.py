@@ -1,33 +1,59 @@
-"""Every example knows its place, (epoch, example), so that masks need no generator state."""
+"""Every example knows its place, (epoch, example): masks and order need no generator that could be lost.
+
+The order of an epoch follows from (seed, epoch). It is cut into rounds of one batch for each process and
+dealt out, so that with as many rows a step, any number of processes sees the same rows in the same step.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
+import torch
 from torch.utils.data import Dataset, Sampler
-from transformers import TrainerCallback
 
 from mlm_pretrain.objectives.randomness import EVALUATION_EPOCH, epoch_permutation
+from mlm_pretrain.objectives.token_loss import IGNORED
+from mlm_pretrain.packing import PackedDataset
+from mlm_pretrain.training.checkpoints.generators import drawing_from
 
-Place = tuple[int, int]
+WEIGHTLESS = "weightless"
+_ROW_PART, _BATCH_PART = 1, 2  # draws of a dataset and of a collator for the same place differ
+
+
+class Place(NamedTuple):
+    """Where an example comes. A `weightless` one only keeps a process without rows in step."""
+
+    epoch: int
+    example: int
+    weightless: bool = False
 
 
 class PlacedDataset(Dataset):
     """Any map-style dataset, whose examples also carry `epoch` and `example`.
 
-    Asked with a plain index it gives the place of evaluation, where masks are fixed.
+    Asked with a plain index it gives the place of evaluation, where masks are fixed. A dataset that draws
+    random numbers draws them from (seed, place).
     """
 
-    def __init__(self, dataset: Any) -> None:
-        self.dataset = dataset
+    def __init__(self, dataset: Any, seed: int = 0) -> None:
+        self.dataset, self.seed = dataset, seed
+        self._may_draw = not isinstance(dataset, PackedDataset)
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, place: Place | int) -> dict[str, Any]:
-        epoch, index = place if isinstance(place, tuple) else (EVALUATION_EPOCH, place)
-        return {**self.dataset[index], "epoch": epoch, "example": index}
+        at = place if isinstance(place, Place) else Place(EVALUATION_EPOCH, place)
+        example = {**self.dataset[at.example], "epoch": at.epoch, "example": at.example}
+        return {**example, WEIGHTLESS: True} if at.weightless else example
+
+    def __getitems__(self, places: Sequence[Place | int]) -> list[dict[str, Any]]:
+        first = places[0]
+        if not self._may_draw or not isinstance(first, Place):
+            return [self[place] for place in places]
+        with drawing_from(self.seed, first.epoch, 4 * first.example + _ROW_PART):
+            return [self[place] for place in places]
 
 
 def placed(dataset: Any) -> Any:
@@ -37,32 +63,75 @@ def placed(dataset: Any) -> Any:
     return dataset if dataset is None else PlacedDataset(dataset)
 
 
-class PlacedSampler(Sampler[Place]):
-    """All examples in an order that depends on (seed, epoch) alone, each with its place."""
+class PlacedCollator:
+    """A collator that gives the same batch whenever and in whichever process it makes it.
 
-    def __init__(self, size: int, seed: int) -> None:
-        self.size, self.seed, self.epoch = size, seed, 0
+    Args:
+        collator: the objective's own, which draws from the places; or any other, which then draws
+            from (seed, place of the first example) and does not see the places.
+    """
+
+    def __init__(self, collator: Any, seed: int, draws_from_places: bool) -> None:
+        self.collator, self.seed = collator, seed
+        self._draws_from_places = draws_from_places
+
+    def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        first = examples[0]
+        if self._draws_from_places:
+            batch = self.collator(examples)
+        else:
+            added = ("epoch", "example", WEIGHTLESS)
+            plain = [{k: v for k, v in e.items() if k not in added} for e in examples]
+            with drawing_from(self.seed, first["epoch"], 4 * first["example"] + _BATCH_PART):
+                batch = self.collator(plain)
+        if WEIGHTLESS in first:
+            batch["labels"] = torch.full_like(batch["labels"], IGNORED)
+        return batch
+
+
+def shuffled(seed: int, size: int) -> Callable[[int], Sequence[int]]:
+    """All examples in an order that depends on (seed, epoch) alone."""
+    return lambda epoch: epoch_permutation(seed, epoch, size).tolist()
+
+
+class DealtBatches(Sampler[list[Place]]):
+    """The batches of one process: rounds of `rows` for each of `processes`, dealt out in turn.
+
+    Every example comes once an epoch, to one process. The last round may be small: it is shared evenly,
+    and a process that gets nothing of it gets a weightless example.
+
+    Args:
+        order: epoch → indices of that epoch's examples.
+        size: how many there are.
+        drop_last: leave out a last round that is not full.
+    """
+
+    def __init__(
+        self, order: Callable[[int], Sequence[int]], size: int, rows: int, processes: int = 1,
+        process: int = 0, drop_last: bool = False,
+    ) -> None:  # fmt: skip
+        self.order, self.size, self.rows = order, size, rows
+        self.processes, self.process, self.drop_last = processes, process, drop_last
+        self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.size
+        a_round = self.rows * self.processes
+        return self.size // a_round if self.drop_last else -(-self.size // a_round)
 
-    def __iter__(self) -> Iterator[Place]:
-        for index in epoch_permutation(self.seed, self.epoch, self.size):
-            yield self.epoch, int(index)
+    def __iter__(self) -> Iterator[list[Place]]:
+        order, a_round = self.order(self.epoch), self.rows * self.processes
+        for number in range(len(self)):
+            dealt = order[number * a_round : (number + 1) * a_round]
+            mine = self._share(dealt)
+            yield [Place(self.epoch, int(i)) for i in mine] or [
+                Place(self.epoch, int(dealt[0]), weightless=True)
+            ]
 
-
-class EpochCallback(TrainerCallback):
-    """Tells the sampler which epoch begins.
-
-    Loaders pass `set_epoch` on, but not through the two wrappers, for the skipped batches and for the
-    processes, that stand between when a run on several processes resumes within an epoch.
-    """
-
-    def __init__(self, sampler: PlacedSampler) -> None:
-        self.sampler = sampler
-
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.sampler.set_epoch(int(state.epoch or 0))
+    def _share(self, dealt: Sequence[int]) -> Sequence[int]:
+        """This process's part of a round; parts differ by one row at most."""
+        small, larger = divmod(len(dealt), self.processes)
+        start = self.process * small + min(self.process, larger)
+        return dealt[start : start + small + (self.process < larger)]

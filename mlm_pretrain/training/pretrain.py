@@ -3,39 +3,44 @@
 from __future__ import annotations
 
 import os
-import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from mlm_pretrain.environment import process_rank
+from mlm_pretrain.claiming import claim_output
+from mlm_pretrain.environment import process_count, process_rank
 from mlm_pretrain.evaluation.perplexity import score_rows
 from mlm_pretrain.evaluation.record import write_metrics
 from mlm_pretrain.evaluation.texts import open_rows
-from mlm_pretrain.manifest import claim_output, write_manifest
+from mlm_pretrain.manifest import write_manifest
 from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
 from mlm_pretrain.training.assembly import Materials, assemble, build_trainer, training_arguments
 from mlm_pretrain.training.callbacks.clock import ClockCallback
 from mlm_pretrain.training.callbacks.interruption import InterruptionCallback
+from mlm_pretrain.training.callbacks.loss_watch import LossSpike
 from mlm_pretrain.training.callbacks.report import ReportCallback
 from mlm_pretrain.training.callbacks.validation import ValidationCallback
+from mlm_pretrain.training.checkpoints.reading import first_process_checkpoint
 from mlm_pretrain.training.informed_start import informed_start
-from mlm_pretrain.training.occupancy import leave, occupy, refuse_occupied
+from mlm_pretrain.training.occupancy import leave, occupy, sign
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.run_folder import (
+    COMES_AND_GOES,
     MODEL_FOLDER,
     check_same,
     finished_result,
-    newest_checkpoint,
+    fit_to_processes,
+    progress_facts,
     recorded_choices,
     require_space,
     restore_progress,
     write_run,
 )
+from mlm_pretrain.training.spikes import steps_to_skip
 from mlm_pretrain.training.trainer import TokenTrainer
 
 _VALIDATION_ROWS = 32
@@ -53,7 +58,11 @@ class Interrupted(Exception):
 
 @quiet_transformers()
 def pretrain(
-    config: PretrainConfig, *, overwrite: bool = False, resume: bool = False
+    config: PretrainConfig,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    weights_only: bool = False,
 ) -> dict[str, Any]:
     """Train until the budget is spent and write the final model.
 
@@ -61,42 +70,66 @@ def pretrain(
         config: the run's settings.
         overwrite: replace a run that lies in `config.out`.
         resume: go on from its newest complete checkpoint; the settings must be the same.
+        weights_only: resume with a fresh optimiser, where the state of the old one is lost.
 
     Returns:
         Steps, tokens, seconds, tokens a second, and the validation loss where the data has one.
 
     Raises:
         InputError: for settings or data that cannot work, before the first step.
+        LossSpike: when the loss is no number or far too high, before the update it would make.
         Interrupted: after a signal, once the state is saved.
     """
+    out = Path(config.out)
     if resume:
-        config = config.model_copy(update=recorded_choices(Path(config.out), config))
+        config = config.model_copy(update=recorded_choices(out, config))
+        config = fit_to_processes(out, config, process_count())
     # One process a machine looks for flipped bits; what it reads is then in the page cache for all.
     materials = assemble(config, checksums=os.environ.get("LOCAL_RANK", "0") == "0")
-    _claim(materials, overwrite, resume)
-    if resume and (result := finished_result(Path(config.out))):
-        leave(Path(config.out))
-        say(f"{config.out}: finished before")
-        return result
     interruption = InterruptionCallback()
-    trainer = build_trainer(materials, _callbacks(materials, interruption))
     try:
-        _train(trainer, materials, resume)
+        _claim(materials, overwrite, resume)
+        if resume and (result := finished_result(out)):
+            say(f"{out}: finished before")
+            return result
+        trainer, materials = _train(materials, interruption, resume, weights_only)
+        interruption.restore_handlers()
+        if interruption.received is not None:
+            raise Interrupted(interruption.received, config.out, trainer.state.global_step)
+        return _finish(trainer, materials)
     finally:
         interruption.restore_handlers()
-        if trainer.is_world_process_zero():
-            leave(Path(config.out))
-    if interruption.received is not None:
-        raise Interrupted(interruption.received, config.out, trainer.state.global_step)
-    return _finish(trainer, materials)
+        leave(out)
 
 
-def _train(trainer: TokenTrainer, materials: Materials, resume: bool) -> None:
+def _train(
+    materials: Materials, interruption: InterruptionCallback, resume: bool, weights_only: bool
+) -> tuple[TokenTrainer, Materials]:
+    """Until the budget is spent; with `on_spike: skip` going back behind each spike of the loss."""
+    skipped: set[int] = set()
+    while True:
+        trainer = build_trainer(materials, _callbacks(materials, interruption))
+        trainer.watch.skipped |= skipped
+        facts = partial(progress_facts, Path(materials.config.out), materials.budget)
+        trainer.checkpoint_facts = facts
+        try:
+            _train_once(trainer, materials, resume, weights_only)
+        except LossSpike as spike:
+            skipped |= steps_to_skip(spike, materials, skipped)
+            materials, resume, weights_only = assemble(materials.config), True, False
+        else:
+            return trainer, materials
+
+
+def _train_once(
+    trainer: TokenTrainer, materials: Materials, resume: bool, weights_only: bool
+) -> None:
     """From the start, or from the newest whole checkpoint, until the budget is spent."""
-    checkpoint = newest_checkpoint(Path(materials.config.out)) if resume else None
+    out = Path(materials.config.out)
+    checkpoint = first_process_checkpoint(out, weights_only) if resume else None
     if checkpoint is None:
         if resume:
-            say(f"{materials.config.out}: no whole checkpoint yet, starting from the beginning")
+            say(f"{out}: no whole checkpoint yet, starting from the beginning")
         _inform(materials)
         trainer.train()
         return
@@ -105,7 +138,7 @@ def _train(trainer: TokenTrainer, materials: Materials, resume: bool) -> None:
     if materials.budget.is_spent(step):  # stopped after its last step; Trainer would make one more
         trainer.restore(checkpoint)
     else:
-        trainer.train(resume_from_checkpoint=str(checkpoint))
+        trainer.train(resume_from_checkpoint=str(checkpoint), weights_only=weights_only)
 
 
 def _inform(materials: Materials) -> None:
@@ -128,16 +161,15 @@ def _claim(materials: Materials, overwrite: bool, resume: bool) -> None:
     settings = materials.config.model_dump(mode="json")
     run = (settings, materials.manifest.content_hash, arguments.world_size)
     if arguments.process_index == 0:
-        refuse_occupied(out)
+        parameters = sum(p.numel() for p in materials.model.parameters())
+        require_space(out, parameters, materials.config.keep_checkpoints)
+        occupy(out)
         if resume:
             check_same(out, *run)
         else:
-            parameters = sum(p.numel() for p in materials.model.parameters())
-            require_space(out, parameters, materials.config.keep_checkpoints)
             claim_output(out, overwrite)
             write_run(out, *run)
-            shutil.copytree(Path(materials.config.data) / "tokenizer", out / "tokenizer")
-        occupy(out)
+        sign(out)
     if arguments.world_size > 1:
         torch.distributed.barrier()
 
@@ -145,7 +177,7 @@ def _claim(materials: Materials, overwrite: bool, resume: bool) -> None:
 def _callbacks(materials: Materials, interruption: InterruptionCallback) -> list[Any]:
     config, budget = materials.config, materials.budget
     callbacks: list[Any] = [
-        ClockCallback(budget, config.checkpoint_minutes, config.keep_checkpoints),
+        ClockCallback(budget, config.checkpoint_minutes),
         interruption,
         ReportCallback(budget, Path(config.out)),
     ]
@@ -185,11 +217,11 @@ def _finish(trainer: TokenTrainer, materials: Materials) -> dict[str, Any]:
     if not trainer.is_world_process_zero():
         return result
     trainer.save_model(str(out / MODEL_FOLDER))
-    (out / MODEL_FOLDER / "training_args.bin").unlink(missing_ok=True)  # a pickle, of no use here
     if _has_validation(materials):
         result["validation"] = _validate(materials)
         write_metrics(out, {"validation": result["validation"]})
     inputs = {"data": {"path": config.data, "xxh3_128": materials.manifest.content_hash}}
     counts = {k: v for k, v in result.items() if k not in ("out", "validation")}
-    write_manifest(out, "pretrain", config.model_dump(mode="json"), inputs, counts)
+    settings = config.model_dump(mode="json")
+    write_manifest(out, "pretrain", settings, inputs, counts, leave_out=COMES_AND_GOES)
     return result

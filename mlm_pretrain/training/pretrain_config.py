@@ -10,6 +10,7 @@ from mlm_pretrain.config import StrictConfig
 from mlm_pretrain.modeling.attention import AttentionChoice
 from mlm_pretrain.objectives.masked import MaskedConfig
 from mlm_pretrain.precision import Precision
+from mlm_pretrain.training.callbacks.loss_watch import SPIKE_NATS
 from mlm_pretrain.training.optimizers import OptimizerName
 
 
@@ -36,6 +37,9 @@ class PretrainConfig(StrictConfig):
             which must not wait, and 0 on a processor, which they would share.
         validate_every: steps between validation losses; 0 validates at the end alone.
         checkpoint_minutes: minutes between checkpoints; `keep_checkpoints` of them are kept.
+        on_spike: when a loss is no number or lies far above those before. "stop" ends the run before the
+            update; "skip" goes back to the last checkpoint and passes over the batches up to the spike.
+        spike_nats: how far above the last steps' median is far (8 standard deviations where that is more).
         precision: "auto" takes bf16 where the hardware has it.
         attention: method of packed attention, equal but for rounding: "products8" and "products32" multiply
             segments of like length in batches, "fused" takes PyTorch's kernel for each, "varlen" its
@@ -69,6 +73,8 @@ class PretrainConfig(StrictConfig):
     validate_every: int = Field(0, ge=0)
     checkpoint_minutes: float = Field(10.0, gt=0)
     keep_checkpoints: int = Field(2, ge=1)
+    on_spike: Literal["stop", "skip"] = "stop"
+    spike_nats: float = Field(SPIKE_NATS, gt=0)
     precision: Precision = "auto"
     attention: AttentionChoice = "auto"
     compile: bool = False

@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.record import METRICS_FILE
-from mlm_pretrain.manifest import MANIFEST, read_manifest, verify, versions, write_manifest
+from mlm_pretrain.manifest import (
+    MANIFEST,
+    describe_file,
+    hash_json,
+    read_manifest,
+    verify,
+    verify_files,
+    versions,
+    write_json,
+)
 from mlm_pretrain.progress import say
 from mlm_pretrain.training.budget import Budget
+from mlm_pretrain.training.checkpoints.finding import STAGE, newest_name
+from mlm_pretrain.training.occupancy import RUNNING_FILE
 from mlm_pretrain.training.pretrain_config import PretrainConfig
+from mlm_pretrain.training.run_log import cut_log, log_facts
 
 RUN_FILE = "run.json"
 MODEL_FOLDER = "model"
-_CHECKPOINT = "checkpoint"
+TOKENIZER_FOLDER = "tokenizer"
+# Checkpoints have manifests of their own, and may be removed when the run is finished.
+COMES_AND_GOES = ("checkpoint-", RUNNING_FILE)
 # Settings that change no weight. The data may have moved: its content is compared.
 _HARMLESS = {
     "out", "data", "workers", "log_every", "validate_every", "checkpoint_minutes", "keep_checkpoints",
+    "on_spike", "spike_nats",
 }  # fmt: skip
+_RUN_DAMAGED = "put the file back, or start the run again with --overwrite"
+_BATCH = ("batch_size", "accumulation")
 
 
 def require_space(out: Path, parameters: int, keep_checkpoints: int) -> None:
@@ -44,31 +60,39 @@ def require_space(out: Path, parameters: int, keep_checkpoints: int) -> None:
 
 
 def write_run(out: Path, config: dict[str, Any], data_hash: str, processes: int) -> None:
-    """Record what the run was asked for, before its first step."""
+    """Record what the run was asked for, before its first step, and copy the data's tokenizer."""
+    copy = Path(shutil.copytree(Path(config["data"]) / TOKENIZER_FOLDER, out / TOKENIZER_FOLDER))
+    names = sorted(path for path in copy.rglob("*") if path.is_file())
     record = {
         "config": config,
         "data_hash": data_hash,
         "processes": processes,
+        "tokenizer": {p.relative_to(out).as_posix(): describe_file(p) for p in names},
         "versions": versions(),
     }
-    (out / RUN_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_json(out / RUN_FILE, {**record, "seal": hash_json(record)})
 
 
 def read_run(out: str | Path) -> dict[str, Any]:
-    """The record in `run.json`.
+    """The record in `run.json`, and the tokenizer's files as it lists them.
 
     Raises:
-        InputError: when the folder holds no run.
+        InputError: when the folder holds no run, or what it holds was altered.
     """
     path = Path(out) / RUN_FILE
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+        record = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError(
             f"{out}: no {RUN_FILE}, so no run started there", "start one without --resume"
         ) from None
     except ValueError:
-        raise InputError(f"{path}: is damaged", "start the run again with --overwrite") from None
+        raise InputError(f"{path}: is damaged", _RUN_DAMAGED) from None
+    seal = record.pop("seal", None)
+    if seal is not None and seal != hash_json(record):
+        raise InputError(f"{path}: its checksum does not match its content", _RUN_DAMAGED)
+    verify_files(Path(out), record.get("tokenizer", {}))
+    return record
 
 
 def recorded_choices(out: Path, config: PretrainConfig) -> dict[str, Any]:
@@ -86,6 +110,31 @@ def recorded_choices(out: Path, config: PretrainConfig) -> dict[str, Any]:
     }
 
 
+def fit_to_processes(out: Path, config: PretrainConfig, processes: int) -> PretrainConfig:
+    """With other processes than the run in `out` had, the accumulation or batch that keeps a step's rows.
+
+    Raises:
+        InputError: when the rows of a step cannot be shared out evenly.
+    """
+    record = read_run(out)
+    before = {name: record["config"][name] for name in _BATCH}
+    if record["processes"] == processes or any(getattr(config, n) != before[n] for n in _BATCH):
+        return config
+    rows = before["batch_size"] * before["accumulation"] * record["processes"]
+    shares, rest = divmod(rows, processes)
+    if rest:
+        raise InputError(
+            f"{out}: a step has {rows} rows, which {processes} processes cannot share evenly",
+            f"resume with {record['processes']}, or with any number that divides {rows}",
+        )
+    batch = max(n for n in range(1, min(before["batch_size"], shares) + 1) if shares % n == 0)
+    say(
+        f"{out}: {record['processes']} → {processes} processes, each with batches of {batch} and "
+        f"{shares // batch} of them a step: the same {rows} rows a step, in the same order"
+    )
+    return config.model_copy(update={"batch_size": batch, "accumulation": shares // batch})
+
+
 def check_same(out: Path, config: dict[str, Any], data_hash: str, processes: int) -> None:
     """Refuse to resume another run than the one that lies in `out`.
 
@@ -94,14 +143,17 @@ def check_same(out: Path, config: dict[str, Any], data_hash: str, processes: int
     """
     record = read_run(out)
     before = record["config"]
+    is_shared_anew = record["processes"] != processes
+    harmless = _HARMLESS | (set(_BATCH) if is_shared_anew else set())
     changed = [
         f"{name}: {before.get(name)!r} → {config[name]!r}"
         for name in config
         # A setting that did not exist when the run began has changed nothing in it.
-        if name not in _HARMLESS and name in before and before[name] != config[name]
+        if name not in harmless and name in before and before[name] != config[name]
     ]
-    if record["processes"] != processes:  # they share out the rows, so a step would see others
-        changed.append(f"processes: {record['processes']} → {processes}")
+    rows = [_rows_a_step(before, record["processes"]), _rows_a_step(config, processes)]
+    if is_shared_anew and rows[0] != rows[1]:
+        changed.append(f"rows a step: {rows[0]} → {rows[1]}")
     if record["data_hash"] != data_hash:
         changed.append(f"data: content {record['data_hash']} → {data_hash}")
     if changed:
@@ -111,64 +163,46 @@ def check_same(out: Path, config: dict[str, Any], data_hash: str, processes: int
         )
 
 
+def _rows_a_step(config: dict[str, Any], processes: int) -> int:
+    return int(config["batch_size"] * config["accumulation"] * processes)
+
+
 def finished_result(out: Path) -> dict[str, Any] | None:
-    """What the run in `out` returned, if it was finished."""
+    """What the run in `out` returned, if it was finished and all it wrote is as it was.
+
+    Raises:
+        InputError: naming the file that is not, when there is no checkpoint to write it from again.
+    """
     if not (out / MANIFEST).is_file():
         return None
-    result = {"out": str(out), **read_manifest(out, "pretrain").counts}
+    try:
+        manifest = read_manifest(out, "pretrain")
+        verify(out, manifest)
+    except InputError as error:
+        if newest_name(out) is None:
+            raise
+        say(f"{error.problem}; writing the model again from the last checkpoint")
+        (out / MANIFEST).unlink()
+        return None
+    result = {"out": str(out), **manifest.counts}
     if (out / METRICS_FILE).is_file():
         result |= json.loads((out / METRICS_FILE).read_text(encoding="utf-8"))
     return result
 
 
-def seal_checkpoint(folder: Path, step: int, budget: Budget) -> None:
-    """Mark a checkpoint as complete, with the checksum of each of its files.
-
-    The pickled arguments go: nothing reads them, and they would carry a Hub token.
-    """
-    (folder / "training_args.bin").unlink(missing_ok=True)
-    counts = {
-        "step": step,
+def progress_facts(out: Path, budget: Budget) -> dict[str, Any]:
+    """What a checkpoint remembers of the run beyond its training: time used, and the log."""
+    return {
         "elapsed_seconds": budget.elapsed_seconds,
         "setup_seconds": budget.setup_seconds,
+        **log_facts(out),
     }
-    write_manifest(folder, _CHECKPOINT, {}, {}, counts)
-
-
-def rotate_checkpoints(out: Path, keep: int) -> None:
-    """Keep the `keep` newest sealed checkpoints; older ones go, sealed or not.
-
-    Only what is sealed counts, so that the last whole one stays until the next is whole too.
-    """
-    numbered = _checkpoints(out)
-    sealed = [number for number, path in numbered if (path / MANIFEST).is_file()]
-    oldest = sealed[:keep][-1] if sealed else 0
-    for number, path in numbered:
-        if number < oldest:
-            shutil.rmtree(path)
 
 
 def restore_progress(checkpoint: Path, budget: Budget) -> int:
-    """Set what `budget` had used when `checkpoint` was written; the steps made until then."""
-    counts = read_manifest(checkpoint, _CHECKPOINT).counts
+    """Set `budget` and log to what they were when `checkpoint` was written; the steps made until then."""
+    counts = read_manifest(checkpoint, STAGE).counts
     budget.elapsed_seconds = float(counts["elapsed_seconds"])
     budget.setup_seconds = float(counts.get("setup_seconds", 0.0))
+    cut_log(checkpoint.parent, counts)
     return int(counts["step"])
-
-
-def newest_checkpoint(out: Path) -> Path | None:
-    """The newest whole checkpoint; incomplete or damaged ones are named and skipped."""
-    for _, path in _checkpoints(out):
-        try:
-            verify(path, read_manifest(path, _CHECKPOINT))
-        except InputError as error:
-            say(f"{path}: skipped, since it is not whole ({error.problem})")
-        else:
-            return path
-    return None
-
-
-def _checkpoints(out: Path) -> list[tuple[int, Path]]:
-    """Step and folder of every checkpoint, whole or not, the newest first."""
-    found = [(m, p) for p in out.iterdir() if (m := re.fullmatch(r"checkpoint-(\d+)", p.name))]
-    return sorted(((int(m[1]), p) for m, p in found), reverse=True)

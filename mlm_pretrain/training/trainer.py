@@ -4,45 +4,48 @@ The stock Trainer takes a model's loss as it comes. For most masked-LM classes t
 micro-batch, which it then fails to divide by the accumulation steps; and it averages evaluation losses
 over batches instead of tokens. Here the loss is the sum over all tokens predicted in an optimiser
 step, on all micro-batches and processes, divided by their number.
+
+It also resumes roughly, and other runs than the one that was stopped. Here a resumed run is bitwise the run
+that was never stopped, or is refused with the reason (see `checkpoints`).
 """
 
 from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import Trainer, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
-from transformers.trainer_utils import EvalLoopOutput, get_last_checkpoint
+from transformers.trainer_utils import EvalLoopOutput
 
-from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.batch_loss import summed_loss
-from mlm_pretrain.modeling.attention.choosing import is_decided, leave_unpacked, method_of
-from mlm_pretrain.modeling.attention.inputs import packed_inputs
 from mlm_pretrain.modeling.compilation import uncompiled
-from mlm_pretrain.modeling.packing_proof import prove_packable
 from mlm_pretrain.modeling.sparse_head import plan_head
 from mlm_pretrain.objectives import OBJECTIVES, Objective
-from mlm_pretrain.objectives.vocabulary import read_vocabulary
 from mlm_pretrain.training.allocation import keep_freed_memory
 from mlm_pretrain.training.batches import (
     computes_layers_again,
-    has_segments,
     label_padding_collator,
     labels_of,
     makes_own_batches,
-    real_tokens,
-    refuse_other_losses,
+    tokens_of,
 )
-from mlm_pretrain.training.evaluation import token_weighted_metrics
-from mlm_pretrain.training.placement import EpochCallback, PlacedDataset, PlacedSampler, placed
+from mlm_pretrain.training.callbacks.loss_watch import SPIKE_NATS, LossWatch
+from mlm_pretrain.training.callbacks.moment import MomentCallback
+from mlm_pretrain.training.checkpoints import fingerprint, reading, writing
+from mlm_pretrain.training.checkpoints.finding import newest_name
+from mlm_pretrain.training.compatibility import prove_for_training, refuse_unsupported
+from mlm_pretrain.training.evaluation import dense_prediction, token_weighted_metrics
+from mlm_pretrain.training.fitting import train_fitting
+from mlm_pretrain.training.loading import can_place, own_collator, placed_loader
+from mlm_pretrain.training.placement import placed
 
-_OWN_COLUMNS = ("labels", "segment_lengths", "segment_final", "epoch", "example")
+_OWN_COLUMNS = ("labels", "segment_lengths", "segment_final", "epoch", "example", "weightless")
 
 
 class TokenTrainer(Trainer):
@@ -53,6 +56,8 @@ class TokenTrainer(Trainer):
         processing_class: the tokenizer; needed where examples have no `labels`, since batches are then
             made by the objective's own collator.
         objective_config: settings of the objective (`MaskedConfig` for masked tokens).
+        spike_nats: stop before the update of a step whose loss lies so far above those before (see
+            `LossWatch`).
 
     Examples hold `input_ids` and may hold `attention_mask`, `labels`, and for packed rows
     `segment_lengths` (and `segment_final`), as `PackedDataset` gives them.
@@ -69,14 +74,18 @@ class TokenTrainer(Trainer):
         eval_dataset: Any = None,
         processing_class: Any = None,
         objective_config: Any = None,
+        spike_nats: float = SPIKE_NATS,
         **kwargs: Any,
     ) -> None:
-        self._places = data_collator is None and makes_own_batches(train_dataset, eval_dataset)
+        self.makes_batches = data_collator is None and makes_own_batches(
+            train_dataset, eval_dataset
+        )
         seed = args.data_seed if args is not None and args.data_seed is not None else None
-        self._order_seed = seed if seed is not None else (args.seed if args is not None else 42)
-        if self._places:
-            data_collator = self._own_collator(processing_class, objective_config)
-            train_dataset, eval_dataset = placed(train_dataset), placed(eval_dataset)
+        self.order_seed = seed if seed is not None else (args.seed if args is not None else 42)
+        self.objective_config = objective_config or self.objective.config()
+        if self.makes_batches:
+            data_collator = own_collator(self, processing_class, self.objective_config)
+            eval_dataset = placed(eval_dataset)
         elif data_collator is None and processing_class is not None:
             data_collator = label_padding_collator(processing_class)
         super().__init__(
@@ -87,37 +96,58 @@ class TokenTrainer(Trainer):
         self.model_accepts_loss_kwargs = True
         self.args._n_gpu = min(self.args.n_gpu, 1)  # one process a GPU: start several with torchrun
         self._train_batch_size = self.args.train_batch_size  # was counted for all GPUs
-        refuse_other_losses(self)
+        refuse_unsupported(self)
+        self.finds_batch = self.args.auto_find_batch_size
+        self.checkpoint_facts: Callable[[], dict[str, Any]] = dict
+        self._resumed_from: Path | None = None
+        self._weights_only = False
+        self.placed_batches: Any = None
+        self.watch = LossWatch(spike_nats, self._mean_over_processes, self._way_back)
+        self.add_callback(self.watch)
+        self.add_callback(MomentCallback(self))
         self.tokens_this_run = 0
         self._began = time.monotonic()
         with uncompiled():
-            if self._places:
-                self._prove_packable(is_needed=has_segments(train_dataset, eval_dataset))
+            if self.makes_batches:
+                prove_for_training(self)
             self.head = plan_head(self.model)
         if computes_layers_again(self.args):  # its hooks would be gone then
             self.head = self.head._replace(trimming=None)
         keep_freed_memory()
 
-    def _prove_packable(self, is_needed: bool) -> None:
-        """On the device and in the precision that training uses, where nobody has before.
+    def train(
+        self,
+        resume_from_checkpoint: str | bool | None = None,
+        trial: Any = None,
+        ignore_keys_for_eval: list[str] | None = None,
+        weights_only: bool = False,
+    ) -> Any:
+        """As in `Trainer`; a resumed training is the one that was stopped, to the bit.
 
-        Rows of one document each gain from it too, but do without where the model cannot.
+        Args:
+            resume_from_checkpoint: a checkpoint's folder, or True for the newest whole one.
+            weights_only: take weights and position alone, and start the optimiser anew.
+
+        Raises:
+            InputError: when the checkpoint is damaged, or is of other settings, data or tokenizer.
         """
-        given = self.model.config._attn_implementation
-        device = next(self.model.parameters()).device
-        if device.type == "cpu" and is_decided(self.model):
-            return
-        ids = self.data_collator.vocabulary.ordinary_ids
-        method = method_of(self.model) if is_decided(self.model) else None
-        with torch.autocast(
-            device.type, torch.bfloat16, enabled=self.args.bf16 and device.type != "cpu"
-        ):
-            try:
-                prove_packable(self.model, ids, self.objective.is_causal, method)
-            except InputError:
-                if is_needed:
-                    raise
-                leave_unpacked(self.model, given)
+        self._resumed_from, self._weights_only = None, weights_only
+        if resume_from_checkpoint:
+            out = Path(self._get_output_dir(trial))
+            found = reading.choose_checkpoint(resume_from_checkpoint, out, weights_only)
+            if not weights_only:
+                reading.require_same(self, found)
+            reading.make_current(self, found)
+            self._resumed_from = found
+        checkpoint = str(self._resumed_from) if self._resumed_from else None
+        return train_fitting(
+            self, lambda: super(TokenTrainer, self).train(checkpoint, trial, ignore_keys_for_eval)
+        )
+
+    @cached_property
+    def content_hashes(self) -> dict[str, Any]:
+        """Of data, tokenizer, model and code."""
+        return fingerprint.content_hashes(self)
 
     @property
     def tokens_seen(self) -> int:
@@ -134,22 +164,9 @@ class TokenTrainer(Trainer):
         self._load_from_checkpoint(str(checkpoint))
         self.state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
 
-    def _own_collator(self, tokenizer: Any, config: Any) -> Any:
-        if tokenizer is None:
-            raise InputError(
-                f"{type(self).__name__}: examples without labels need a tokenizer to make them",
-                "pass processing_class=tokenizer",
-            )
-        settings = config if config is not None else self.objective.config()
-        return self.objective.collator(read_vocabulary(tokenizer), settings, self._order_seed)
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        dataset = train_dataset if train_dataset is not None else self.train_dataset
-        if not isinstance(dataset, PlacedDataset):
-            return super()._get_train_sampler(train_dataset)
-        sampler = PlacedSampler(len(dataset), self._order_seed)
-        self.add_callback(EpochCallback(sampler))
-        return sampler
+    def get_train_dataloader(self) -> Any:
+        """Batches whose order and random draws depend on (seed, epoch, example) alone."""
+        return placed_loader(self) if can_place(self) else super().get_train_dataloader()
 
     def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()
@@ -166,7 +183,7 @@ class TokenTrainer(Trainer):
         predicted = [
             len(self.objective.predicted_positions(labels_of(batch))[0]) for batch in batches
         ]
-        seen = [real_tokens(batch) for batch in batches]
+        seen = [tokens_of(batch) for batch in batches]
         counts = torch.tensor([sum(predicted), sum(seen)], device=device)
         if self.args.world_size > 1:
             counts = self.accelerator.reduce(counts, "sum")
@@ -200,36 +217,64 @@ class TokenTrainer(Trainer):
         self, model: torch.nn.Module, inputs: Any, num_items_in_batch: Any = None
     ) -> Any:
         """One micro-batch; a loss that is not a number stops the run before it spreads."""
+        step = self.state.global_step + 1
+        if step in self.watch.skipped:
+            return torch.zeros((), device=self.args.device)
         loss = super().training_step(model, inputs, num_items_in_batch=num_items_in_batch)
-        self._require_finite("loss", loss)
+        self.watch.add(step, loss)
         return loss
 
     def _get_grad_norm(self, model: torch.nn.Module, grad_norm: Any = None) -> Any:
         """As in `Trainer`; one that is not a number stops the run before it spoils the weights."""
         norm = super()._get_grad_norm(model, grad_norm)
         if self.accelerator.scaler is None:  # fp16's scaler skips such steps by itself
-            self._require_finite("gradient norm", torch.as_tensor(norm))
+            step = self.state.global_step + 1
+            self.watch.require_finite(step, "gradient norm", torch.as_tensor(norm))
         return norm
 
-    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
-        """As in `Trainer`; a full disk is said plainly, and the checkpoints before stay."""
-        try:
-            super()._save_checkpoint(model, trial)
-        except (OSError, RuntimeError, SafetensorError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise InputError(
-                f"step {self.state.global_step}: its checkpoint cannot be written ({reason})",
-                f"make room in {self.args.output_dir} and resume from the checkpoint before",
-            ) from error
+    def _mean_over_processes(self, value: torch.Tensor) -> float:
+        if self.args.world_size > 1:
+            value = self.accelerator.reduce(value, "mean")
+        return float(value)
 
-    def _require_finite(self, name: str, value: torch.Tensor) -> None:
-        if torch.isfinite(value):
-            return
-        saved = get_last_checkpoint(self.args.output_dir)
-        raise InputError(
-            f"step {self.state.global_step + 1}: the {name} is {value.item()}",
-            f"lower the learning rate; the last checkpoint from before is {saved or 'none'}",
-        )
+    def _way_back(self) -> str:
+        saved = newest_name(Path(self.args.output_dir)) or "none"
+        return f"lower the learning rate; the last checkpoint from before is {saved}"
+
+    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
+        """A whole checkpoint or none; those before stay until it is there."""
+        if self.hp_search_backend is None and trial is None:
+            self.store_flos()
+        writing.write_checkpoint(self, Path(self._get_output_dir(trial=trial)))
+
+    def _save(
+        self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None
+    ) -> None:
+        writing.write_weights(self, Path(output_dir or self.args.output_dir), state_dict)
+
+    def _load_from_checkpoint(
+        self, resume_from_checkpoint: str, model: torch.nn.Module | None = None
+    ) -> None:
+        reading.require_safe_weights(Path(resume_from_checkpoint))
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is not None and self._weights_only:
+            reading.advance_schedule(self)
+        elif checkpoint is not None:
+            reading.load_states(self, Path(checkpoint))
+
+    def _load_scaler(self, checkpoint: str | None) -> None:
+        """Loaded together with the optimiser's state."""
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        """Once the first batches are read, which a stream's own code may have drawn numbers for."""
+        self.restore_moment()
+
+    def restore_moment(self) -> None:
+        """Generators and running losses of the checkpoint that this training goes on from."""
+        if self._resumed_from is not None:
+            reading.load_moment(self, self._resumed_from)
 
     def evaluation_loop(
         self,
@@ -259,14 +304,7 @@ class TokenTrainer(Trainer):
         ignore_keys: list[str] | None = None,
     ) -> tuple[Any, Any, Any]:
         """Dense scores (B, L, V) and labels (B, L) of one batch, aligned with its positions."""
-        inputs = self._prepare_inputs(inputs)
-        with torch.no_grad(), self.compute_loss_context_manager():
-            loss = self.compute_loss(model, inputs)
-            batch = {name: value for name, value in inputs.items() if name != "labels"}
-            unwrapped = self.accelerator.unwrap_model(model)
-            packed = packed_inputs(unwrapped, batch, self.objective.is_causal)
-            logits = model(**packed.arguments)["logits"].float()
-        return loss, packed.in_rows(logits, inputs["labels"].shape), inputs["labels"]
+        return dense_prediction(self, model, inputs)
 
 
 class MaskedLMTrainer(TokenTrainer):

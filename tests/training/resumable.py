@@ -29,4 +29,5 @@ def weights(run: Path) -> bytes:
 def checkpoints(run: Path) -> list[Path]:
     """Whole ones, oldest first."""
     found = [path.parent for path in run.glob("checkpoint-*/manifest.json")]
+    found = [path for path in found if path.name.split("-")[1].isdecimal()]
     return sorted(found, key=lambda path: int(path.name.split("-")[1]))

@@ -13,7 +13,7 @@ import training_order as order
 from transformers import AutoTokenizer
 
 from mlm_pretrain.objectives.randomness import EVALUATION_EPOCH
-from mlm_pretrain.training.placement import PlacedDataset, PlacedSampler
+from mlm_pretrain.training.placement import DealtBatches, Place, PlacedDataset, shuffled
 
 
 @pytest.fixture(scope="module")
@@ -90,12 +90,48 @@ def test_two_processes_share_the_examples_also_after_a_resume(
 
 def test_examples_know_their_place() -> None:
     rows = PlacedDataset([{"input_ids": [n]} for n in range(5)])
-    sampler = PlacedSampler(5, seed=3)
-    sampler.set_epoch(7)
-    placed = [rows[place] for place in sampler]
+    batches = DealtBatches(shuffled(3, 5), 5, rows=2)
+    batches.set_epoch(7)
+    placed = [row for batch in batches for row in rows.__getitems__(batch)]
     assert {row["epoch"] for row in placed} == {7}
     assert [row["input_ids"] for row in placed] == [[row["example"]] for row in placed]
     assert rows[2] == {"input_ids": [2], "epoch": EVALUATION_EPOCH, "example": 2}
+
+
+@pytest.mark.parametrize("size", [1, 7, 16, 17, 18, 31, 48])
+def test_any_number_of_processes_shares_the_same_steps(size: int) -> None:
+    """16 rows a step, however they are cut: the same examples in the same step, each of them once."""
+
+    def steps(rows: int, processes: int) -> list[list[int]]:
+        ranks = [
+            list(DealtBatches(shuffled(1, size), size, rows, processes, process))
+            for process in range(processes)
+        ]
+        assert len({len(rank) for rank in ranks}) == 1  # none waits for another
+        rounds = [[place for rank in ranks for place in rank[n]] for n in range(len(ranks[0]))]
+        a_step = 16 // (rows * processes)
+        return [
+            sorted(
+                place.example
+                for dealt in rounds[first : first + a_step]
+                for place in dealt
+                if not place.weightless
+            )
+            for first in range(0, len(rounds), a_step)
+        ]
+
+    alone = steps(16, 1)
+    assert sorted(n for step in alone for n in step) == list(range(size))
+    for rows, processes in ((8, 1), (8, 2), (4, 2), (2, 4), (1, 16), (1, 3)):
+        if 16 % (rows * processes) == 0:
+            assert steps(rows, processes) == alone
+
+
+def test_a_process_without_rows_learns_nothing() -> None:
+    """The last row of 9 goes to the first of two processes; the other repeats it without a label."""
+    batches = [list(DealtBatches(shuffled(1, 9), 9, 4, 2, process)) for process in (0, 1)]
+    assert [place.weightless for place in batches[0][1] + batches[1][1]] == [False, True]
+    assert batches[0][1] == [Place(*batches[1][1][0][:2])]
 
 
 def test_masks_differ_between_epochs_and_not_between_runs(tokenizer: Any, tmp_path: Path) -> None:

@@ -17,9 +17,12 @@ from resumable import checkpoints, config, weights
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.perplexity import score_rows
 from mlm_pretrain.evaluation.texts import open_rows
+from mlm_pretrain.manifest import read_manifest
+from mlm_pretrain.packing import PrepareConfig, prepare
+from mlm_pretrain.training.checkpoints.finding import rotate_checkpoints
 from mlm_pretrain.training.occupancy import RUNNING_FILE
 from mlm_pretrain.training.pretrain import pretrain
-from mlm_pretrain.training.run_folder import rotate_checkpoints
+from mlm_pretrain.training.run_folder import fit_to_processes
 
 
 @pytest.fixture(scope="module")
@@ -48,16 +51,18 @@ def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
 
+@pytest.mark.fault("truncated-state")
+@pytest.mark.fault("flipped-bit")
 @pytest.mark.parametrize(
     ("name", "damage"),
     [
         ("trainer_state.json", Path.unlink),
-        ("rng_state.pth", Path.unlink),
-        ("scheduler.pt", Path.unlink),
         ("manifest.json", Path.unlink),
+        ("manifest.json", flip_bit),
         ("model.safetensors", truncate),
         ("model.safetensors", flip_bit),
-        ("optimizer.pt", flip_bit),
+        ("optimizer.safetensors", flip_bit),
+        ("generators-0.safetensors", truncate),
     ],
 )
 def test_a_damaged_checkpoint_is_named_and_skipped(
@@ -79,6 +84,31 @@ def test_a_damaged_checkpoint_is_named_and_skipped(
     assert weights(run) == weights(six_steps)
 
 
+@pytest.mark.fault("missing-state")
+@pytest.mark.parametrize("name", ["optimizer", "scheduler", "generators-0"])
+def test_a_state_that_is_gone_is_an_error_unless_weights_are_enough(
+    name: str, prepared: Path, six_steps: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = unfinished_copy(six_steps, tmp_path / "run")
+    for step in (5, 6):
+        shutil.rmtree(run / f"checkpoint-{step}")
+    (run / "checkpoint-4" / f"{name}.safetensors").unlink()
+    refused = package_process.call_verb(capfd, "pretrain", "--out", run, "--resume")
+    assert refused.returncode == 2
+    assert f"checkpoint-4/{name}.safetensors: is missing" in refused.stderr
+    assert "--weights-only" in refused.stderr
+    go_on = package_process.call_verb(
+        capfd, "pretrain", "--out", run, "--resume", "--weights-only", "--json"
+    )
+    assert go_on.returncode == 0, go_on.stderr
+    assert "step 4: weights alone" in go_on.stderr
+    assert json.loads(go_on.stdout)["steps"] == 6
+    assert weights(run) != weights(six_steps)  # the optimiser's memory was lost
+    rates = [json.loads(line)["learning_rate"] for line in (run / "log.jsonl").open()]
+    before = [json.loads(line)["learning_rate"] for line in (six_steps / "log.jsonl").open()]
+    assert rates == before  # the schedule was not
+
+
 def test_stopped_after_its_last_step(prepared: Path, six_steps: Path, tmp_path: Path) -> None:
     run = unfinished_copy(six_steps, tmp_path / "run")
     before = json.loads((six_steps / "manifest.json").read_text("utf-8"))["counts"]
@@ -89,6 +119,30 @@ def test_stopped_after_its_last_step(prepared: Path, six_steps: Path, tmp_path: 
     assert not (run / "checkpoint-7").exists()
 
 
+def test_rotation_never_counts_a_damaged_checkpoint(
+    prepared: Path, six_steps: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The newest two are damaged and the run keeps one: what it writes next is not the oldest to go."""
+    run = unfinished_copy(six_steps, tmp_path / "run")
+    for step in (5, 6):
+        flip_bit(run / f"checkpoint-{step}" / "model.safetensors")
+    pretrain(config(prepared, run, steps=6, keep_checkpoints=1), resume=True)
+    assert [path.name for path in checkpoints(run)] == ["checkpoint-6"]
+    assert (run / "checkpoint-6.aside").is_dir()
+    assert "checkpoint-6: set aside" in capfd.readouterr().err
+    assert weights(run) == weights(six_steps)
+
+
+def test_none_whole_is_no_new_beginning(prepared: Path, six_steps: Path, tmp_path: Path) -> None:
+    run = unfinished_copy(six_steps, tmp_path / "run")
+    for checkpoint in checkpoints(run):
+        truncate(checkpoint / "model.safetensors")
+    with pytest.raises(InputError, match="none of its 3 checkpoints is whole"):
+        pretrain(config(prepared, run, steps=6, keep_checkpoints=3), resume=True)
+    assert len(checkpoints(run)) == 3
+
+
+@pytest.mark.fault("disk-full")
 def test_a_disk_that_fills_up(prepared: Path, six_steps: Path, tmp_path: Path) -> None:
     """The system's own limit on the size of a file stands for the end of the disk."""
     run, settings = (
@@ -132,6 +186,7 @@ def test_no_checkpoint_yet_starts_from_the_beginning(
     assert weights(run) == weights(six_steps)
 
 
+@pytest.mark.fault("changed-settings")
 def test_changed_settings_are_listed(
     six_steps: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -169,7 +224,7 @@ def test_a_setting_from_after_the_run_began_does_not_stop_it(
 ) -> None:
     run = unfinished_copy(six_steps, tmp_path / "run")
     record = json.loads((run / "run.json").read_text("utf-8"))
-    del record["config"]["start"]
+    del record["config"]["start"], record["seal"]  # nor was there a seal
     (run / "run.json").write_text(json.dumps(record), "utf-8")
     pretrain(config(prepared, run, steps=6, keep_checkpoints=3), resume=True)
     assert weights(run) == weights(six_steps)
@@ -186,16 +241,28 @@ def test_what_changes_no_weight_may_change(prepared: Path, six_steps: Path, tmp_
     assert weights(run) == weights(six_steps)
 
 
-@pytest.mark.parametrize("name", ["data_hash", "processes"])
-def test_changed_data_or_processes_are_refused(
-    name: str, prepared: Path, six_steps: Path, tmp_path: Path
+@pytest.mark.fault("changed-data")
+def test_other_data_is_refused_with_both_hashes(
+    corpus_file: Path, tokenizer_folders: dict[str, Path], six_steps: Path, tmp_path: Path
 ) -> None:
     run = unfinished_copy(six_steps, tmp_path / "run")
-    record = json.loads((run / "run.json").read_text("utf-8"))
-    now, then = record[name], "abc" if name == "data_hash" else 7
-    (run / "run.json").write_text(json.dumps({**record, name: then}), "utf-8")
-    with pytest.raises(InputError, match=f"{then} → {now}"):
-        pretrain(config(prepared, run, steps=6, keep_checkpoints=3), resume=True)
+    before = json.loads((run / "run.json").read_text("utf-8"))["data_hash"]
+    settings = PrepareConfig(max_length=64, validation_share=0.2, processes=1)
+    prepare([str(corpus_file)], tokenizer_folders["wordpiece"], tmp_path / "data", settings)
+    now = read_manifest(tmp_path / "data", "prepare").content_hash
+    with pytest.raises(InputError, match=f"data: content {before} → {now}"):
+        pretrain(config(tmp_path / "data", run, steps=6, keep_checkpoints=3), resume=True)
+
+
+def test_processes_that_cannot_share_a_step_are_refused(
+    prepared: Path, six_steps: Path, tmp_path: Path
+) -> None:
+    """As if the run had been started by three processes: 16 x 2 x 3 rows cannot be one process's."""
+    run = unfinished_copy(six_steps, tmp_path / "run")
+    with pytest.raises(InputError, match="32 rows, which 5 processes cannot share evenly"):
+        fit_to_processes(run, config(prepared, run, steps=6), 5)
+    shared = fit_to_processes(run, config(prepared, run, steps=6), 4)
+    assert shared.batch_size * shared.accumulation * 4 == 32
 
 
 def test_resume_of_nothing(prepared: Path, tmp_path: Path) -> None:

@@ -1,23 +1,19 @@
-"""Keeps the budget's clock, stops when it is spent, asks for checkpoints now and then, seals them."""
+"""Keeps the budget's clock, stops when it is spent, and asks for checkpoints now and then."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import torch.distributed as dist
 from transformers import TrainerCallback
 
 from mlm_pretrain.training.budget import Budget
-from mlm_pretrain.training.run_folder import rotate_checkpoints, seal_checkpoint
 
 
 class ClockCallback(TrainerCallback):
     """Time used is saved with each checkpoint, so that a resumed run gets only what is left."""
 
-    def __init__(self, budget: Budget, checkpoint_minutes: float, keep_checkpoints: int) -> None:
+    def __init__(self, budget: Budget, checkpoint_minutes: float) -> None:
         self.budget = budget
-        self.keep_checkpoints = keep_checkpoints
         self.checkpoint_seconds = checkpoint_minutes * 60
         self._last_saved_seconds = 0.0
 
@@ -34,9 +30,3 @@ class ClockCallback(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._last_saved_seconds = self.budget.elapsed_seconds
-        if args.world_size > 1:
-            dist.barrier()  # every process writes the state of its generators
-        if state.is_world_process_zero:
-            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            seal_checkpoint(folder, state.global_step, self.budget)
-            rotate_checkpoints(Path(args.output_dir), self.keep_checkpoints)

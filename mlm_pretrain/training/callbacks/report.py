@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,7 @@ from transformers import TrainerCallback
 
 from mlm_pretrain.progress import progress_bar
 from mlm_pretrain.training.budget import Budget
-
-LOG_FILE = "log.jsonl"
-
-
-def append_line(out: Path, line: dict[str, Any]) -> None:
-    """Add one line to the log of the run in `out`."""
-    with (out / LOG_FILE).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+from mlm_pretrain.training.run_log import append_line
 
 
 class ReportCallback(TrainerCallback):

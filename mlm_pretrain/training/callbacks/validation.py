@@ -9,7 +9,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from mlm_pretrain.progress import say
-from mlm_pretrain.training.callbacks.report import append_line
+from mlm_pretrain.training.run_log import append_line
 
 
 class ValidationCallback(TrainerCallback):

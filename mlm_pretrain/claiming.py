@@ -1,0 +1,88 @@
+"""Output folders: new or empty, or what this package wrote before; found out before any work is done."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.manifest import MANIFEST
+
+# What an exported model consists of; its manifest comes last.
+_MODEL_FILES = {
+    "README.md", "config.json", "generation_config.json", "metrics.json", "model.safetensors",
+    "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt",
+}  # fmt: skip
+
+
+def claim_output(folder: str | Path, overwrite: bool = False) -> Path:
+    """Make `folder` an empty, writable output folder before any work is done.
+
+    Raises:
+        InputError: when it holds anything (unless `overwrite`), or cannot be written.
+    """
+    folder = Path(folder)
+    try:
+        if folder.is_file():
+            raise InputError(f"{folder}: is a file, not a folder", "choose another --out")
+        if folder.is_dir() and any(folder.iterdir()):
+            _clear(folder, overwrite)
+    except OSError as error:
+        raise _cannot_be_made(folder, error) from None
+    make_writable(folder)
+    return folder
+
+
+def make_writable(folder: str | Path) -> None:
+    """Find out before the work that files can be written into `folder`, which is made if need be.
+
+    Raises:
+        InputError: naming the folder and what stands in the way.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_be_made(folder, error) from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{folder}: is read-only", "choose another --out")
+
+
+def _cannot_be_made(folder: str | Path, error: OSError) -> InputError:
+    return InputError(f"{folder}: cannot be made ({error.strerror})", "choose another --out")
+
+
+def _clear(folder: Path, overwrite: bool) -> None:
+    if not overwrite:
+        raise InputError(
+            f"{folder}: is not empty", "choose another --out, or pass --overwrite to replace it"
+        )
+    _refuse_foreign(folder)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{folder}: is read-only", "choose another --out")
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """`--overwrite` deletes only what this package wrote, never a home folder by mistake."""
+    is_ours = (folder / "run.json").is_file() or _holds_manifest(folder)
+    if not is_ours and not _is_unfinished_model(folder):
+        raise InputError(
+            f"{folder}: holds files this package did not write, so --overwrite leaves it",
+            "remove it by hand, or choose another --out",
+        )
+
+
+def _holds_manifest(folder: Path) -> bool:
+    """Whether it has a manifest of ours, damaged perhaps; other programs use the name too."""
+    path = folder / MANIFEST
+    return path.is_file() and b'"stage"' in path.read_bytes()
+
+
+def _is_unfinished_model(folder: Path) -> bool:
+    names = {path.name for path in folder.iterdir()}
+    return "config.json" in names and names <= _MODEL_FILES

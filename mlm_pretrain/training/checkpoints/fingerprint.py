@@ -1,0 +1,112 @@
+"""What a run's result depends on, as its checkpoints record it, and what has changed since."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import xxhash
+from pydantic import BaseModel
+
+from mlm_pretrain.environment import code_hash
+from mlm_pretrain.manifest import hash_json
+from mlm_pretrain.training.checkpoints.data_hash import hash_dataset
+
+# Of TrainingArguments: what changes an update. Batches are compared by the rows of a step.
+_SETTINGS = (
+    "learning_rate", "lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "weight_decay", "optim",
+    "optim_args", "adam_beta1", "adam_beta2", "adam_epsilon", "max_grad_norm", "max_steps",
+    "num_train_epochs", "seed", "data_seed", "bf16", "fp16", "dataloader_drop_last",
+    "train_sampling_strategy", "neftune_noise_alpha", "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+)  # fmt: skip
+_BATCH = ("per_device_train_batch_size", "gradient_accumulation_steps")
+
+
+def content_hashes(trainer: Any) -> dict[str, Any]:
+    """Of data, tokenizer, model and code: what stays the same throughout a training."""
+    return {
+        "data": hash_dataset(trainer.train_dataset),
+        "tokenizer": _hash_tokenizer(trainer.processing_class),
+        "model": hash_json(_shape(trainer.model)),
+        "code": code_hash(),
+    }
+
+
+def fingerprint(trainer: Any) -> dict[str, Any]:
+    """Settings, and hashes of data, tokenizer, model and code, of a `TokenTrainer`."""
+    args = trainer.args
+    settings = {name: _plain(getattr(args, name, None)) for name in _SETTINGS}
+    settings["processes"] = args.world_size
+    settings["finds_batch"] = trainer.finds_batch
+    settings["objective"] = trainer.objective.name
+    settings["objective_config"] = _plain(trainer.objective_config)
+    if trainer.optimizer is not None:  # the Trainer makes its own when it starts
+        settings["optimizer"] = type(_unwrapped(trainer.optimizer)).__name__
+    return {"settings": settings, **trainer.content_hashes}
+
+
+def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What would make a resumed run another one, each as "name: old → new".
+
+    Where processes are more or fewer, or the batch is found by trying, a step must keep its rows alone. Other
+    code is not listed: see `code_changed`.
+    """
+    old, new = dict(before["settings"]), dict(now["settings"])
+    rows = [_rows_a_step(settings) for settings in (old, new)]
+    is_dealt_anew = old.pop("processes") != new.pop("processes")
+    if new.pop("finds_batch") or is_dealt_anew:
+        for name in _BATCH:
+            del old[name]
+        if rows[0] != rows[1]:
+            old["rows_a_step"], new["rows_a_step"] = rows
+    listed = [f"{n}: {old[n]!r} → {new[n]!r}" for n in old if n in new and old[n] != new[n]]
+    for name in ("data", "tokenizer", "model"):
+        if before[name] != now[name]:
+            listed.append(f"{name}: content {before[name]} → {now[name]}")
+    return listed
+
+
+def code_changed(before: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether this package's code is another than the one that wrote the checkpoint."""
+    return bool(before["code"] != now["code"])
+
+
+def _rows_a_step(settings: dict[str, Any]) -> int:
+    batch, accumulation = (int(settings[name]) for name in _BATCH)
+    return batch * accumulation * int(settings["processes"])
+
+
+def _plain(value: Any) -> Any:
+    """As it comes back from JSON."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
+    value = getattr(value, "value", value)  # an enumeration's
+    return value if isinstance(value, int | float | str | bool | None) else repr(value)
+
+
+def _unwrapped(optimizer: Any) -> Any:
+    return getattr(optimizer, "optimizer", optimizer)  # accelerate wraps it
+
+
+def _hash_tokenizer(tokenizer: Any) -> str | None:
+    if tokenizer is None:
+        return None
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    content = backend.to_str() if backend is not None else hash_json(tokenizer.get_vocab())
+    return xxhash.xxh3_128_hexdigest(content.encode())
+
+
+def _shape(model: Any) -> dict[str, Any]:
+    """Class and parameters; of the settings only numbers such as dropout, since training sets some ids."""
+    config: Any = getattr(model, "config", None)
+    settings = config.to_dict() if hasattr(config, "to_dict") else {}
+    return {
+        "class": type(model).__name__,
+        "parameters": {name: list(p.shape) for name, p in model.named_parameters()},
+        "settings": {name: value for name, value in settings.items() if isinstance(value, float)},
+    }

@@ -1,0 +1,75 @@
+"""What a `TokenTrainer` cannot do is refused before the first step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.modeling.attention.choosing import is_decided, leave_unpacked, method_of
+from mlm_pretrain.modeling.packing_proof import prove_packable
+from mlm_pretrain.packing import PackedDataset
+from mlm_pretrain.training.batches import has_segments
+
+
+def refuse_unsupported(trainer: Any) -> None:
+    """Settings of `transformers.Trainer` that would change the loss, or that checkpoints here cannot hold.
+
+    Raises:
+        InputError: naming the setting.
+    """
+    name = type(trainer).__name__
+    given = {
+        "compute_loss_func": trainer.compute_loss_func is not None,
+        "label_smoothing_factor": trainer.label_smoother is not None,
+    }
+    if names := [setting for setting, is_given in given.items() if is_given]:
+        raise InputError(
+            f"{name}: has a loss of its own, so {names[0]} would do nothing",
+            f"leave {names[0]} out, or use transformers.Trainer",
+        )
+    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+        raise InputError(
+            f"{name}: cannot resume a model that FSDP or DeepSpeed has split up",
+            "start it with torchrun alone, one whole model a GPU",
+        )
+    _refuse_other_tokenizer(trainer)
+
+
+def _refuse_other_tokenizer(trainer: Any) -> None:
+    """Ids of prepared data mean nothing to another tokenizer than its own."""
+    data, tokenizer = trainer.train_dataset, trainer.processing_class
+    if not isinstance(data, PackedDataset) or not hasattr(tokenizer, "get_vocab"):
+        return
+    from tokenizers import Tokenizer
+
+    path = data.folder / "tokenizer" / "tokenizer.json"
+    if not path.is_file():
+        return
+    if Tokenizer.from_file(str(path)).get_vocab(with_added_tokens=True) != tokenizer.get_vocab():
+        raise InputError(
+            f"{data.folder}: was prepared with another tokenizer than processing_class",
+            f"pass AutoTokenizer.from_pretrained({str(path.parent)!r}), or prepare the text anew",
+        )
+
+
+def prove_for_training(trainer: Any) -> None:
+    """That packed documents stay apart, on the device and in the precision of training.
+
+    Rows of one document each gain from it too, but do without where the model cannot.
+    """
+    model = trainer.model
+    given, device = model.config._attn_implementation, next(model.parameters()).device
+    if device.type == "cpu" and is_decided(model):
+        return
+    ids = trainer.data_collator.vocabulary.ordinary_ids
+    method = method_of(model) if is_decided(model) else None
+    bf16 = trainer.args.bf16 and device.type != "cpu"
+    with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        try:
+            prove_packable(model, ids, trainer.objective.is_causal, method)
+        except InputError:
+            if has_segments(trainer.train_dataset, trainer.eval_dataset):
+                raise
+            leave_unpacked(model, given)

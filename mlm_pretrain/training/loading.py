@@ -1,0 +1,90 @@
+"""The loader of a `TokenTrainer`: every example at its place, dealt out among the processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, IterableDataset
+from transformers import Trainer
+from transformers.trainer_utils import has_length
+
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.objectives.vocabulary import read_vocabulary
+from mlm_pretrain.training.checkpoints.generators import drawing_from
+from mlm_pretrain.training.placement import DealtBatches, PlacedCollator, PlacedDataset, shuffled
+
+_ORDER_PART = 3
+
+
+def own_collator(trainer: Any, tokenizer: Any, config: Any) -> Any:
+    """The objective's collator, which needs a tokenizer."""
+    if tokenizer is None:
+        raise InputError(
+            f"{type(trainer).__name__}: examples without labels need a tokenizer to make them",
+            "pass processing_class=tokenizer",
+        )
+    return trainer.objective.collator(read_vocabulary(tokenizer), config, trainer.order_seed)
+
+
+def can_place(trainer: Any) -> bool:
+    """Whether the training examples have numbers, and one loader can deal them out.
+
+    A stream's have none; `batch_rebalance` deals out whole batches by itself.
+    """
+    dataset = trainer.train_dataset
+    if isinstance(dataset, IterableDataset) or not has_length(dataset):
+        return False
+    return trainer.args.train_sampling_strategy != "batch_rebalance"
+
+
+def placed_loader(trainer: Any) -> DataLoader:
+    """This process's batches of the training set.
+
+    Not prepared by accelerate, which repeats examples to even out the shares of the processes.
+    """
+    args = trainer.args
+    dataset, collator = _without_unused_columns(trainer)
+    batches = DealtBatches(
+        order_of(trainer), len(dataset), args.train_batch_size, args.world_size,
+        args.process_index, args.dataloader_drop_last,
+    )  # fmt: skip
+    trainer.placed_batches = batches
+    workers = args.dataloader_num_workers
+    return DataLoader(
+        PlacedDataset(dataset, trainer.order_seed),
+        batch_sampler=batches,
+        collate_fn=PlacedCollator(collator, trainer.order_seed, trainer.makes_batches),
+        num_workers=workers,
+        pin_memory=args.dataloader_pin_memory,
+        persistent_workers=args.dataloader_persistent_workers,
+        prefetch_factor=args.dataloader_prefetch_factor if workers else None,
+        multiprocessing_context=args.dataloader_multiprocessing_context if workers else None,
+        generator=torch.Generator().manual_seed(trainer.order_seed),  # leaves the global one alone
+    )
+
+
+def _without_unused_columns(trainer: Any) -> tuple[Any, Any]:
+    """Dataset and collator, of which one leaves out what no model takes."""
+    dataset, collator = trainer.train_dataset, trainer.data_collator
+    if hasattr(dataset, "column_names") and hasattr(dataset, "remove_columns"):
+        return trainer._remove_unused_columns(dataset, description="Training"), collator
+    return dataset, trainer._get_collator_with_removed_columns(collator, description="Training")
+
+
+def order_of(trainer: Any) -> Callable[[int], Sequence[int]]:
+    """Epoch → indices: shuffled, or as the sampler says that the settings or a subclass ask for."""
+    dataset, seed = trainer.train_dataset, trainer.order_seed
+    is_stock = type(trainer)._get_train_sampler is Trainer._get_train_sampler
+    if is_stock and trainer.args.train_sampling_strategy == "random":
+        return shuffled(seed, len(dataset))
+
+    def order(epoch: int) -> Sequence[int]:
+        with drawing_from(seed, epoch, _ORDER_PART):
+            sampler = trainer._get_train_sampler(dataset)
+            if hasattr(sampler, "set_epoch"):
+                sampler.set_epoch(epoch)
+            return list(sampler)
+
+    return order
