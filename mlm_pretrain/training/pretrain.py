@@ -40,6 +40,7 @@ from mlm_pretrain.training.run_folder import (
     restore_progress,
     write_run,
 )
+from mlm_pretrain.training.run_log import begin_log
 from mlm_pretrain.training.spikes import steps_to_skip
 from mlm_pretrain.training.trainer import TokenTrainer
 
@@ -130,6 +131,7 @@ def _train_once(
     if checkpoint is None:
         if resume:
             say(f"{out}: no whole checkpoint yet, starting from the beginning")
+            begin_log(out)
         _inform(materials)
         trainer.train()
         return

@@ -12,6 +12,7 @@ from typing import Any
 
 import xxhash
 
+from mlm_pretrain.environment import process_rank
 from mlm_pretrain.progress import say
 
 LOG_FILE = "log.jsonl"
@@ -21,6 +22,12 @@ def append_line(out: Path, line: dict[str, Any]) -> None:
     """Add one line to the log of the run in `out`."""
     with (out / LOG_FILE).open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
+
+
+def begin_log(out: Path) -> None:
+    """Forget what was logged: the run starts again from the beginning."""
+    if process_rank() == 0:
+        (out / LOG_FILE).unlink(missing_ok=True)
 
 
 def log_facts(out: Path) -> dict[str, Any]:
@@ -33,7 +40,7 @@ def log_facts(out: Path) -> dict[str, Any]:
 def cut_log(out: Path, facts: dict[str, Any]) -> None:
     """Take the log back to what it was by `facts`. One that was changed since is only reported."""
     path = out / LOG_FILE
-    if "log_bytes" not in facts or not path.is_file():
+    if process_rank() or "log_bytes" not in facts or not path.is_file():
         return
     content = path.read_bytes()[: facts["log_bytes"]]
     if xxhash.xxh3_128_hexdigest(content) != facts["log_hash"]:

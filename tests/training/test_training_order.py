@@ -10,6 +10,7 @@ import package_process
 import pytest
 import torch
 import training_order as order
+import world_sizes as sizes
 from transformers import AutoTokenizer
 
 from mlm_pretrain.objectives.randomness import EVALUATION_EPOCH
@@ -143,3 +144,27 @@ def test_masks_differ_between_epochs_and_not_between_runs(tokenizer: Any, tmp_pa
     other = order.seen_in("mlm", tokenizer, tmp_path, num_train_epochs=4, examples=2, seed=1)
     assert not order.equal(once, other)
     assert torch.is_tensor(once[0]["labels"])
+
+
+@pytest.mark.fault("world-size")
+@pytest.mark.parametrize("objective", ["mlm", "clm"])
+def test_one_then_two_then_one_process(objective: str, prepared: Path, tmp_path: Path) -> None:
+    """The same rows in the same step, none lost, none twice; and, but for rounding, the same losses."""
+    tokenizer, out = prepared / "tokenizer", tmp_path / "shared"
+    whole = sizes.train(tokenizer, tmp_path / "whole", objective, 1, False, sizes.STEPS)
+    first = sizes.train(tokenizer, out, objective, 1, False, stop=2)
+    done = package_process.run_on_two_processes(sizes.__file__, tokenizer, out, objective, 7)
+    assert done.returncode == 0, done.stderr[-3000:]
+    ranks = [json.loads((out / f"rank{r}.json").read_text("utf-8")) for r in range(2)]
+    last = sizes.train(tokenizer, out, objective, 1, True, sizes.STEPS)
+    shared = {
+        int(step): ranks[0]["rows"][step] + ranks[1]["rows"][step] for step in ranks[0]["rows"]
+    }
+    joined = {**first["rows"], **shared, **last["rows"]}
+    assert set(shared) == set(range(3, 8))
+    assert {n: sorted(rows) for n, rows in joined.items()} == {
+        n: sorted(rows) for n, rows in whole["rows"].items()
+    }
+    assert [len(whole["rows"][step]) for step in (1, 2, 3)] == [8, 8, 5]
+    assert last["losses"] == pytest.approx(whole["losses"], abs=2e-5)
+    assert last["tokens"] == whole["tokens"]

@@ -32,10 +32,12 @@ def objective_of(arch: str) -> str:
     return "clm" if arch.partition(":")[0] in DECODERS else "mlm"
 
 
-def small_model(arch: str, tokenizer: Any, max_length: int = 64) -> torch.nn.Module:
-    """Two layers of 64, the same weights each time, without dropout."""
+def small_model(
+    arch: str, tokenizer: Any, max_length: int = 64, dropout: float = 0.0
+) -> torch.nn.Module:
+    """Two layers of 64, the same weights each time."""
     auto_class = OBJECTIVES[objective_of(arch)].auto_class
-    return new_model(arch, auto_class, tokenizer, max_length, seed=1)
+    return new_model(arch, auto_class, tokenizer, max_length, seed=1, dropout=dropout)
 
 
 def arguments(out: str | Path, **settings: Any) -> TrainingArguments:

@@ -1,0 +1,124 @@
+"""A resumed training is the one that was never stopped: weights, optimiser, losses, batches, to the bit."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+import training_splits as splits
+from transformers import AutoTokenizer, DataCollatorForLanguageModeling, TrainerCallback
+
+from mlm_pretrain.objectives.masked import MaskedConfig
+from mlm_pretrain.packing import PackedDataset
+from mlm_pretrain.training.optimizers import build_optimizer
+from mlm_pretrain.training.trainer import TRAINERS
+
+STEPS, AN_EPOCH = 20, 10
+ROWS = AN_EPOCH * 2 * 2  # batches of two, two of them a step
+STOPS = {"within an epoch": 7, "between epochs": 10, "in the second epoch": 14}
+
+
+class Kind(NamedTuple):
+    """What is trained: an objective, its settings, whose collator, which optimiser."""
+
+    objective: str
+    config: Any = None
+    collator: str = "own"
+    optimizer: str = "adamw"
+    arch: str = "bert:2x64"
+
+
+KINDS = {
+    "tokens": Kind("mlm"),
+    "words, muon": Kind("mlm", MaskedConfig(unit="word"), optimizer="muon"),
+    "spans, modernbert": Kind("mlm", MaskedConfig(unit="span"), arch="modernbert:2x64"),
+    "next token": Kind("clm", arch="gpt2:2x64"),
+    "a collator that draws by itself": Kind("mlm", collator="stock"),
+}
+
+
+class Stop(TrainerCallback):
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        control.should_training_stop |= state.global_step >= self.step
+
+
+class Seen(NamedTuple):
+    losses: list[float]
+    batches: list[str]
+
+
+def train(
+    kind: Kind, prepared: Path, out: Path, resume: bool = False, stop: int = STEPS, **settings: Any
+) -> Seen:
+    """All losses from the first step on, and the batches of this part; a checkpoint after every step."""
+    tokenizer = AutoTokenizer.from_pretrained(prepared / "tokenizer")
+    data = PackedDataset(prepared, "train")
+    rows = [data[n] for n in range(ROWS)]
+    collator = None
+    if kind.collator == "stock":
+        rows = [{"input_ids": row["input_ids"].tolist()} for row in rows]
+        collator = DataCollatorForLanguageModeling(tokenizer)
+    seen: list[str] = []
+    base: Any = TRAINERS[kind.objective]
+
+    class Watching(base):
+        def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
+            content = b"".join(inputs[name].numpy().tobytes() for name in sorted(inputs))
+            seen.append(hashlib.sha256(content).hexdigest())
+            return super().training_step(model, inputs, num_items_in_batch)
+
+    model = splits.small_model(kind.arch, tokenizer, dropout=0.1)
+    optimizer = build_optimizer(model, kind.optimizer, 1e-3, 0.05)  # type: ignore[arg-type]
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (1 + step))
+    arguments: dict[str, Any] = {
+        "max_steps": STEPS, "per_device_train_batch_size": 2, "gradient_accumulation_steps": 2,
+        "dataloader_num_workers": 2, "save_strategy": "steps", "save_steps": 1, **settings,
+    }  # fmt: skip
+    trainer = Watching(
+        model=model, args=splits.arguments(out, **arguments), train_dataset=rows,
+        data_collator=collator, processing_class=tokenizer, objective_config=kind.config,
+        optimizers=(optimizer, schedule), callbacks=[Stop(stop)],
+    )  # fmt: skip
+    trainer.train(resume_from_checkpoint=resume)
+    losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
+    return Seen(losses, seen)
+
+
+def state(out: Path, step: int = STEPS) -> dict[str, str]:
+    """sha256 of weights, optimiser, schedule and generators."""
+    names = ("model", "optimizer", "scheduler", "generators-0")
+    files = {name: out / f"checkpoint-{step}" / f"{name}.safetensors" for name in names}
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_resumed_twice_to_the_same_bits(kind: Kind, prepared: Path, tmp_path: Path) -> None:
+    whole = train(kind, prepared, tmp_path / "whole")
+    assert len(whole.losses) == STEPS
+    assert len(set(whole.batches)) == len(whole.batches) == 2 * STEPS
+    for start in STOPS.values():
+        out = tmp_path / f"from-{start}"
+        out.mkdir()
+        (tmp_path / "whole" / f"checkpoint-{start}").rename(out / f"checkpoint-{start}")
+        first = train(kind, prepared, out, resume=True, stop=start + 2)
+        second = train(kind, prepared, out, resume=True)
+        assert first.batches + second.batches == whole.batches[2 * start :]
+        assert second.losses == whole.losses
+        assert state(out) == state(tmp_path / "whole")
+
+
+def test_losses_are_the_same_however_seldom_they_are_logged(prepared: Path, tmp_path: Path) -> None:
+    """Stopped between two logs, and with the loader's processes or without."""
+    kind = KINDS["tokens"]
+    whole = train(kind, prepared, tmp_path / "a", logging_steps=4, dataloader_num_workers=0)
+    train(kind, prepared, tmp_path / "b", stop=7, logging_steps=4)
+    rest = train(kind, prepared, tmp_path / "b", resume=True, logging_steps=4)
+    assert rest.losses == whole.losses
+    assert len(whole.losses) == STEPS / 4
+    assert state(tmp_path / "b") == state(tmp_path / "a")
