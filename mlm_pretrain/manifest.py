@@ -135,13 +135,8 @@ def read_manifest(folder: str | Path, stage: str) -> Manifest:
         problem = f"{folder}: no {MANIFEST}, so `{stage}` did not finish there"
         raise InputError(problem, f"write it with `mlm-pretrain {stage} --out {folder}`") from None
     except ValueError as error:
-        raise InputError(
-            f"{path}: damaged manifest ({str(error).splitlines()[0]})", "write the folder again"
-        ) from None
-    if manifest.seal and manifest.seal != manifest.computed_seal():
-        raise InputError(
-            f"{path}: its checksum does not match its content", "write the folder again"
-        )
+        raise _damaged(path, str(error).splitlines()[0]) from None
+    _check_seal(path, manifest)
     if manifest.stage != stage:
         raise InputError(
             f"{folder}: written by `{manifest.stage}`, but `{stage}` output is needed here"
@@ -181,22 +176,46 @@ def verify_files(
 
 def verify_model(folder: str | Path) -> None:
     """Check the weights and tokenizer in `folder` where a manifest of ours, there or of the run it lies in,
-    knows them. A card or a config may have been edited since by its owner.
+    knows them. A card or a config may have been edited since by its owner; a Hub name has no manifest.
 
     Raises:
-        InputError: naming the file that is missing, truncated or altered.
+        InputError: naming the file that is missing, truncated or altered, or a damaged manifest.
     """
     folder = Path(folder)
-    places = ((folder, "export", ""), (folder, "checkpoint", ""))
-    for home, stage, prefix in (*places, (folder.parent, "pretrain", f"{folder.name}/")):
-        if is_of_stage(home, stage):
-            manifest = read_manifest(home, stage)
+    for home, prefix in ((folder, ""), (folder.parent, f"{folder.name}/")):
+        manifest = own_manifest(home)
+        if manifest is not None:
             named = {n: f for n, f in manifest.files.items() if n.startswith(prefix)}
             known = {n: f for n, f in named.items() if n.endswith(_MODEL_CONTENT)}
             verify_files(home, known)
 
 
-def is_of_stage(folder: Path, stage: str) -> bool:
-    """Whether `folder` has a manifest that says, sound or not, that `stage` wrote it."""
+def own_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a folder of ours, or None. Other programs write files of that name too.
+
+    Raises:
+        InputError: when it is damaged.
+    """
     path = folder / MANIFEST
-    return path.is_file() and f'"stage": "{stage}"' in path.read_text("utf-8", errors="replace")
+    if not path.is_file():
+        return None
+    text = path.read_bytes()
+    try:
+        manifest = Manifest.model_validate_json(text)
+    except ValueError as error:
+        if b'"stage"' not in text:
+            return None
+        raise _damaged(path, str(error).splitlines()[0]) from None
+    _check_seal(path, manifest)
+    return manifest
+
+
+def _check_seal(path: Path, manifest: Manifest) -> None:
+    if manifest.seal and manifest.seal != manifest.computed_seal():
+        raise InputError(
+            f"{path}: its checksum does not match its content", "write the folder again"
+        )
+
+
+def _damaged(path: Path, reason: str) -> InputError:
+    return InputError(f"{path}: damaged manifest ({reason})", "write the folder again")

@@ -199,6 +199,7 @@ print(json.dumps(messages))
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs POSIX permissions")
+@pytest.mark.fault("read-only")
 def test_read_only_folders_are_refused_before_any_work(open_folder: Path) -> None:
     empty, full, hidden = (open_folder / name for name in ("empty", "full", "hidden"))
     empty.mkdir()

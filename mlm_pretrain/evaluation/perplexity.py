@@ -19,6 +19,7 @@ from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.batch_loss import summed_loss
 from mlm_pretrain.evaluation.record import write_metrics
 from mlm_pretrain.evaluation.texts import EvaluationRows, open_rows
+from mlm_pretrain.manifest import verify_model
 from mlm_pretrain.modeling.attention.choosing import is_decided
 from mlm_pretrain.modeling.build import read_checkpoint
 from mlm_pretrain.modeling.packing_proof import prove_packable
@@ -93,6 +94,7 @@ def load_for_evaluation(model: str | Path) -> tuple[torch.nn.Module, Any, Object
     """
     import transformers
 
+    verify_model(model)
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(model, trust_remote_code=False)
         config = transformers.AutoConfig.from_pretrained(model, trust_remote_code=False)

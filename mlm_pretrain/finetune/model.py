@@ -10,7 +10,7 @@ from typing import Any
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.heads import redraw_output, refuse_resized_body
-from mlm_pretrain.manifest import MANIFEST, Manifest, verify
+from mlm_pretrain.manifest import verify_model
 
 MAX_LENGTH = 512
 # Every name that architectures give to a dropout of theirs.
@@ -161,31 +161,13 @@ def _refuse_other_weights(model: Any, missing: set[str], folder: str) -> None:
 
 
 def check_weights(config: FinetuneConfig) -> None:
-    """Compare the folder's safetensors with its manifest; its other files may have been edited.
+    """Compare the folder's weights and tokenizer with its manifest; other files may have been edited.
 
     Raises:
         InputError: naming a file that is missing, truncated or altered, or a damaged manifest.
     """
-    manifest = own_manifest(Path(config.model))
-    if manifest is not None and not config.random_weights:  # which reads no weights
-        weights = {k: v for k, v in manifest.files.items() if k.endswith(".safetensors")}
-        verify(config.model, manifest.model_copy(update={"files": weights}))
-
-
-def own_manifest(folder: Path) -> Manifest | None:
-    """The manifest of a folder of ours, or None. Other programs write files of that name too."""
-    path = folder / MANIFEST
-    if not path.is_file():
-        return None
-    text = path.read_bytes()
-    try:
-        return Manifest.model_validate_json(text)
-    except ValueError as error:
-        if b'"stage"' not in text:
-            return None
-        raise InputError(
-            f"{path}: damaged manifest ({str(error).splitlines()[0]})", "write the folder again"
-        ) from None
+    if not config.random_weights:  # which reads no weights
+        verify_model(config.model)
 
 
 def check_vocabulary(model: str, tokenizer: Any, settings: Any) -> None:

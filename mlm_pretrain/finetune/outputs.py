@@ -13,9 +13,8 @@ from typing import Any
 
 from mlm_pretrain.claiming import claim_output
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.finetune.model import own_manifest
 from mlm_pretrain.finetune.sources import HUB
-from mlm_pretrain.manifest import hash_file, write_manifest
+from mlm_pretrain.manifest import hash_file, own_manifest, write_manifest
 
 STAGE = "finetune"
 METRICS = "metrics.json"

@@ -9,6 +9,7 @@ import torch
 from safetensors import SafetensorError
 
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.manifest import verify_model
 from mlm_pretrain.modeling.attention.choosing import require_packable
 from mlm_pretrain.modeling.sizes import build_config, check_length
 from mlm_pretrain.progress import say
@@ -80,6 +81,7 @@ def read_checkpoint(
     """
     import transformers
 
+    verify_model(source)
     try:
         model, info = getattr(transformers, auto_class).from_pretrained(
             source, dtype=torch.float32, attn_implementation="sdpa", revision=revision or "main",

@@ -22,3 +22,9 @@ def keep_freed_memory() -> bool:
         is_heap = any(mallopt(_MMAP_THRESHOLD, size) for size in sizes)
         return bool(mallopt(_TRIM_THRESHOLD, 2 * _ALL - 1)) and is_heap
     return False
+
+
+def release_freed_memory() -> None:
+    """Give freed memory back after all: others in the process, such as compiled kernels, may lack it."""
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)

@@ -40,8 +40,8 @@ from mlm_pretrain.training.run_folder import (
     restore_progress,
     write_run,
 )
-from mlm_pretrain.training.run_log import begin_log
-from mlm_pretrain.training.spikes import steps_to_skip
+from mlm_pretrain.training.run_log import append_line
+from mlm_pretrain.training.spikes import return_before
 from mlm_pretrain.training.trainer import TokenTrainer
 
 _VALIDATION_ROWS = 32
@@ -108,35 +108,46 @@ def _train(
 ) -> tuple[TokenTrainer, Materials]:
     """Until the budget is spent; with `on_spike: skip` going back behind each spike of the loss."""
     skipped: set[int] = set()
+    note: dict[str, Any] | None = None
     while True:
         trainer = build_trainer(materials, _callbacks(materials, interruption))
         trainer.watch.skipped |= skipped
         facts = partial(progress_facts, Path(materials.config.out), materials.budget)
         trainer.checkpoint_facts = facts
         try:
-            _train_once(trainer, materials, resume, weights_only)
+            _train_once(trainer, materials, resume, weights_only, note)
         except LossSpike as spike:
-            skipped |= steps_to_skip(spike, materials, skipped)
+            steps, note = return_before(spike, materials, skipped)
+            skipped |= steps
             materials, resume, weights_only = assemble(materials.config), True, False
         else:
             return trainer, materials
 
 
 def _train_once(
-    trainer: TokenTrainer, materials: Materials, resume: bool, weights_only: bool
+    trainer: TokenTrainer,
+    materials: Materials,
+    resume: bool,
+    weights_only: bool,
+    note: dict[str, Any] | None,
 ) -> None:
-    """From the start, or from the newest whole checkpoint, until the budget is spent."""
+    """From the start, or from the newest whole checkpoint, until the budget is spent.
+
+    Args:
+        note: of why it goes on from there, for the log.
+    """
     out = Path(materials.config.out)
     checkpoint = first_process_checkpoint(out, weights_only) if resume else None
     if checkpoint is None:
         if resume:
             say(f"{out}: no whole checkpoint yet, starting from the beginning")
-            begin_log(out)
         _inform(materials)
         trainer.train()
         return
     step = restore_progress(checkpoint, materials.budget)
     say(f"resuming from {checkpoint}")
+    if note is not None and process_rank() == 0:
+        append_line(out, note)
     if materials.budget.is_spent(step):  # stopped after its last step; Trainer would make one more
         trainer.restore(checkpoint)
     else:

@@ -26,8 +26,7 @@ def append_line(out: Path, line: dict[str, Any]) -> None:
 
 def begin_log(out: Path) -> None:
     """Forget what was logged: the run starts again from the beginning."""
-    if process_rank() == 0:
-        (out / LOG_FILE).unlink(missing_ok=True)
+    (out / LOG_FILE).unlink(missing_ok=True)
 
 
 def log_facts(out: Path) -> dict[str, Any]:

@@ -7,21 +7,27 @@ batches up to it; the spikes did not come again, since they need both the batche
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from mlm_pretrain.environment import process_rank
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import read_manifest
 from mlm_pretrain.progress import say
 from mlm_pretrain.training.assembly import Materials
 from mlm_pretrain.training.callbacks.loss_watch import LossSpike
 from mlm_pretrain.training.checkpoints.finding import STAGE, newest_checkpoint
-from mlm_pretrain.training.run_log import append_line, cut_log
 
 # A run that needs more of this has another fault, most often its learning rate.
 _MOST_SKIPPED_SHARE, _MOST_RETURNS = 0.1, 5
 
 
-def steps_to_skip(spike: LossSpike, materials: Materials, before: set[int]) -> set[int]:
+class Return(NamedTuple):
+    """Steps to pass over, and what the log shall say of it."""
+
+    steps: set[int]
+    line: dict[str, Any]
+
+
+def return_before(spike: LossSpike, materials: Materials, skipped: set[int]) -> Return:
     """The steps from the newest checkpoint to the spike, where `on_spike` says to skip them.
 
     Raises:
@@ -32,23 +38,15 @@ def steps_to_skip(spike: LossSpike, materials: Materials, before: set[int]) -> s
     checkpoint = newest_checkpoint(out) if materials.config.on_spike == "skip" else None
     if checkpoint is None:
         raise spike
-    counts = read_manifest(checkpoint, STAGE).counts
-    steps = set(range(counts["step"] + 1, spike.step + 1))
-    _refuse_too_many(spike, before, steps)
-    if process_rank() == 0:
-        cut_log(out, counts)
-        line = {
-            "step": spike.step,
-            "event": "spike",
-            "what": spike.problem,
-            "resumed_from": counts["step"],
-        }
-        append_line(out, {**line, "skipped": sorted(steps)})
+    start = read_manifest(checkpoint, STAGE).counts["step"]
+    steps = set(range(start + 1, spike.step + 1))
+    _refuse_too_many(spike, skipped, steps)
     say(
         f"{spike.problem}: going back to {checkpoint}, passing over the batches of steps "
         f"{min(steps)} to {max(steps)}"
     )
-    return steps
+    line = {"step": spike.step, "event": "spike", "what": spike.problem, "resumed_from": start}
+    return Return(steps, {**line, "skipped": sorted(steps)})
 
 
 def _refuse_too_many(spike: LossSpike, before: set[int], steps: set[int]) -> None:

@@ -23,6 +23,7 @@ def config(data: Path, out: Path, **changes: Any) -> PretrainConfig:
     return PretrainConfig(data=str(data), out=str(out), **settings)
 
 
+@pytest.mark.fault("used-folder")
 def test_a_folder_that_holds_something_is_refused(prepared: Path, tmp_path: Path) -> None:
     note = tmp_path / "notes.txt"
     note.write_text("mine", encoding="utf-8")
@@ -42,6 +43,7 @@ def test_overwrite_replaces_a_run(prepared: Path, tmp_path: Path) -> None:
     assert not (out / "checkpoint-3").exists()
 
 
+@pytest.mark.fault("flipped-bit")
 def test_a_flipped_bit_in_the_data_is_found(prepared: Path, tmp_path: Path) -> None:
     data = Path(shutil.copytree(prepared, tmp_path / "data"))
     tokens = data / "train" / "tokens-00000.bin"
@@ -80,6 +82,7 @@ def test_seeds_that_no_generator_takes(seed: int) -> None:
         PretrainConfig(seed=seed)
 
 
+@pytest.mark.fault("too-few-rows")
 def test_fewer_rows_than_a_batch(prepared: Path, tmp_path: Path) -> None:
     rows = len(PackedDataset(prepared, "train"))
     with pytest.raises(InputError, match=f"{rows} rows are fewer than a batch of {rows + 1}"):
@@ -87,12 +90,14 @@ def test_fewer_rows_than_a_batch(prepared: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.fault("disk-full")
 def test_a_disk_that_is_too_small(prepared: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"run: needs [\d.]+ GB, has [\d.]+ GB"):
         pretrain(config(prepared, tmp_path / "run", keep_checkpoints=10**9))
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.fault("too-long")
 @pytest.mark.parametrize(
     ("family", "positions", "room"), [("bert", 32, 32), ("modernbert", 40, 40), ("roberta", 40, 39)]
 )
@@ -108,6 +113,7 @@ def test_rows_longer_than_the_positions(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.fault("not-a-number")
 def test_a_loss_that_is_no_number_stops_the_run(prepared: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     wild = config(prepared, out, steps=50, learning_rate=1e20, checkpoint_minutes=1e-6)
@@ -123,6 +129,7 @@ def test_a_loss_that_is_no_number_stops_the_run(prepared: Path, tmp_path: Path) 
     assert not (out / "model").exists()
 
 
+@pytest.mark.fault("not-a-number")
 def test_gradients_that_are_no_numbers_never_reach_the_weights(
     prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

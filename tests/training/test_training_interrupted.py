@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -23,24 +24,33 @@ def whole_run(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def stopped(data: Path, out: Path, number: signal.Signals) -> subprocess.CompletedProcess[str]:
-    """The run as a process, sent a signal once it has saved its fifth step."""
+def stopped(
+    data: Path, out: Path, number: signal.Signals, while_saving: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """The run as a process, sent a signal once it has saved its fifth step, or while it saves another."""
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in FLAGS.items()]
     command = ["-m", "mlm_pretrain", "pretrain", "--data", str(data), "--out", str(out), *flags]
     command += ["--set", "pretrain.log_every=1"]
 
     def ready() -> bool:
-        return any(int(path.name.split("-")[1]) >= 5 for path in checkpoints(out))
+        saved = any(int(path.name.split("-")[1]) >= 5 for path in checkpoints(out))
+        return saved and (not while_saving or any(out.glob("checkpoint-*.partial/*.safetensors")))
 
     return package_process.signal_when(command, ready, number)
 
 
-def test_sigterm_then_resume(
-    prepared: Path, whole_run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+@pytest.mark.fault("signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_then_resume(
+    number: signal.Signals,
+    prepared: Path,
+    whole_run: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     run = tmp_path / "run"
-    done = stopped(prepared, run, signal.SIGTERM)
-    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    done = stopped(prepared, run, number)
+    assert done.returncode == 128 + number, done.stderr
     assert f"mlm-pretrain pretrain --out {run} --resume" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
@@ -58,6 +68,28 @@ def test_sigterm_then_resume(
     ]
 
 
+@pytest.mark.fault("killed-mid-save")
+def test_killed_while_saving(
+    prepared: Path, whole_run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    for _ in range(5):  # the save may have ended just before the signal came
+        assert stopped(prepared, run, signal.SIGKILL, True).returncode == -signal.SIGKILL
+        halves = list(run.glob("checkpoint-*.partial"))
+        if halves:
+            break
+        shutil.rmtree(run)
+    (half,) = halves
+    newest = checkpoints(run)[-1]
+    pretrain(config(prepared, run), resume=True)
+    err = capfd.readouterr().err
+    assert f"{half}: skipped, since its saving never ended" in err
+    assert f"resuming from {newest}" in err
+    assert weights(run) == weights(whole_run)
+    assert not list(run.glob("*.partial"))
+
+
+@pytest.mark.fault("killed-mid-step")
 def test_kill_then_resume(prepared: Path, whole_run: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     assert stopped(prepared, run, signal.SIGKILL).returncode == -signal.SIGKILL

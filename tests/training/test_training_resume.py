@@ -38,6 +38,7 @@ def unfinished_copy(run: Path, out: Path) -> Path:
     shutil.copytree(run, out)
     shutil.rmtree(out / "model")
     (out / "manifest.json").unlink()
+    (out / "metrics.json").unlink()
     return out
 
 
@@ -107,6 +108,43 @@ def test_a_state_that_is_gone_is_an_error_unless_weights_are_enough(
     rates = [json.loads(line)["learning_rate"] for line in (run / "log.jsonl").open()]
     before = [json.loads(line)["learning_rate"] for line in (six_steps / "log.jsonl").open()]
     assert rates == before  # the schedule was not
+
+
+@pytest.mark.fault("flipped-bit")
+def test_a_flipped_bit_in_any_file_is_named_or_changes_nothing(
+    prepared: Path, six_steps: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Of an unfinished run: the file is named, and either nothing is done or the weights come out the same."""
+    source = unfinished_copy(six_steps, tmp_path / "source")
+    names = [path.relative_to(source) for path in source.rglob("*") if path.is_file()]
+    newest = [name for name in names if name.parts[0] not in ("checkpoint-4", "checkpoint-5")]
+    assert len(newest) > 10
+    for name in newest:
+        run = Path(shutil.copytree(source, tmp_path / "run"))
+        flip_bit(run / name)
+        capfd.readouterr()
+        try:
+            pretrain(config(prepared, run, steps=6, keep_checkpoints=3), resume=True)
+        except InputError as error:
+            told = str(error)
+        else:
+            told = capfd.readouterr().err
+            assert weights(run) == weights(six_steps)
+        assert name.name in told, name
+        shutil.rmtree(run)
+
+
+@pytest.mark.fault("flipped-bit")
+@pytest.mark.parametrize("name", ["model/model.safetensors", "manifest.json", "metrics.json"])
+def test_a_finished_run_that_was_damaged_is_written_again(
+    name: str, prepared: Path, six_steps: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = Path(shutil.copytree(six_steps, tmp_path / "run"))
+    flip_bit(run / name)
+    pretrain(config(prepared, run, steps=6, keep_checkpoints=3), resume=True)
+    assert Path(name).name in capfd.readouterr().err
+    for file in ("model/model.safetensors", "metrics.json"):
+        assert (run / file).read_bytes() == (six_steps / file).read_bytes()
 
 
 def test_stopped_after_its_last_step(prepared: Path, six_steps: Path, tmp_path: Path) -> None:
@@ -268,6 +306,31 @@ def test_processes_that_cannot_share_a_step_are_refused(
 def test_resume_of_nothing(prepared: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no run\.json"):
         pretrain(config(prepared, tmp_path / "none"), resume=True)
+
+
+@pytest.mark.fault("two-runs")
+def test_two_processes_that_want_one_folder(prepared: Path, tmp_path: Path) -> None:
+    """Started together: one trains, the other is told which process and host that is."""
+    words = [
+        "-m",
+        "mlm_pretrain",
+        "pretrain",
+        "--data",
+        str(prepared),
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    words += ["--arch", "bert:2x64", "--steps", "150", "--batch-size", "8", "--precision", "fp32"]
+    both = [package_process.start(words) for _ in range(2)]
+    errors = [process.communicate(timeout=package_process.LIMIT_SECONDS)[1] for process in both]
+    codes = [process.returncode for process in both]
+    assert sorted(codes) == [0, 2], errors
+    winner = both[codes.index(0)]
+    told = errors[codes.index(2)]
+    assert f"process {winner.pid} on host {socket.gethostname()} is training there" in told
+    assert "Traceback" not in told
+    assert (tmp_path / "run" / "model" / "model.safetensors").is_file()
+    assert not (tmp_path / "run" / RUNNING_FILE).exists()
 
 
 @pytest.mark.parametrize("resume", [True, False])

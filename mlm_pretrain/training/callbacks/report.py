@@ -10,7 +10,7 @@ from transformers import TrainerCallback
 
 from mlm_pretrain.progress import progress_bar
 from mlm_pretrain.training.budget import Budget
-from mlm_pretrain.training.run_log import append_line
+from mlm_pretrain.training.run_log import append_line, begin_log
 
 
 class ReportCallback(TrainerCallback):
@@ -24,6 +24,11 @@ class ReportCallback(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._at, self._tokens = time.monotonic(), int(state.num_input_tokens_seen)
         if state.is_world_process_zero:
+            if (
+                state.global_step == 0
+            ):  # also when it begins again, for want of memory or of a checkpoint
+                begin_log(self.out)
+            self._close()
             steps, seconds = self.budget.steps, self.budget.seconds
             total, unit = (seconds, "s") if steps is None else (steps, "step")
             self.bar = progress_bar(total, unit, "pretrain", initial=self._position(state))
@@ -43,6 +48,9 @@ class ReportCallback(TrainerCallback):
         append_line(self.out, {**line, "tokens_per_second": round(rate)})
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._close()
+
+    def _close(self) -> None:
         if self.bar is not None:
             self.bar.close()
 

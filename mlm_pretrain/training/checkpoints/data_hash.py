@@ -15,10 +15,11 @@ _BLOCK_ROWS = 10_000
 
 
 def hash_dataset(dataset: Any) -> str | None:
-    """Of prepared data the manifest's; of Arrow tables all they hold; of other datasets the length and up to
+    """Of prepared data the manifest's and the split; of Arrow tables all they hold; of other datasets the length and up to
     4,096 rows. None for a stream, which cannot be looked into."""
     if isinstance(dataset, PackedDataset):
-        return dataset.manifest.content_hash
+        content = f"{dataset.manifest.content_hash}:{dataset.split}"
+        return xxhash.xxh3_128_hexdigest(content.encode())
     if dataset is None or not hasattr(dataset, "__len__"):
         return None
     digest = xxhash.xxh3_128(str(len(dataset)).encode())

@@ -1,0 +1,83 @@
+"""A batch that is too large for the memory is halved, from the same state, with as many rows a step."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import training_splits as splits
+from transformers import AutoTokenizer
+
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.packing import PackedDataset
+from mlm_pretrain.training.fitting import smaller_batch
+from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
+from mlm_pretrain.training.trainer import MaskedLMTrainer
+
+MEMORY_BYTES = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+SETTINGS: dict[str, Any] = {
+    "arch": "bert:2x64", "steps": 4, "batch_size": 16, "precision": "fp32", "attention": "masks",
+    "dropout": 0.1, "log_every": 1, "checkpoint_minutes": 1e-6,
+}  # fmt: skip
+
+
+def hungry(rows_that_fit: int, from_step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a step on, batches ask the system for memory, and larger ones for more than it has."""
+    real = MaskedLMTrainer.compute_loss
+    a_row = int(0.9 * MEMORY_BYTES / rows_that_fit) if rows_that_fit else 1 << 50
+
+    def asking(self: Any, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.state.global_step + 1 >= from_step:
+            torch.empty(len(inputs["labels"]) * a_row, dtype=torch.uint8)
+        return real(self, model, inputs, *args, **kwargs)
+
+    monkeypatch.setattr(MaskedLMTrainer, "compute_loss", asking)
+
+
+@pytest.mark.fault("out-of-memory")
+def test_the_step_is_kept_when_its_batch_does_not_fit(
+    prepared: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Memory runs out after two updates, which must be forgotten, generators and all."""
+    runs = {name: {**SETTINGS, "data": str(prepared), "out": str(tmp_path / name)} for name in "ab"}
+    with pytest.MonkeyPatch.context() as patch:
+        hungry(4, from_step=3, monkeypatch=patch)
+        assert pretrain(PretrainConfig(**runs["a"]))["steps"] == 4
+    err = capfd.readouterr().err
+    assert "out of memory with 16 rows at a time: again from the start with 8" in err
+    assert "out of memory with 8 rows at a time: again from the start with 4, and 4 of them" in err
+    pretrain(PretrainConfig(**{**runs["b"], "batch_size": 4, "accumulation": 4}))
+    logs = [(tmp_path / name / "log.jsonl").read_text("utf-8").count("\n") for name in "ab"]
+    assert logs == [4, 4]
+    for name in ("model/model.safetensors", "checkpoint-4/optimizer.safetensors"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_one_row_that_does_not_fit_is_an_error(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hungry(0, from_step=1, monkeypatch=monkeypatch)
+    tokenizer = AutoTokenizer.from_pretrained(prepared / "tokenizer")
+    arguments = splits.arguments(
+        tmp_path, max_steps=2, per_device_train_batch_size=4, auto_find_batch_size=True
+    )
+    trainer = MaskedLMTrainer(
+        model=splits.small_model("bert:2x64", tokenizer), args=arguments,
+        train_dataset=PackedDataset(prepared, "train"), processing_class=tokenizer,
+    )  # fmt: skip
+    with pytest.raises(InputError, match="step 1: out of memory with 1 rows at a time"):
+        trainer.train()
+    assert (arguments.per_device_train_batch_size, arguments.gradient_accumulation_steps) == (1, 4)
+
+
+@pytest.mark.parametrize(
+    ("rows", "accumulation", "smaller"),
+    [(64, 1, (32, 2)), (7, 1, (1, 7)), (6, 5, (3, 10)), (9, 2, (3, 6)), (2, 1, (1, 2))],
+)
+def test_smaller_batches_keep_the_rows(
+    rows: int, accumulation: int, smaller: tuple[int, int]
+) -> None:
+    assert smaller_batch(rows, accumulation) == smaller
