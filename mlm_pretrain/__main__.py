@@ -12,7 +12,6 @@ os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
 
 INTERRUPTED = 130
-BAD_INPUT = 2
 
 
 # Flags that take several values in a row: `--corpus a b` means `--corpus a --corpus b`.
@@ -35,7 +34,7 @@ def spread_lists(arguments: list[str]) -> list[str]:
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is one readable message and exit code 2."""
+    """Run the command line; a user's mistake is one readable message and its exit code."""
     from mlm_pretrain.cli import app
     from mlm_pretrain.errors import InputError
 
@@ -43,7 +42,12 @@ def main() -> None:
         app(args=spread_lists(sys.argv[1:]))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
+        sys.exit(error.exit_code)
+    except OSError as error:
+        if error.filename is None and error.errno is None:
+            raise
+        print(f"error: {error.filename or 'the system'}: {error.strerror}", file=sys.stderr)
+        sys.exit(InputError.exit_code)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)

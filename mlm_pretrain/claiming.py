@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mlm_pretrain.errors import InputError
@@ -14,6 +17,25 @@ _MODEL_FILES = {
     "README.md", "config.json", "generation_config.json", "metrics.json", "model.safetensors",
     "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt",
 }  # fmt: skip
+
+
+_NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+@contextmanager
+def telling_of_a_full_disk(folder: str | Path, way_out: str) -> Iterator[None]:
+    """Within it, a disk that fills up is an `InputError` that names `folder` and says what to do.
+
+    Raises:
+        InputError: for a full disk, an exceeded quota, or a file that may not grow further.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        problem = f"{folder}: cannot be written further ({error.strerror})"
+        raise InputError(problem, way_out) from None
 
 
 def claim_output(folder: str | Path, overwrite: bool = False) -> Path:

@@ -15,6 +15,7 @@ from mlm_pretrain.cli.fill import fill
 from mlm_pretrain.cli.finetune import finetune
 from mlm_pretrain.cli.prepare import prepare
 from mlm_pretrain.cli.pretrain import pretrain
+from mlm_pretrain.cli.push import push
 from mlm_pretrain.manifest import versions
 
 app = typer.Typer(
@@ -27,7 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(tokenizer.app, name="tokenizer")
-for verb in (prepare, pretrain, export, finetune, evaluate, fill, demo, env):
+for verb in (prepare, pretrain, export, push, finetune, evaluate, fill, demo, env):
     app.command(verb.__name__)(verb)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlm_pretrain.claiming import claim_output
+from mlm_pretrain.claiming import claim_output, telling_of_a_full_disk
 from mlm_pretrain.corpus import fingerprint_corpus
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import write_manifest
@@ -31,7 +30,6 @@ from mlm_pretrain.progress import progress_bar
 SPLITS = ("train", "validation")
 # Says whose folder this is until the manifest does.
 _MARKER = "run.json"
-_NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def prepare(
@@ -65,13 +63,11 @@ def prepare(
     plan = make_plan(corpus, tokenizer, config)
     folder = claim_output(out, overwrite)
     try:
-        (folder / _MARKER).write_text(_in_progress(), encoding="utf-8")
-        report = _write(folder, corpus, tokenizer, config, plan)
-    except BaseException as error:
+        with telling_of_a_full_disk(out, "free some space and run again"):
+            (folder / _MARKER).write_text(_in_progress(), encoding="utf-8")
+            report = _write(folder, corpus, tokenizer, config, plan)
+    except BaseException:
         _clear(folder)
-        if isinstance(error, OSError) and error.errno in _NO_ROOM:
-            problem = f"{out}: cannot be written further ({error.strerror})"
-            raise InputError(problem, "free some space and run again") from None
         raise
     seconds = time.perf_counter() - began
     read = sum(report[split]["text_bytes"] for split in SPLITS)

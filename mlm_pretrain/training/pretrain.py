@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from mlm_pretrain.claiming import claim_output
+from mlm_pretrain.claiming import claim_output, telling_of_a_full_disk
 from mlm_pretrain.environment import process_count, process_rank
 from mlm_pretrain.evaluation.perplexity import score_rows
 from mlm_pretrain.evaluation.record import write_metrics
@@ -93,11 +93,12 @@ def pretrain(
         if resume and (result := finished_result(out)):
             say(f"{out}: finished before")
             return result
-        trainer, materials = _train(materials, interruption, resume, weights_only)
-        interruption.restore_handlers()
-        if interruption.received is not None:
-            raise Interrupted(interruption.received, config.out, trainer.state.global_step)
-        return _finish(trainer, materials)
+        with telling_of_a_full_disk(out, "free some space and run again with --resume"):
+            trainer, materials = _train(materials, interruption, resume, weights_only)
+            interruption.restore_handlers()
+            if interruption.received is not None:
+                raise Interrupted(interruption.received, config.out, trainer.state.global_step)
+            return _finish(trainer, materials)
     finally:
         interruption.restore_handlers()
         leave(out)

@@ -114,7 +114,7 @@ def test_a_state_that_is_gone_is_an_error_unless_weights_are_enough(
 def test_a_flipped_bit_in_any_file_is_named_or_changes_nothing(
     prepared: Path, six_steps: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Of an unfinished run: the file is named, and either nothing is done or the weights come out the same."""
+    """Of an unfinished run: the file is named, and nothing is done or the same weights come out."""
     source = unfinished_copy(six_steps, tmp_path / "source")
     names = [path.relative_to(source) for path in source.rglob("*") if path.is_file()]
     newest = [name for name in names if name.parts[0] not in ("checkpoint-4", "checkpoint-5")]

@@ -15,8 +15,8 @@ _BLOCK_ROWS = 10_000
 
 
 def hash_dataset(dataset: Any) -> str | None:
-    """Of prepared data the manifest's and the split; of Arrow tables all they hold; of other datasets the length and up to
-    4,096 rows. None for a stream, which cannot be looked into."""
+    """Of prepared data the manifest's and the split; of Arrow tables all they hold; of other datasets the
+    length and up to 4,096 rows. None for a stream, which cannot be looked into."""
     if isinstance(dataset, PackedDataset):
         content = f"{dataset.manifest.content_hash}:{dataset.split}"
         return xxhash.xxh3_128_hexdigest(content.encode())

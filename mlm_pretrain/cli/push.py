@@ -1,0 +1,69 @@
+"""`mlm-pretrain push`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mlm_pretrain.cli.output import DryRun, Json, finish, table
+from mlm_pretrain.hub import TIMEOUT_SECONDS
+
+Private = Annotated[
+    bool, typer.Option("--private", help="Make the repository private if it is new.")
+]
+
+
+def push(
+    folder: Annotated[Path, typer.Argument(help="Folder that `mlm-pretrain export` wrote.")],
+    to: Annotated[str, typer.Option(help="Repository on the Hugging Face Hub: USER/NAME.")],
+    private: Private = False,
+    revision: Annotated[
+        str | None, typer.Option(help="Branch, made if there is none. [default: main]")
+    ] = None,
+    message: Annotated[str | None, typer.Option(help="Message of the commit.")] = None,
+    timeout_seconds: Annotated[
+        float, typer.Option(help="How long to wait for each answer of the Hub.", min=0.1)
+    ] = TIMEOUT_SECONDS,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Upload an exported model to the Hugging Face Hub in one commit.
+
+    Only files of known names are uploaded, after a look for tokens, keys and paths of this machine.
+    The token comes from HF_TOKEN or `hf auth login`. If nothing was pushed, the exit code is 3.
+    """
+    from mlm_pretrain import hub
+
+    if dry_run:
+        hub.check_name(to)
+        _show(hub.select(folder), to, as_json)
+        return
+    result = hub.push(
+        folder, to, private=private, revision=revision, message=message,
+        timeout_seconds=timeout_seconds,
+    )  # fmt: skip
+    following = f"mlm-pretrain finetune sentiment --model {to} --train F --validation F --out DIR"
+    finish(result, as_json, [pushed_line(result)], following)
+
+
+def pushed_line(result: dict[str, Any]) -> str:
+    """What a push did, for a person."""
+    amount = f"{len(result['files'])} files, {result['bytes'] / 1e6:.1f} MB"
+    return f"pushed {amount} to {result['url']} (commit {result['commit'][:12]})"
+
+
+def _show(chosen: Any, to: str, as_json: bool) -> None:
+    """The plan, and then the refusal if the files would be refused."""
+    rows = [(name, f"{size:,}") for name, size in chosen.files.items()]
+    lines = [*table(["to " + to, "bytes"], [*rows, ("all", f"{chosen.bytes:,}")])]
+    lines += [f"left out: {name}" for name in chosen.left_out]
+    lines += [f"refused: {finding}" for finding in chosen.findings]
+    lines += [] if chosen.findings else ["no token, key or home path found"]
+    result = {
+        "repo": to, "files": chosen.files, "bytes": chosen.bytes, "left_out": chosen.left_out,
+        "findings": chosen.findings,
+    }  # fmt: skip
+    finish(result, as_json, lines)
+    chosen.refuse_findings()

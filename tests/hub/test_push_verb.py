@@ -1,0 +1,78 @@
+"""`mlm-pretrain push` and `export --push-to` on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from local_hub import TOKEN, LocalHub
+from package_process import call_verb
+from pusher import run_verb
+
+Capture = pytest.CaptureFixture[str]
+
+
+def test_a_dry_run_asks_nobody(model: Path, capfd: Capture) -> None:
+    """The test session is offline."""
+    (model / "notes.txt").write_text("x")
+    done = call_verb(capfd, "push", model, "--to", "ada/tiny", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    size = (model / "model.safetensors").stat().st_size
+    assert f"{size:,}" in done.stdout
+    assert "left out: notes.txt" in done.stdout
+    assert "no token, key or home path found" in done.stdout
+    told = json.loads(
+        call_verb(capfd, "push", model, "--to", "ada/tiny", "--dry-run", "--json").stdout
+    )
+    assert told["files"]["model.safetensors"] == size
+    assert told["left_out"] == ["notes.txt"]
+    assert told["findings"] == []
+
+
+@pytest.mark.fault("secrets")
+def test_a_dry_run_shows_what_would_be_refused(model: Path, capfd: Capture) -> None:
+    with (model / "README.md").open("a", encoding="utf-8") as card:
+        card.write(f"\n{TOKEN}\n")
+    done = call_verb(capfd, "push", model, "--to", "ada/tiny", "--dry-run")
+    assert done.returncode == 3
+    assert "refused: README.md:" in done.stdout
+    assert "holds what should not be public" in done.stderr
+    assert TOKEN not in done.stdout + done.stderr
+
+
+@pytest.mark.fault("hub")
+def test_mistakes(tiny_run: Path, model: Path, capfd: Capture) -> None:
+    done = call_verb(capfd, "push", tiny_run, "--to", "ada/tiny")
+    assert done.returncode == 2
+    assert f"export it first: mlm-pretrain export {tiny_run} --out DIR" in done.stderr
+    done = call_verb(capfd, "push", model, "--to", "tiny")
+    assert done.returncode == 2
+    assert "USER/NAME" in done.stderr
+    assert call_verb(capfd, "push", model).returncode == 2
+    done = call_verb(capfd, "export", tiny_run, "--out", model, "--private")
+    assert done.returncode == 2
+    assert "add --push-to" in done.stderr
+    offline = call_verb(capfd, "push", model, "--to", "ada/tiny")
+    assert offline.returncode == 3
+
+
+@pytest.mark.fault("hub")
+def test_export_asks_for_access_first_and_then_pushes(
+    hub: LocalHub, home: Path, tiny_run: Path, tmp_path: Path
+) -> None:
+    words = ["export", tiny_run, "--out", tmp_path / "model", "--push-to", "ada/tiny", "--private"]
+    hub.role = "read"
+    done = run_verb(hub, home, *words)
+    assert done.returncode == 3
+    assert "may only read" in done.stderr
+    assert not (tmp_path / "model").exists()
+    hub.role = "write"
+    done = run_verb(hub, home, *words)
+    assert done.returncode == 0, done.stderr
+    assert f"to {hub.address}/ada/tiny (commit " in done.stdout
+    held = hub.repositories["ada/tiny"]
+    assert held.private
+    assert (held.files("main") or {})["config.json"] == (
+        tmp_path / "model" / "config.json"
+    ).read_bytes()
