@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mlm_pretrain.evaluation.perplexity import evaluate
     from mlm_pretrain.export import export
     from mlm_pretrain.finetune import FinetuneConfig, finetune
+    from mlm_pretrain.hub import push
     from mlm_pretrain.objectives.masked import MaskedConfig
     from mlm_pretrain.packing import PackedDataset, PrepareConfig, prepare
     from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
@@ -27,6 +28,7 @@ _HOMES = {
     "fill": "evaluation.fill",
     "evaluate": "evaluation.perplexity",
     "export": "export",
+    "push": "hub",
     "FinetuneConfig": "finetune",
     "finetune": "finetune",
     "MaskedConfig": "objectives.masked",
@@ -42,7 +44,7 @@ _HOMES = {
 __all__ = [  # noqa: RUF022 -- in the order of the work
     "prepare", "PrepareConfig", "PackedDataset",
     "pretrain", "PretrainConfig", "MaskedConfig", "MaskedLMTrainer", "CausalLMTrainer",
-    "export", "finetune", "FinetuneConfig", "evaluate", "fill", "InputError",
+    "export", "push", "finetune", "FinetuneConfig", "evaluate", "fill", "InputError",
 ]  # fmt: skip
 
 

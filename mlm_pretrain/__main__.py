@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 
 # Both libraries look up the network for things nobody asked for: download counts and advice.
 os.environ.setdefault("HF_UPDATE_DOWNLOAD_COUNTS", "0")
@@ -37,20 +38,23 @@ def main() -> None:
     """Run the command line; a user's mistake is one readable message and its exit code."""
     from mlm_pretrain.cli import app
     from mlm_pretrain.errors import InputError
+    from mlm_pretrain.redaction import without_secrets
 
     try:
         app(args=spread_lists(sys.argv[1:]))
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {without_secrets(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:
-        if error.filename is None and error.errno is None:
-            raise
-        print(f"error: {error.filename or 'the system'}: {error.strerror}", file=sys.stderr)
+        named = error.filename or "the system"
+        print(f"error: {without_secrets(f'{named}: {error.strerror or error}')}", file=sys.stderr)
         sys.exit(InputError.exit_code)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
+    except Exception:  # a fault of ours: the whole story, but for what nobody should read
+        print(without_secrets(traceback.format_exc()), file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import xxhash
 from pydantic import BaseModel, ConfigDict
 
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.redaction import redacted_values
 
 MANIFEST = "manifest.json"
 _LIBRARIES = ("torch", "transformers", "datasets", "tokenizers", "numpy")
@@ -90,7 +91,7 @@ def write_manifest(
     counts: dict[str, Any],
     leave_out: tuple[str, ...] = (),
 ) -> Manifest:
-    """Checksum every file in `folder` and write its manifest, last and atomically.
+    """Checksum every file in `folder` and write its manifest, last and atomically, without secrets.
 
     Args:
         leave_out: beginnings of names that it does not list, since they come and go.
@@ -99,9 +100,8 @@ def write_manifest(
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     kept = [name for name in names if not name.startswith((MANIFEST, *leave_out))]
     files = {name: describe_file(folder / name) for name in kept}
-    manifest = Manifest(
-        stage=stage, config=config, inputs=inputs, counts=counts, files=files, versions=versions()
-    )
+    said: dict[str, Any] = redacted_values({"config": config, "inputs": inputs, "counts": counts})
+    manifest = Manifest(stage=stage, files=files, versions=versions(), **said)
     manifest.seal = manifest.computed_seal()
     write_json(folder / MANIFEST, manifest.model_dump())
     return manifest

@@ -45,7 +45,14 @@ class Finding(NamedTuple):
 
 
 def redacted(text: str, secrets: Iterable[str] = ()) -> str:
-    """`text` with tokens and keys replaced by `[redacted]` and the home folder by `~`.
+    """`text` without secrets, and with the home folder as `~`."""
+    text = without_secrets(text, secrets)
+    home = _home()
+    return re.sub(_home_path(home), "~", text) if home else text
+
+
+def without_secrets(text: str, secrets: Iterable[str] = ()) -> str:
+    """`text` with tokens and keys replaced by `[redacted]`.
 
     Tokens are known by their shape, by being the value of a token variable, or from `secrets`.
     """
@@ -53,9 +60,7 @@ def redacted(text: str, secrets: Iterable[str] = ()) -> str:
         text = text.replace(value, MARK)
     for shape in (*_KEYS.values(), _PRIVATE_KEY + _REST_OF_KEY):
         text = re.sub(shape, MARK, text)
-    text = re.sub(_URL_LOGIN, f"://{MARK}@", text)
-    home = _home()
-    return re.sub(_home_path(home), "~", text) if home else text
+    return re.sub(_URL_LOGIN, f"://{MARK}@", text)
 
 
 def redacted_values(value: Any, secrets: Iterable[str] = ()) -> Any:

@@ -8,17 +8,14 @@ from typing import Annotated
 import typer
 
 from mlm_pretrain.cli.output import Json, Overwrite, finish
-from mlm_pretrain.cli.push import Private, pushed_line
-from mlm_pretrain.errors import InputError
+from mlm_pretrain.cli.push import Private, PushTo, pushed_line, require_access
 
 
 def export(
     run: Annotated[Path, typer.Argument(help="Folder that `mlm-pretrain pretrain` wrote.")],
     out: Annotated[Path, typer.Option(help="Folder for the exported model.")],
     overwrite: Overwrite = False,
-    push_to: Annotated[
-        str | None, typer.Option(help="Then push it to this USER/NAME on the Hugging Face Hub.")
-    ] = None,
+    push_to: PushTo = None,
     private: Private = False,
     as_json: Json = False,
 ) -> None:
@@ -27,13 +24,9 @@ def export(
     The folder holds safetensors, config, tokenizer and a model card with the facts of the run. An
     unfinished run exports its newest complete checkpoint.
     """
-    from mlm_pretrain.hub import check_access, push
-
-    if private and not push_to:
-        raise InputError("--private: nothing is pushed", "add --push-to USER/NAME")
-    if push_to:
-        check_access(push_to, private)
+    require_access(push_to, private)
     from mlm_pretrain.export import export as run_export
+    from mlm_pretrain.hub import push
 
     result = run_export(run, out, overwrite=overwrite)
     lines = [

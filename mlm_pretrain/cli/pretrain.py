@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import typer
 
 from mlm_pretrain.cli.output import DryRun, Json, Overwrite, finish, is_first_process, table
+from mlm_pretrain.cli.push import Private, PushTo, push_trained, pushed_line, require_access
 from mlm_pretrain.modeling.attention import AttentionChoice
 
 
@@ -125,6 +126,8 @@ def pretrain(
         ),
     ] = False,
     overwrite: Overwrite = False,
+    push_to: PushTo = None,
+    private: Private = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -137,7 +140,8 @@ def pretrain(
     masking = {"ratio": mask_ratio, "unit": mask_unit}
     given_masking = {k: v for k, v in masking.items() if v is not None}
     beginning = Beginning(resume, weights_only, overwrite)
-    _run(config, settings or [], given, given_masking, beginning, dry_run, as_json)
+    target = Target(push_to, private)
+    _run(config, settings or [], given, given_masking, beginning, target, dry_run, as_json)
 
 
 _FLAGS = (
@@ -147,6 +151,17 @@ _FLAGS = (
     "compile",
 )  # fmt: skip
 _LENGTHS = ("steps", "epochs", "minutes")
+
+
+class Target(NamedTuple):
+    """Where on the Hub the model goes, if it goes there."""
+
+    to: str | None
+    private: bool
+
+    def words(self) -> list[str]:
+        """As flags, to be given again when a run is resumed."""
+        return [*(["--push-to", self.to] if self.to else []), *["--private"] * self.private]
 
 
 class Beginning(NamedTuple):
@@ -172,6 +187,7 @@ def _run(
     given: dict[str, Any],
     masking: dict[str, Any],
     beginning: Beginning,
+    target: Target,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -192,6 +208,7 @@ def _run(
         facts = planning.plan(resolved)
         finish(facts, as_json, table(["plan", "value"], [[k, _text(v)] for k, v in facts.items()]))
         return
+    require_access(*target)
     try:
         if config is not None:
             result = recipes.run_recipe(recipe, **beginning._asdict())
@@ -199,11 +216,12 @@ def _run(
             result = training.pretrain(resolved, **beginning._asdict())
     except training.Interrupted as stop:
         if is_first_process():
-            command = f"mlm-pretrain pretrain --out {shlex.quote(stop.out)} --resume"
-            print(f"{stop}\nnext: {command}", file=sys.stderr)
+            words = ["mlm-pretrain", "pretrain", "--out", stop.out, "--resume", *target.words()]
+            print(f"{stop}\nnext: {shlex.join(words)}", file=sys.stderr)
         raise typer.Exit(128 + stop.signal_number) from None
     finally:
         end_processes()
+    result = push_trained(result, *target)
     finish(result, as_json, _lines(result), _next(result))
 
 
@@ -264,7 +282,8 @@ def _lines(result: dict[str, Any]) -> list[str]:
         lines.append(
             f"validation loss {score['loss_nats']:.4f}, perplexity {score['perplexity']:.2f}"
         )
-    return [*lines, f"wrote {result.get('model_folder', result['out'])}"]
+    lines.append(f"wrote {result.get('model_folder', result['out'])}")
+    return [*lines, *([pushed_line(result["pushed"])] if "pushed" in result else [])]
 
 
 def _next(result: dict[str, Any]) -> str:

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mlm_pretrain.cli.output import DryRun, Json, finish, table
+from mlm_pretrain.cli.output import DryRun, Json, finish, is_first_process, table
+from mlm_pretrain.errors import InputError
 from mlm_pretrain.hub import TIMEOUT_SECONDS
 
 Private = Annotated[
@@ -52,6 +53,37 @@ def pushed_line(result: dict[str, Any]) -> str:
     """What a push did, for a person."""
     amount = f"{len(result['files'])} files, {result['bytes'] / 1e6:.1f} MB"
     return f"pushed {amount} to {result['url']} (commit {result['commit'][:12]})"
+
+
+PushTo = Annotated[
+    str | None,
+    typer.Option(
+        help="Push the result to this USER/NAME on the Hugging Face Hub; tried out first."
+    ),
+]
+
+
+def require_access(to: str | None, private: bool) -> None:
+    """Find out before hours of work whether its result may be pushed."""
+    from mlm_pretrain.hub import check_access
+
+    if private and not to:
+        raise InputError("--private: nothing is pushed", "add --push-to USER/NAME")
+    if to and is_first_process():
+        check_access(to, private)
+
+
+def push_trained(result: dict[str, Any], to: str | None, private: bool) -> dict[str, Any]:
+    """The result of a training with what was pushed of it; its model is exported for that."""
+    if not to or not is_first_process():
+        return result
+    from mlm_pretrain.export import export
+    from mlm_pretrain.hub import push as push_folder
+
+    if "model_folder" not in result:
+        exported = export(result["out"], Path(result["out"]) / "exported", overwrite=True)
+        result = {**result, "model_folder": exported["out"]}
+    return {**result, "pushed": push_folder(result["model_folder"], to, private=private)}
 
 
 def _show(chosen: Any, to: str, as_json: bool) -> None:

@@ -20,6 +20,7 @@ from mlm_pretrain.export import export
 from mlm_pretrain.manifest import MANIFEST, hash_file, read_manifest
 from mlm_pretrain.packing import PrepareConfig, prepare
 from mlm_pretrain.progress import say
+from mlm_pretrain.redaction import redacted_values
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
 from mlm_pretrain.training.run_folder import RUN_FILE
 from tokenizer_training import TokenizerConfig, train_tokenizer
@@ -144,7 +145,7 @@ def _is_done(folder: Path, stage: str, settings: dict[str, Any], inputs: dict[st
         return False
     made = read_manifest(folder, stage)
     hashes = {role: made.inputs.get(role, {}).get("xxh3_128") for role in inputs}
-    same = made.config == settings and hashes == inputs
+    same = made.config == redacted_values(settings) and hashes == inputs
     say(
         f"{folder}: "
         + ("done before, used as it is" if same else "made with other settings or text, redone")

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mlm_pretrain.redaction import redacted_values
+
 METRICS_FILE = "metrics.json"
 
 
@@ -13,5 +15,6 @@ def write_metrics(folder: str | Path, metrics: dict[str, dict[str, Any]]) -> Pat
     """Write `{"validation": {"f1": …}, "test": {…}}` into `folder`."""
     path = Path(folder) / METRICS_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(metrics, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(redacted_values(metrics), indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
     return path

@@ -128,7 +128,7 @@ def write_results(
         if config[role] is not None
     }
     (folder / _CLAIM).unlink(missing_ok=True)
-    write_manifest(folder, STAGE, without_home(config), without_home(inputs), counts)
+    write_manifest(folder, STAGE, config, inputs, counts)
 
 
 def describe_input(name: str, revision: str | None) -> dict[str, Any]:
@@ -142,15 +142,3 @@ def describe_input(name: str, revision: str | None) -> dict[str, Any]:
         return {"path": name, "xxh3_128": manifest.content_hash}
     files = sorted([*path.glob("*.safetensors"), path / "config.json", path / "tokenizer.json"])
     return {"path": name, "files": {p.name: hash_file(p) for p in files if p.is_file()}}
-
-
-def without_home(value: Any) -> Any:
-    """`value` with the home folder written as ~ in every text, so that results can be shared."""
-    if isinstance(value, dict):
-        return {key: without_home(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [without_home(item) for item in value]
-    home = str(Path.home())
-    if isinstance(value, str) and len(home) > 1 and value.startswith(home + os.sep):
-        return "~" + value.removeprefix(home)
-    return value

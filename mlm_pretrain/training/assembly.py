@@ -98,6 +98,8 @@ def _resolved(
     )
     workers = default_workers() if config.workers is None else config.workers
     settings: dict[str, Any] = {"batch_size": size, "learning_rate": rate, "workers": workers}
+    if config.init is not None:  # of a Hub name the commit, so that a resume reads the same
+        settings["revision"] = getattr(model.config, "_commit_hash", None) or config.revision
     if config.attention == "auto":
         settings["attention"] = _attention(config.precision, model, train, size)
     return config.model_copy(update=settings)

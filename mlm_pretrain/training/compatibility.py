@@ -12,6 +12,15 @@ from mlm_pretrain.modeling.packing_proof import prove_packable
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.training.batches import has_segments
 
+_PUSH = (
+    "export the run and push that: mlm-pretrain push FOLDER --to USER/NAME, or mlm_pretrain.push"
+)
+
+
+def refuse_push(name: str) -> InputError:
+    """The stock Trainer's pushes take whole folders along, the optimiser's state and a token among it."""
+    return InputError(f"{name}: does not push by itself", _PUSH)
+
 
 def refuse_unsupported(trainer: Any) -> None:
     """Settings of `transformers.Trainer` that would change the loss, or that checkpoints here cannot hold.

@@ -20,6 +20,7 @@ from mlm_pretrain.manifest import (
     write_json,
 )
 from mlm_pretrain.progress import say
+from mlm_pretrain.redaction import redacted_values
 from mlm_pretrain.training.budget import Budget
 from mlm_pretrain.training.checkpoints.finding import STAGE, newest_name
 from mlm_pretrain.training.occupancy import RUNNING_FILE
@@ -64,7 +65,7 @@ def write_run(out: Path, config: dict[str, Any], data_hash: str, processes: int)
     copy = Path(shutil.copytree(Path(config["data"]) / TOKENIZER_FOLDER, out / TOKENIZER_FOLDER))
     names = sorted(path for path in copy.rglob("*") if path.is_file())
     record = {
-        "config": config,
+        "config": redacted_values(config),
         "data_hash": data_hash,
         "processes": processes,
         "tokenizer": {p.relative_to(out).as_posix(): describe_file(p) for p in names},
@@ -92,7 +93,13 @@ def read_run(out: str | Path) -> dict[str, Any]:
     if seal is not None and seal != hash_json(record):
         raise InputError(f"{path}: its checksum does not match its content", _RUN_DAMAGED)
     verify_files(Path(out), record.get("tokenizer", {}))
-    return record
+    return {**record, "config": {k: _with_home(v) for k, v in record["config"].items()}}
+
+
+def _with_home(value: Any) -> Any:
+    """A path below the home folder as it was given, before it was written with ~."""
+    is_path = isinstance(value, str) and value.startswith("~")
+    return str(Path(value).expanduser()) if is_path else value
 
 
 def recorded_choices(out: Path, config: PretrainConfig) -> dict[str, Any]:
@@ -102,7 +109,9 @@ def recorded_choices(out: Path, config: PretrainConfig) -> dict[str, Any]:
     package, may find another method faster or another rate better.
     """
     before = {"attention": "masks", **read_run(out)["config"]}  # what there was before methods
-    is_open = {"attention": "auto", "batch_size": 0, "learning_rate": 0.0, "workers": None}
+    is_open = {
+        "attention": "auto", "batch_size": 0, "learning_rate": 0.0, "workers": None, "revision": None,
+    }  # fmt: skip
     return {
         name: before[name]
         for name, value in is_open.items()

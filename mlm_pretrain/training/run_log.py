@@ -14,6 +14,7 @@ import xxhash
 
 from mlm_pretrain.environment import process_rank
 from mlm_pretrain.progress import say
+from mlm_pretrain.redaction import redacted_values
 
 LOG_FILE = "log.jsonl"
 
@@ -21,7 +22,7 @@ LOG_FILE = "log.jsonl"
 def append_line(out: Path, line: dict[str, Any]) -> None:
     """Add one line to the log of the run in `out`."""
     with (out / LOG_FILE).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+        file.write(json.dumps(redacted_values(line)) + "\n")
 
 
 def begin_log(out: Path) -> None:

@@ -39,7 +39,7 @@ from mlm_pretrain.training.callbacks.loss_watch import SPIKE_NATS, LossWatch
 from mlm_pretrain.training.callbacks.moment import MomentCallback
 from mlm_pretrain.training.checkpoints import fingerprint, reading, writing
 from mlm_pretrain.training.checkpoints.finding import newest_name
-from mlm_pretrain.training.compatibility import prove_for_training, refuse_unsupported
+from mlm_pretrain.training.compatibility import prove_for_training, refuse_push, refuse_unsupported
 from mlm_pretrain.training.evaluation import dense_prediction, token_weighted_metrics
 from mlm_pretrain.training.fitting import train_fitting
 from mlm_pretrain.training.loading import can_place, own_collator, placed_loader
@@ -77,6 +77,8 @@ class TokenTrainer(Trainer):
         spike_nats: float = SPIKE_NATS,
         **kwargs: Any,
     ) -> None:
+        if args is not None and args.push_to_hub:
+            raise refuse_push(f"{type(self).__name__}: push_to_hub")
         self.makes_batches = data_collator is None and makes_own_batches(
             train_dataset, eval_dataset
         )
@@ -270,6 +272,9 @@ class TokenTrainer(Trainer):
     def _load_rng_state(self, checkpoint: str | None) -> None:
         """Once the first batches are read, which a stream's own code may have drawn numbers for."""
         self.restore_moment()
+
+    def push_to_hub(self, *args: Any, **kwargs: Any) -> Any:
+        raise refuse_push(type(self).__name__)
 
     def restore_moment(self) -> None:
         """Generators and running losses of the checkpoint that this training goes on from."""

@@ -7,7 +7,7 @@ import json
 import package_process
 
 VERBS = (
-    "prepare", "pretrain", "export", "finetune", "evaluate", "fill", "demo", "env", "tokenizer",
+    "prepare", "pretrain", "export", "finetune", "evaluate", "fill", "demo", "env", "tokenizer", "push",
     "tokenizer train", "tokenizer report",
 )  # fmt: skip
 
@@ -35,7 +35,7 @@ def test_help_of_every_verb_loads_no_library() -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["heavy"] == []
-    for verb in VERBS[:9]:
+    for verb in VERBS[:10]:
         assert f"  {verb} " in found["texts"][""]
     for verb in VERBS:
         assert "Usage:" in found["texts"][verb]

@@ -1,0 +1,82 @@
+"""A run that is to be pushed asks first, and keeps its model whatever becomes of the push."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from local_hub import TOKEN, LocalHub
+from pusher import run_verb
+
+FLAGS = ["--arch", "bert:2x64", "--steps", "2", "--batch-size", "4", "--precision", "fp32"]
+
+
+@pytest.mark.fault("hub")
+def test_it_asks_before_it_trains(
+    hub: LocalHub, home: Path, prepared: Path, tmp_path: Path
+) -> None:
+    hub.faults["create"] = 403
+    words = ["pretrain", "--data", prepared, "--out", tmp_path / "run", *FLAGS]
+    done = run_verb(hub, home, *words, "--push-to", "ada/tiny")
+    assert done.returncode == 3, done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.fault("hub")
+def test_a_push_that_fails_leaves_the_model_and_the_command(
+    hub: LocalHub, home: Path, prepared: Path, tmp_path: Path
+) -> None:
+    hub.faults["commit"] = 409
+    run = tmp_path / "run"
+    words = ["pretrain", "--data", prepared, "--out", run, *FLAGS, "--push-to", "ada/tiny"]
+    done = run_verb(hub, home, *words)
+    assert done.returncode == 3, done.stderr
+    assert "Traceback" not in done.stderr
+    assert f"mlm-pretrain push {run / 'exported'} --to ada/tiny" in done.stderr
+    assert (run / "exported" / "model.safetensors").is_file()
+    hub.faults.clear()
+    again = run_verb(
+        hub, home, "pretrain", "--out", run, "--resume", "--push-to", "ada/tiny", "--json"
+    )
+    assert again.returncode == 0, again.stderr
+    pushed = json.loads(again.stdout)["pushed"]
+    assert pushed["repo"] == "ada/tiny"
+    assert pushed["commit"]
+
+
+@pytest.mark.fault("secrets")
+def test_no_token_and_no_home_in_anything_written(
+    hub: LocalHub, home: Path, corpus_file: Path, tmp_path: Path
+) -> None:
+    """Everything below the home folder of a user who is logged in: all that all verbs write and say."""
+    work = home / "work"
+    work.mkdir(parents=True)
+    (work / "corpus.jsonl").write_bytes(corpus_file.read_bytes())
+    rows = [json.dumps({"text": f"the word {n}", "label": "ab"[n % 2]}) for n in range(32)]
+    (work / "rows.jsonl").write_text("\n".join(rows))
+    verbs = [
+        ["tokenizer", "train", "--corpus", work / "corpus.jsonl", "--algorithm", "bpe",
+         "--vocab-size", 1000, "--out", work / "tokenizer"],
+        ["prepare", "--corpus", work / "corpus.jsonl", "--tokenizer", work / "tokenizer",
+         "--out", work / "data", "--max-length", 64],
+        ["pretrain", "--data", work / "data", "--out", work / "run", *FLAGS, "--checkpoint-minutes",
+         "1e-6", "--push-to", "ada/whole"],
+        ["finetune", "sentiment", "--model", work / "run" / "exported", "--train", work / "rows.jsonl",
+         "--validation", work / "rows.jsonl", "--out", work / "tuned", "--epochs", "1"],
+        ["evaluate", "--model", work / "run" / "exported", "--data", work / "data", "--out", work / "scores"],
+        ["pretrain", "--data", work / "data", "--out", work / "run", *FLAGS],  # refused: not empty
+    ]  # fmt: skip
+    said = [run_verb(hub, home, *verb) for verb in verbs]
+    assert [done.returncode for done in said] == [0, 0, 0, 0, 0, 2], [d.stderr[-500:] for d in said]
+    given = {work / "corpus.jsonl", work / "rows.jsonl"}
+    written = [path for path in work.rglob("*") if path.is_file() and path not in given]
+    assert len(written) > 40
+    for path in written:
+        content = path.read_bytes()
+        assert TOKEN.encode() not in content, path
+        assert str(home).encode() not in content, path
+    assert not [done for done in said if TOKEN in done.stdout + done.stderr]
+    resumed = run_verb(hub, home, "pretrain", "--out", work / "run", "--resume")  # ~ is read again
+    assert resumed.returncode == 0, resumed.stderr
