@@ -9,12 +9,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --use-pep517 -c constraints.txt $(PIP_ARGS)
 
-.PHONY: help demo test check format clean
+.PHONY: help demo test check audit format clean
 
 help:
 	@echo "make demo    the main job on text that is already here, offline, in minutes"
 	@echo "make test    the test suite (MLM_PRETRAIN_TEST_DATA=DIR adds the real-data tests)"
-	@echo "make check   lint, format, types, import contract"
+	@echo "make check   lint, format, types, import contract, versions that fit together"
+	@echo "make audit   known faults of installed packages; needs the network"
 	@echo "make format  let the formatter rewrite the code"
 	@echo "make clean   remove the environment and the demo's folder"
 
@@ -40,6 +41,11 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pip check --disable-pip-version-check
+
+audit: $(VENV)/.installed-dev
+	$(PIP) pip-audit
+	$(BIN)/pip-audit --skip-editable
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

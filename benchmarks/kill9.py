@@ -1,11 +1,11 @@
 """Kills runs with SIGKILL at random moments, resumes them, and compares each with the run never killed.
 
-    python -m benchmarks.kill9 [--kills 100] [--lanes 2] [--quick]
+    python -m benchmarks.kill9 [--kills 100] [--stock-kills 20] [--lanes 2] [--quick]
 
 Every run saves after every step. Half of the kills come at any moment, half while a checkpoint is being
 written. Between kills a run is resumed by the command that its folder asks for; when it has reached its last
 step its weights, optimiser and losses must be those of the run that nobody killed, to the bit. Several
-lanes at once put the machine under load.
+lanes at once put the machine under load. Beside them, stock trainings are killed once each.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ KINDS = {
     "mlm words muon": ("--arch", "bert:2x64", "--mask-unit", "word", "--optimizer", "muon"),
     "clm": ("--objective", "clm", "--arch", "llama:2x64"),
 }
+STOCK = "stock"
 _BEGIN_SECONDS, _LONGEST_SECONDS = 180.0, 0.8
 
 
@@ -44,31 +45,43 @@ def main() -> None:
     """Kill, resume and compare; write the record; exit with 1 where a run was not the same."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument(
+        "--stock-kills", type=int, default=20, help="trainings by the stock Trainer"
+    )
     parser.add_argument("--lanes", type=int, default=2, help="runs at a time")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="10 kills")
     parser.add_argument("--out", type=Path, help="where to write the record")
     arguments = parser.parse_args()
-    kills = 10 if arguments.quick else arguments.kills
+    if arguments.quick:
+        arguments.kills, arguments.stock_kills = 10, 0
     with TemporaryDirectory() as folder:
-        lanes = _lanes(Path(folder), kills, arguments.lanes, arguments.seed)
-    results = _summary([run for lane in lanes for run in lane])
-    settings = {"kills": kills, "steps": STEPS, "lanes": arguments.lanes, "seed": arguments.seed}
+        results = _summary(_all_runs(Path(folder), arguments))
+    names = ("kills", "stock_kills", "lanes", "seed")
+    settings = {name: getattr(arguments, name) for name in names} | {"steps": STEPS}
     path = write_record("kill9", settings, results, arguments.out)
-    print(json.dumps({k: v for k, v in results.items() if k != "runs"}, indent=2))
+    shown = {name: value for name, value in results.items() if name != "runs"}
+    print(json.dumps(shown, indent=2))
     print("record:", path)
     sys.exit(results["resumed_bitwise"] != results["kills"])
 
 
-def _lanes(folder: Path, kills: int, lanes: int, seed: int) -> list[list[dict[str, Any]]]:
-    data = _prepare(folder)
-    shares = [kills // lanes + (lane < kills % lanes) for lane in range(lanes)]
+def _all_runs(folder: Path, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    data, lanes = _prepare(folder), arguments.lanes
     with ThreadPoolExecutor(lanes) as pool:
-        work = [
-            pool.submit(_lane, folder / f"lane-{n}", data, share, n, random.Random(f"{seed}-{n}"))
-            for n, share in enumerate(shares)
-        ]
-        return [lane.result() for lane in work]
+        work = []
+        for n in range(lanes):
+            chance = random.Random(f"{arguments.seed}-{n}")
+            kinds = [*KINDS][n % len(KINDS) :] + [*KINDS][: n % len(KINDS)]
+            shares = [
+                (kinds, arguments.kills, arguments.kills),
+                ([STOCK], arguments.stock_kills, 1),
+            ]
+            for kinds_of, kills, a_run in shares:
+                share = kills // lanes + (n < kills % lanes)
+                place = folder / f"lane-{n}-{kinds_of[0].replace(' ', '-')}"
+                work.append(pool.submit(_lane, place, data, kinds_of, share, a_run, chance))
+        return [run for lane in work for run in lane.result()]
 
 
 def _prepare(folder: Path) -> Path:
@@ -87,13 +100,19 @@ def _prepare(folder: Path) -> Path:
 
 
 def _command(data: Path, out: Path, kind: str) -> list[str]:
+    if kind == STOCK:
+        program = [sys.executable, "-m", "benchmarks.kill9_stock"]
+        return [*program, str(data), str(out), str(STEPS)]
     return [
         sys.executable, "-m", "mlm_pretrain", "pretrain", "--data", str(data), "--out", str(out),
         "--steps", str(STEPS), *_COMMON, *KINDS[kind],
     ]  # fmt: skip
 
 
-def _resume(out: Path) -> list[str]:
+def _resume(data: Path, out: Path, kind: str) -> list[str]:
+    """The command to go on; a run that was killed before it began is started again."""
+    if kind == STOCK or not (out / "run.json").exists():
+        return _command(data, out, kind)
     return [sys.executable, "-m", "mlm_pretrain", "pretrain", "--out", str(out), "--resume"]
 
 
@@ -107,29 +126,31 @@ def _whole(folder: Path, data: Path, kind: str) -> dict[str, Any]:
 def _outcome(out: Path) -> dict[str, Any]:
     """What must be equal: checksums of weights and optimiser, and the log without its times."""
     last = out / f"checkpoint-{STEPS}"
-    files = (out / "model" / "model.safetensors", last / "optimizer.safetensors")
-    lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-    for line in lines:
-        for name in ("seconds", "tokens_per_second"):
-            line.pop(name, None)
+    files = [out / "model" / "model.safetensors", *last.glob("optimizer.*")]
+    if (out / "log.jsonl").exists():
+        lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    else:
+        lines = json.loads((last / "trainer_state.json").read_text())["log_history"]
+    timed = ("seconds", "tokens_per_second")
     return {
         "sha256": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files],
-        "log": lines,
+        "log": [{k: v for k, v in line.items() if k not in timed} for line in lines],
     }
 
 
 def _lane(
-    folder: Path, data: Path, kills: int, first: int, chance: random.Random
+    folder: Path, data: Path, kinds: list[str], kills: int, kills_a_run: int, chance: random.Random
 ) -> list[dict[str, Any]]:
     """Runs of one kind after the other, until as many kills are made; the last is led to its end."""
-    kinds, wholes, runs = list(KINDS), {}, []
+    wholes: dict[str, dict[str, Any]] = {}
+    runs: list[dict[str, Any]] = []
     folder.mkdir()
     while kills > 0:
-        kind = kinds[(first + len(runs)) % len(kinds)]
+        kind, out = kinds[len(runs) % len(kinds)], folder / "run"
         wholes[kind] = wholes.get(kind) or _whole(folder, data, kind)
-        runs.append(_killed_run(folder / "run", data, kind, wholes[kind], kills, chance))
+        runs.append(_killed_run(out, data, kind, wholes[kind], min(kills, kills_a_run), chance))
         kills -= len(runs[-1]["kills"])
-        shutil.rmtree(folder / "run")
+        shutil.rmtree(out)
     return runs
 
 
@@ -153,7 +174,7 @@ def _killed_run(
             outcome = _outcome(out)
             differs = [name for name in whole if outcome[name] != whole[name]]
             return {**run, "equal": not differs, "differs": differs}
-        command = _resume(out) if (out / "run.json").exists() else command
+        command = _resume(data, out, kind)
 
 
 def _kill(process: subprocess.Popen[str], out: Path, before: int, chance: random.Random) -> str:
@@ -161,15 +182,16 @@ def _kill(process: subprocess.Popen[str], out: Path, before: int, chance: random
 
     Empty when the run ended first.
     """
-    _wait(process, lambda: _newest(out) > before or _partial(out), _BEGIN_SECONDS)
+    began = time.time()
+    _wait(process, lambda: _newest(out) > before or _is_saving(out, began), _BEGIN_SECONDS)
     time.sleep(chance.uniform(0, _LONGEST_SECONDS))
     if chance.random() < 0.5:
-        _wait(process, lambda: _partial(out), 5.0)
+        _wait(process, lambda: _is_saving(out, began), 5.0)
         time.sleep(chance.uniform(0, 0.02))
     process.kill()
     if process.wait() != -signal.SIGKILL:
         return ""
-    return "while saving" if _partial(out) else "between savings"
+    return "while saving" if _is_saving(out, began) else "between savings"
 
 
 def _wait(process: subprocess.Popen[str], ready: Any, seconds: float) -> None:
@@ -183,19 +205,29 @@ def _newest(out: Path) -> int:
     return max((int(name) for name in names if name.isdecimal()), default=0)
 
 
-def _partial(out: Path) -> bool:
-    return any(out.glob("checkpoint-*.partial"))
+def _is_saving(out: Path, began: float) -> bool:
+    """Whether a checkpoint is half written, and not one that was left behind before."""
+    try:
+        return any(path.stat().st_mtime > began for path in out.glob("checkpoint-*.partial"))
+    except FileNotFoundError:  # it has its name by now
+        return False
 
 
 def _summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    moments = Counter(moment for run in runs for moment in run["kills"])
-    good = [run for run in runs if run["equal"]]
+    ours = [run for run in runs if run["kind"] != STOCK]
+    stock = [run for run in runs if run["kind"] == STOCK and run["kills"]]
+    moments = Counter(moment for run in ours for moment in run["kills"])
     return {
         "kills": sum(moments.values()),
-        "resumed_bitwise": sum(len(run["kills"]) for run in good),
+        "resumed_bitwise": sum(len(run["kills"]) for run in ours if run["equal"]),
         "moments": dict(moments),
-        "compared_runs": len(runs),
-        "equal_runs": len(good),
+        "compared_runs": len(ours),
+        "stock": {
+            "kills": len(stock),
+            "resumed_bitwise": sum(run["equal"] for run in stock),
+            "resumed_to_other_weights": sum(not run["equal"] and not run["error"] for run in stock),
+            "crashed": sum(bool(run["error"]) for run in stock),
+        },
         "runs": runs,
     }
 
