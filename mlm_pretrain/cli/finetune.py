@@ -31,6 +31,9 @@ def finetune(
     model: Annotated[
         str | None, typer.Option(help="Model folder (from `export`) or Hub name.")
     ] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="Branch, tag or commit of a Hub name [main].")
+    ] = None,
     train: Annotated[
         str | None,
         typer.Option(

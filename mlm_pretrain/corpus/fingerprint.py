@@ -23,7 +23,8 @@ def fingerprint_corpus(specs: Sequence[str], options: ReadOptions | None = None)
     data by the commit on the Hub where it can be asked for.
 
     Returns:
-        `{"path": specs, "xxh3_128": hexadecimal, "bytes": total, "files": number}`.
+        `{"path": specs, "xxh3_128": hexadecimal, "bytes": total, "files": number}`, and `commits` of
+        the Hub's datasets among them.
 
     Raises:
         InputError: for a spec that names nothing, as in `read_corpus`.
@@ -32,11 +33,13 @@ def fingerprint_corpus(specs: Sequence[str], options: ReadOptions | None = None)
     parts = [part for source in sources for part in _describe(source)]
     settings = (options or ReadOptions()).model_dump()
     digest = xxhash.xxh3_128(json.dumps([settings, parts], sort_keys=True).encode())
+    commits = {part["spec"]: part["revision"] for part in parts if "revision" in part}
     return {
         "path": [source.spec for source in sources],
         "xxh3_128": digest.hexdigest(),
         "bytes": sum(part.get("bytes", 0) for part in parts),
         "files": sum(part.get("files", 0) for part in parts),
+        **({"commits": commits} if commits else {}),
     }
 
 

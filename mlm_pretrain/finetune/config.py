@@ -26,6 +26,7 @@ class FinetuneConfig(StrictConfig):
     """
 
     model: str  # a folder that from_pretrained reads, or a Hub name
+    revision: str | None = None  # branch, tag or commit of a Hub name; None: main
     train: str
     validation: str  # chooses the best epoch
     test: str | None = None  # scored once, with the best epoch's weights

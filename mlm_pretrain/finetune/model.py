@@ -20,7 +20,7 @@ _DROPOUTS = (
 )  # fmt: skip
 
 
-def load_tokenizer(model: str, needs_offsets: bool) -> Any:
+def load_tokenizer(model: str, needs_offsets: bool, revision: str | None = None) -> Any:
     """The tokenizer of a folder or Hub name, padding on the right.
 
     Raises:
@@ -30,7 +30,9 @@ def load_tokenizer(model: str, needs_offsets: bool) -> Any:
     from transformers import AutoTokenizer
 
     with reading(model):
-        tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(
+            model, revision=revision or "main", trust_remote_code=False
+        )
     if tokenizer.pad_token_id is None:
         raise InputError(
             f"{model}: its tokenizer has no pad token",
@@ -50,7 +52,9 @@ def load_config(model: str, config: FinetuneConfig, labels: Sequence[str]) -> An
     from transformers import AutoConfig
 
     with reading(model):
-        settings = AutoConfig.from_pretrained(model, trust_remote_code=False)
+        settings = AutoConfig.from_pretrained(
+            model, revision=config.revision or "main", trust_remote_code=False
+        )
     vars(settings).pop("auto_map", None)  # names code that is neither run nor saved
     settings.id2label = dict(enumerate(labels))
     settings.label2id = {label: index for index, label in enumerate(labels)}
@@ -131,10 +135,13 @@ def load_model(auto_class: str, settings: Any, config: FinetuneConfig) -> tuple[
     if config.random_weights:
         model = auto.from_config(settings, dtype=torch.float32, trust_remote_code=False)
         return model, ["all"]
+    revision = config.revision or "main"
     with reading(config.model):
-        checkpoint = transformers.AutoConfig.from_pretrained(config.model, trust_remote_code=False)
+        checkpoint = transformers.AutoConfig.from_pretrained(
+            config.model, revision=revision, trust_remote_code=False
+        )
         model, report = auto.from_pretrained(
-            config.model, config=settings, dtype=torch.float32, use_safetensors=True,
+            config.model, config=settings, revision=revision, dtype=torch.float32, use_safetensors=True,
             output_loading_info=True, ignore_mismatched_sizes=True, trust_remote_code=False,
         )  # fmt: skip
     refuse_resized_body(model, report["mismatched_keys"], config.model)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlm_pretrain.claiming import claim_output
+from mlm_pretrain.corpus.sources.hub import fingerprint
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune.sources import HUB
 from mlm_pretrain.manifest import hash_file, own_manifest, write_manifest
@@ -134,10 +135,12 @@ def write_results(
 def describe_input(name: str, revision: str | None) -> dict[str, Any]:
     """A path and the hash of what lies there; for the Hub, the revision when it is known."""
     path = Path(name)
+    if name.startswith(HUB):
+        return {"path": name, "revision": fingerprint(name.removeprefix(HUB))["revision"]}
     if path.is_file():
         return {"path": name, "xxh3_128": hash_file(path), "bytes": path.stat().st_size}
     if not path.is_dir():
-        return {"path": name, "revision": revision if not name.startswith(HUB) else None}
+        return {"path": name, "revision": revision}
     if (manifest := own_manifest(path)) is not None:
         return {"path": name, "xxh3_128": manifest.content_hash}
     files = sorted([*path.glob("*.safetensors"), path / "config.json", path / "tokenizer.json"])

@@ -27,6 +27,7 @@ from mlm_pretrain.finetune.outputs import (
 )
 from mlm_pretrain.finetune.tagging import Tagging
 from mlm_pretrain.finetune.task import Task
+from mlm_pretrain.hub import resolve_commit
 from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
@@ -78,6 +79,7 @@ def finetune(task: str, config: FinetuneConfig, overwrite: bool = False) -> dict
             check_running(config.out)
             if not overwrite:  # nothing is lost by claiming early, and hours may be saved
                 stack.enter_context(claimed(config.out, overwrite=False))
+        config = _pinned(config)
         prepared = _prepare(task, config)
         opened = models.load_model(prepared.task.auto_class, prepared.settings, config)
         if first and overwrite:  # what lies there goes only once the inputs are known to be good
@@ -89,8 +91,14 @@ def finetune(task: str, config: FinetuneConfig, overwrite: bool = False) -> dict
 def plan(task: str, config: FinetuneConfig) -> dict[str, Any]:
     """What `finetune` would do, in numbers, after all its checks; trains and writes nothing."""
     with quiet_transformers():
-        prepared = _prepare(task, config)
+        prepared = _prepare(task, _pinned(config))
     return {"task": task, "model": config.model, "out": config.out, **prepared.facts}
+
+
+def _pinned(config: FinetuneConfig) -> FinetuneConfig:
+    """Of a Hub name the commit, so that configuration, tokenizer and weights are of one."""
+    commit = resolve_commit(config.model, config.revision)
+    return config.model_copy(update={"revision": commit or config.revision})
 
 
 def _prepare(name: str, config: FinetuneConfig) -> Prepared:
@@ -117,7 +125,7 @@ def _encode(
     best_by = task.best_by()
     settings = models.load_config(config.model, config, task.labels)
     models.check_weights(config)
-    tokenizer = models.load_tokenizer(config.model, task.needs_offsets)
+    tokenizer = models.load_tokenizer(config.model, task.needs_offsets, config.revision)
     models.check_vocabulary(config.model, tokenizer, settings)
     settings.pad_token_id = tokenizer.pad_token_id
     skeleton = models.build_skeleton(task.auto_class, settings, config.model)
@@ -226,7 +234,7 @@ def _save(
     folder = Path(config.out)
     model.save_pretrained(folder)
     save_tokenizer(prepared.tokenizer, config.model, folder)
-    revision = getattr(prepared.settings, "_commit_hash", None)
+    revision = config.revision or getattr(prepared.settings, "_commit_hash", None)
     counts = {
         key: value
         for key, value in result.items()

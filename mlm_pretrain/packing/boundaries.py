@@ -57,15 +57,15 @@ class OpenedTokenizer:
     library: Any = None
 
 
-def open_tokenizer_folder(name: str | Path) -> OpenedTokenizer:
-    """A fast tokenizer from a folder, or by name from the local cache or the Hub.
+def open_tokenizer_folder(name: str | Path, revision: str | None = None) -> OpenedTokenizer:
+    """A fast tokenizer from a folder, or by name (and revision) from the local cache or the Hub.
 
     Raises:
         InputError: when there is none, or it has no Rust implementation.
     """
     if Path(name).is_file():
         raise InputError(f"{name}: is a file", "give the folder that holds tokenizer.json")
-    return _open_plain(Path(name)) or _open_with_transformers(name)
+    return _open_plain(Path(name)) or _open_with_transformers(name, revision)
 
 
 def _open_plain(folder: Path) -> OpenedTokenizer | None:
@@ -92,14 +92,16 @@ def _read_json(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
 
-def _open_with_transformers(name: str | Path) -> OpenedTokenizer:
+def _open_with_transformers(name: str | Path, revision: str | None = None) -> OpenedTokenizer:
     from transformers import AutoTokenizer
     from transformers.utils import logging
 
     logging.set_verbosity_error()
     try:
         # Left unsaid, a folder with code of its own makes transformers ask on the terminal.
-        tokenizer = AutoTokenizer.from_pretrained(os.fspath(name), trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(
+            os.fspath(name), revision=revision or "main", trust_remote_code=False
+        )
     except Exception as error:  # the library raises OSError, ValueError, KeyError and its own
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
@@ -232,11 +234,12 @@ def _check_copy(tokenizer: OpenedTokenizer, copy: Path) -> None:
         )
 
 
-def describe_tokenizer(name: str | Path, copy: Path) -> dict[str, str]:
+def describe_tokenizer(name: str | Path, copy: Path, commit: str | None) -> dict[str, Any]:
     """What the manifest says about the tokenizer: where it came from and the hash of what is there,
-    or of the copy of one from the Hub."""
+    or of the copy of one from the Hub, with the commit where that is known."""
     own = Path(name) / "tokenizer.json"
     return {
         "path": str(name),
         "xxh3_128": hash_file(own if own.is_file() else copy / "tokenizer.json"),
+        **({"commit": commit} if commit else {}),
     }

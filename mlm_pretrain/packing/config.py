@@ -17,6 +17,7 @@ class PrepareConfig(StrictConfig):
 
     max_length: most tokens in a row and in a segment, start and end token included.
     validation_share: share of the documents (by hash of their text) kept for validation.
+    tokenizer_revision: branch, tag or commit of a tokenizer from the Hub; None is main.
     validation_corpus: files to validate on instead; then no share of the corpus is split off.
     segments: "varied" cuts training documents into segments of log-uniform length between
         `shortest_segment` and `max_length`, so that the model also learns short inputs; "full" cuts
@@ -31,6 +32,7 @@ class PrepareConfig(StrictConfig):
     """
 
     max_length: int = Field(default=512, ge=8, le=32767)
+    tokenizer_revision: str | None = None
     validation_share: float = Field(default=0.01, ge=0.0, lt=1.0)
     validation_corpus: list[str] = Field(default_factory=list)
     segments: Literal["varied", "full"] = "varied"

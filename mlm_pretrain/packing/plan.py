@@ -12,6 +12,7 @@ from typing import Any
 from mlm_pretrain.corpus import Audit, ReadOptions, fingerprint_corpus, read_corpus
 from mlm_pretrain.corpus.reading import resolve
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.hub import resolve_commit
 from mlm_pretrain.packing.boundaries import (
     OpenedTokenizer,
     check_length,
@@ -43,6 +44,7 @@ class Plan:
     order: Order
     encoder: str  # "word cache" or "library"
     sample: Segments
+    commit: str | None = None  # of a tokenizer from the Hub
 
 
 def make_plan(corpus: Sequence[str], tokenizer: str | Path, config: PrepareConfig) -> Plan:
@@ -53,7 +55,8 @@ def make_plan(corpus: Sequence[str], tokenizer: str | Path, config: PrepareConfi
             each other, a corpus that cannot be read or has no documents.
     """
     config.check()
-    opened = open_tokenizer_folder(tokenizer)
+    commit = resolve_commit(str(tokenizer), config.tokenizer_revision)
+    opened = open_tokenizer_folder(tokenizer, commit or config.tokenizer_revision)
     boundaries = find_boundaries(opened)
     check_length(opened, config.max_length)
     texts = _read_sample(corpus, config.read)
@@ -70,7 +73,7 @@ def make_plan(corpus: Sequence[str], tokenizer: str | Path, config: PrepareConfi
         seed=config.seed,
         word_cache=encoder == WordCache.name,
     )
-    return Plan(opened, order, encoder, Worker(order)(Batch("train", texts)))
+    return Plan(opened, order, encoder, Worker(order)(Batch("train", texts)), commit)
 
 
 def _read_sample(corpus: Sequence[str], options: ReadOptions) -> list[str]:

@@ -94,7 +94,7 @@ def _write(
         )
     inputs = {
         "corpus": fingerprint,
-        "tokenizer": describe_tokenizer(tokenizer, folder / "tokenizer"),
+        "tokenizer": describe_tokenizer(tokenizer, folder / "tokenizer", plan.commit),
     }
     if config.validation_corpus:
         inputs["validation_corpus"] = fingerprint_corpus(config.validation_corpus, config.read)

@@ -15,6 +15,7 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from mlm_pretrain.environment import process_count
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.hub import resolve_commit
 from mlm_pretrain.manifest import Manifest, read_manifest, verify
 from mlm_pretrain.modeling.attention.choosing import method_of
 from mlm_pretrain.modeling.attention.speed import method_for
@@ -60,6 +61,7 @@ def assemble(config: PretrainConfig, checksums: bool = False) -> Materials:
     Args:
         checksums: also compare the data's checksums, which reads all of it once; sizes always are.
     """
+    config = _pinned(config)
     objective = OBJECTIVES[config.objective]
     manifest = read_manifest(config.data, "prepare")
     verify(config.data, manifest, checksums=checksums)
@@ -83,6 +85,14 @@ def assemble(config: PretrainConfig, checksums: bool = False) -> Materials:
     return Materials(config, objective, manifest, tokenizer, vocabulary, train, model, budget)
 
 
+def _pinned(config: PretrainConfig) -> PretrainConfig:
+    """Of a Hub name the commit, so that all of it is of one and a resume reads the same."""
+    if config.init is None:
+        return config
+    commit = resolve_commit(config.init, config.revision)
+    return config.model_copy(update={"revision": commit or config.revision})
+
+
 def _objective_config(config: PretrainConfig) -> Any:
     return config.masking if config.objective == "mlm" else OBJECTIVES[config.objective].config()
 
@@ -98,8 +108,6 @@ def _resolved(
     )
     workers = default_workers() if config.workers is None else config.workers
     settings: dict[str, Any] = {"batch_size": size, "learning_rate": rate, "workers": workers}
-    if config.init is not None:  # of a Hub name the commit, so that a resume reads the same
-        settings["revision"] = getattr(model.config, "_commit_hash", None) or config.revision
     if config.attention == "auto":
         settings["attention"] = _attention(config.precision, model, train, size)
     return config.model_copy(update=settings)

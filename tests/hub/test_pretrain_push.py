@@ -80,3 +80,43 @@ def test_no_token_and_no_home_in_anything_written(
     assert not [done for done in said if TOKEN in done.stdout + done.stderr]
     resumed = run_verb(hub, home, "pretrain", "--out", work / "run", "--resume")  # ~ is read again
     assert resumed.returncode == 0, resumed.stderr
+
+
+def test_what_comes_from_the_hub_is_recorded_by_commit(
+    hub: LocalHub, home: Path, tiny_model: Path, prepared: Path, tmp_path: Path
+) -> None:
+    """Also when a branch was named, or none; and another commit of the same branch is not taken."""
+    pushed = run_verb(hub, home, "push", tiny_model, "--to", "ada/base", "--json")
+    assert pushed.returncode == 0, pushed.stderr
+    commit = json.loads(pushed.stdout)["commit"]
+    run, tuned, data = tmp_path / "run", tmp_path / "tuned", tmp_path / "data"
+    rows = tmp_path / "rows.jsonl"
+    lines = [json.dumps({"text": f"the word {n}", "label": "ab"[n % 2]}) for n in range(16)]
+    rows.write_text("\n".join(lines))
+    tune = ["--train", rows, "--validation", rows, "--epochs", "1", "--out", tuned]
+    flags = ["--steps", "1", "--batch-size", "4", "--precision", "fp32"]
+    verbs = [
+        ["pretrain", "--data", prepared, "--init", "ada/base", "--out", run, *flags],
+        ["finetune", "sentiment", "--model", "ada/base", "--revision", "main", *tune],
+        [
+            "prepare",
+            "--corpus",
+            rows,
+            "--tokenizer",
+            "ada/base",
+            "--out",
+            data,
+            "--max-length",
+            "32",
+        ],
+    ]
+    for words in verbs:
+        done = run_verb(hub, home, *words)
+        assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads((run / "run.json").read_text())["config"]["revision"] == commit
+    assert (
+        json.loads((tuned / "manifest.json").read_text())["inputs"]["model"]["revision"] == commit
+    )
+    assert (
+        json.loads((data / "manifest.json").read_text())["inputs"]["tokenizer"]["commit"] == commit
+    )

@@ -1,4 +1,4 @@
-"""Datasets of the Hugging Face Hub, or in a local folder, streamed: `hf:NAME[:config][@split]`."""
+"""Datasets of the Hugging Face Hub, or in a local folder, streamed: `hf:NAME[:config][@split][#revision]`."""
 
 from __future__ import annotations
 
@@ -14,24 +14,28 @@ from mlm_pretrain.errors import InputError
 
 
 class HubName(NamedTuple):
-    """The parts of `NAME[:config][@split]`."""
+    """The parts of `NAME[:config][@split][#revision]`."""
 
     name: str
     config: str | None
     split: str
+    revision: str | None = None
 
 
 def parse_name(argument: str) -> HubName:
-    """Split `NAME[:config][@split]`; the split is `train` unless named.
+    """Split `NAME[:config][@split][#revision]`; the split is `train` unless named.
 
     Raises:
         InputError: when a part is empty.
     """
-    name, at, split = argument.partition("@")
+    name, mark, revision = argument.partition("#")
+    name, at, split = name.partition("@")
     name, colon, config = name.partition(":")
-    if not name or (at and not split) or (colon and not config):
-        raise InputError(f"hf:{argument}: not a dataset name", "expected hf:NAME[:config][@split]")
-    return HubName(name, config or None, split or "train")
+    if not name or (at and not split) or (colon and not config) or (mark and not revision):
+        raise InputError(
+            f"hf:{argument}: not a dataset name", "expected hf:NAME[:config][@split][#revision]"
+        )
+    return HubName(name, config or None, split or "train", revision or None)
 
 
 def read(argument: str, options: ReadOptions, audit: Audit) -> Iterator[Document]:
@@ -60,7 +64,9 @@ def _rows(hub: HubName, spec: str) -> Iterator[dict[str, Any]]:
     from datasets import load_dataset
 
     try:
-        dataset = load_dataset(hub.name, hub.config, split=hub.split, streaming=True)
+        dataset = load_dataset(
+            hub.name, hub.config, split=hub.split, streaming=True, revision=hub.revision
+        )
         yield from dataset
     except GeneratorExit:
         raise
@@ -79,7 +85,8 @@ def fingerprint(argument: str) -> dict[str, Any]:
     try:
         from huggingface_hub import HfApi
 
-        revision = HfApi().dataset_info(hub.name, timeout=10).sha or "unknown"
+        found = HfApi().dataset_info(hub.name, revision=hub.revision, timeout=10)
+        revision = found.sha or "unknown"
     except Exception:  # offline, private or a local folder: the name has to do
         revision = "unknown"
     return {"spec": f"hf:{argument}", "revision": revision}
