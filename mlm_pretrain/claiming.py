@@ -19,6 +19,11 @@ _MODEL_FILES = {
 }  # fmt: skip
 
 
+# Who trains in a folder, and what a run was asked for.
+RUNNING_FILE, RUN_FILE = "running.json", "run.json"
+_OUR_MARKS = (RUNNING_FILE, RUN_FILE)
+# What is there when a run was killed before it could say what it was asked for.
+_FALSE_START = {RUNNING_FILE, "tokenizer", f"{RUN_FILE}.partial"}
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
@@ -56,6 +61,13 @@ def claim_output(folder: str | Path, overwrite: bool = False) -> Path:
     return folder
 
 
+def clear_false_start(folder: Path) -> None:
+    """Remove what a run left that was killed before it began: nobody else's, and of no use to anyone."""
+    names = {path.name for path in folder.iterdir()}
+    if RUNNING_FILE in names and names <= _FALSE_START:
+        _empty(folder)
+
+
 def make_writable(folder: str | Path) -> None:
     """Find out before the work that files can be written into `folder`, which is made if need be.
 
@@ -82,6 +94,10 @@ def _clear(folder: Path, overwrite: bool) -> None:
     _refuse_foreign(folder)
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"{folder}: is read-only", "choose another --out")
+    _empty(folder)
+
+
+def _empty(folder: Path) -> None:
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -91,7 +107,7 @@ def _clear(folder: Path, overwrite: bool) -> None:
 
 def _refuse_foreign(folder: Path) -> None:
     """`--overwrite` deletes only what this package wrote, never a home folder by mistake."""
-    is_ours = (folder / "run.json").is_file() or _holds_manifest(folder)
+    is_ours = any((folder / name).is_file() for name in _OUR_MARKS) or _holds_manifest(folder)
     if not is_ours and not _is_unfinished_model(folder):
         raise InputError(
             f"{folder}: holds files this package did not write, so --overwrite leaves it",

@@ -75,6 +75,7 @@ def _prepared_rows(data: str | Path, tokenizer: Any) -> EvaluationRows:
         )
     split = "validation" if manifest.counts.get("validation", {}).get("rows", 0) else "train"
     dataset = PackedDataset(data, split)
+    dataset.verify()
     text_bytes = int(manifest.counts.get(split, {}).get("text_bytes", 0))
     return EvaluationRows(dataset, split, dataset.max_length, text_bytes)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.manifest import Manifest, read_manifest, verify
+from mlm_pretrain.manifest import Manifest, read_manifest, verify, verify_files
 from mlm_pretrain.packing.shards import FINAL, LAYOUT, ROWS, SEGMENTS, map_file
 
 
@@ -41,6 +41,7 @@ class PackedDataset:
         self.split = split
         self.manifest: Manifest = read_manifest(folder, "prepare")
         verify(folder, self.manifest, checksums=verify_checksums)
+        self.is_verified = verify_checksums
         self._path = self.folder / split
         if not (self._path / LAYOUT).is_file():
             raise InputError(f"{folder}: has no split '{split}'", "use 'train' or 'validation'")
@@ -72,6 +73,17 @@ class PackedDataset:
             "segment_lengths": (marks & (FINAL - 1)).astype(np.int32),
             "segment_final": marks >= FINAL,
         }
+
+    def verify(self) -> None:
+        """Compare the checksums of this split's files, once: it reads them all.
+
+        Raises:
+            InputError: naming a file that was altered.
+        """
+        if not self.is_verified:
+            named = self.manifest.files.items()
+            verify_files(self.folder, {n: f for n, f in named if n.startswith(f"{self.split}/")})
+        self.is_verified = True
 
     @property
     def row_lengths(self) -> np.ndarray:

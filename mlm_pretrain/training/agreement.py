@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+import torch
 import torch.distributed as dist
 
 Value = TypeVar("Value")
@@ -16,6 +17,14 @@ def first_process_value(value: Value) -> Value:
     box = [value]
     dist.broadcast_object_list(box, src=0)
     return box[0]
+
+
+def mean_over_processes(value: torch.Tensor) -> float:
+    """The mean of every process's `value`, on every process."""
+    if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+        value = value / dist.get_world_size()
+        dist.all_reduce(value)
+    return float(value)
 
 
 def end_processes() -> None:

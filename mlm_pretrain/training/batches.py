@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -60,6 +62,19 @@ def real_tokens(batch: dict[str, torch.Tensor]) -> int:
 def tokens_of(batch: dict[str, torch.Tensor]) -> int:
     """Tokens that a step learns from: none of a batch that only keeps a process in step with the others."""
     return real_tokens(batch) if bool((labels_of(batch) != IGNORED).any()) else 0
+
+
+def read_step(
+    trainer: Any, batches: Iterator[Any], count: int, device: torch.device
+) -> tuple[list[Any], torch.Tensor]:
+    """The next `count` micro-batches, and (tokens predicted, tokens) in them on all processes."""
+    step = list(itertools.islice(batches, count))
+    predicted = [len(trainer.objective.predicted_positions(labels_of(batch))[0]) for batch in step]
+    seen = [tokens_of(batch) for batch in step]
+    counts = torch.tensor([sum(predicted), sum(seen)], device=device)
+    if trainer.args.world_size > 1:
+        counts = trainer.accelerator.reduce(counts, "sum")
+    return step, counts
 
 
 def label_padding_collator(tokenizer: Any) -> Any:

@@ -8,9 +8,11 @@ import torch
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.modeling.attention.choosing import is_decided, leave_unpacked, method_of
+from mlm_pretrain.modeling.compilation import uncompiled
 from mlm_pretrain.modeling.packing_proof import prove_packable
+from mlm_pretrain.modeling.sparse_head import HeadPlan, plan_head
 from mlm_pretrain.packing import PackedDataset
-from mlm_pretrain.training.batches import has_segments
+from mlm_pretrain.training.batches import computes_layers_again, has_segments
 
 _PUSH = (
     "export the run and push that: mlm-pretrain push FOLDER --to USER/NAME, or mlm_pretrain.push"
@@ -63,7 +65,24 @@ def _refuse_other_tokenizer(trainer: Any) -> None:
         )
 
 
-def prove_for_training(trainer: Any) -> None:
+def verify_rows(trainer: Any) -> None:
+    """Look for flipped bits in prepared rows before they are learnt from, in one process a machine."""
+    if isinstance(trainer.train_dataset, PackedDataset) and trainer.args.local_process_index == 0:
+        trainer.train_dataset.verify()
+
+
+def prepare_model(trainer: Any) -> HeadPlan:
+    """How the model's scores are computed, once packed documents are known to stay apart in it."""
+    with uncompiled():
+        if trainer.makes_batches:
+            _prove_packable(trainer)
+        head = plan_head(trainer.model)
+    if computes_layers_again(trainer.args):  # its hooks would be gone then
+        head = head._replace(trimming=None)
+    return head
+
+
+def _prove_packable(trainer: Any) -> None:
     """That packed documents stay apart, on the device and in the precision of training.
 
     Rows of one document each gain from it too, but do without where the model cannot.

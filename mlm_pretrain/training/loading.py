@@ -16,6 +16,14 @@ from mlm_pretrain.training.checkpoints.generators import drawing_from
 from mlm_pretrain.training.placement import DealtBatches, PlacedCollator, PlacedDataset, shuffled
 
 _ORDER_PART = 3
+_DEFAULT_SEED = 42  # of TrainingArguments
+
+
+def order_seed(args: Any) -> int:
+    """The seed of order and masks: that of the data where there is one."""
+    if args is None:
+        return _DEFAULT_SEED
+    return int(args.seed if args.data_seed is None else args.data_seed)
 
 
 def own_collator(trainer: Any, tokenizer: Any, config: Any) -> Any:

@@ -14,10 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mlm_pretrain.claiming import make_writable
+from mlm_pretrain.claiming import RUNNING_FILE, make_writable
 from mlm_pretrain.errors import InputError
 
-RUNNING_FILE = "running.json"
 # Workers of a killed run hold its lock until they notice that it is gone.
 _WIND_DOWN_SECONDS = 30.0
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from mlm_pretrain.claiming import claim_output, telling_of_a_full_disk
+from mlm_pretrain.claiming import claim_output, clear_false_start, telling_of_a_full_disk
 from mlm_pretrain.environment import process_count, process_rank
 from mlm_pretrain.evaluation.perplexity import score_rows
 from mlm_pretrain.evaluation.record import write_metrics
@@ -24,7 +24,7 @@ from mlm_pretrain.training.callbacks.interruption import InterruptionCallback
 from mlm_pretrain.training.callbacks.loss_watch import LossSpike
 from mlm_pretrain.training.callbacks.report import ReportCallback
 from mlm_pretrain.training.callbacks.validation import ValidationCallback
-from mlm_pretrain.training.checkpoints.reading import first_process_checkpoint
+from mlm_pretrain.training.checkpoints.reading import first_process_checkpoint, restore
 from mlm_pretrain.training.informed_start import informed_start
 from mlm_pretrain.training.occupancy import leave, occupy, sign
 from mlm_pretrain.training.pretrain_config import PretrainConfig
@@ -150,7 +150,7 @@ def _train_once(
     if note is not None and process_rank() == 0:
         append_line(out, note)
     if materials.budget.is_spent(step):  # stopped after its last step; Trainer would make one more
-        trainer.restore(checkpoint)
+        restore(trainer, checkpoint)
     else:
         trainer.train(resume_from_checkpoint=str(checkpoint), weights_only=weights_only)
 
@@ -181,7 +181,9 @@ def _claim(materials: Materials, overwrite: bool, resume: bool) -> None:
         if resume:
             check_same(out, *run)
         else:
+            clear_false_start(out)
             claim_output(out, overwrite)
+            sign(out)
             write_run(out, *run)
         sign(out)
     if arguments.world_size > 1:

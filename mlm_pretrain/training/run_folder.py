@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from mlm_pretrain.claiming import RUN_FILE, RUNNING_FILE
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.record import METRICS_FILE
 from mlm_pretrain.manifest import (
@@ -23,11 +24,9 @@ from mlm_pretrain.progress import say
 from mlm_pretrain.redaction import redacted_values
 from mlm_pretrain.training.budget import Budget
 from mlm_pretrain.training.checkpoints.finding import STAGE, newest_name
-from mlm_pretrain.training.occupancy import RUNNING_FILE
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.run_log import cut_log, log_facts
 
-RUN_FILE = "run.json"
 MODEL_FOLDER = "model"
 TOKENIZER_FOLDER = "tokenizer"
 # Checkpoints have manifests of their own, and may be removed when the run is finished.

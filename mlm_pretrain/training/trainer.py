@@ -11,38 +11,39 @@ that was never stopped, or is refused with the reason (see `checkpoints`).
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import Trainer, TrainerState
-from transformers.trainer import TRAINER_STATE_NAME
+from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput
 
 from mlm_pretrain.evaluation.batch_loss import summed_loss
-from mlm_pretrain.modeling.compilation import uncompiled
-from mlm_pretrain.modeling.sparse_head import plan_head
 from mlm_pretrain.objectives import OBJECTIVES, Objective
+from mlm_pretrain.training.agreement import mean_over_processes
 from mlm_pretrain.training.allocation import keep_freed_memory
 from mlm_pretrain.training.batches import (
-    computes_layers_again,
     label_padding_collator,
     labels_of,
     makes_own_batches,
-    tokens_of,
+    read_step,
 )
 from mlm_pretrain.training.callbacks.loss_watch import SPIKE_NATS, LossWatch
 from mlm_pretrain.training.callbacks.moment import MomentCallback
 from mlm_pretrain.training.checkpoints import fingerprint, reading, writing
-from mlm_pretrain.training.checkpoints.finding import newest_name
-from mlm_pretrain.training.compatibility import prove_for_training, refuse_push, refuse_unsupported
+from mlm_pretrain.training.checkpoints.finding import way_back
+from mlm_pretrain.training.compatibility import (
+    prepare_model,
+    refuse_push,
+    refuse_unsupported,
+    verify_rows,
+)
 from mlm_pretrain.training.evaluation import dense_prediction, token_weighted_metrics
 from mlm_pretrain.training.fitting import train_fitting
-from mlm_pretrain.training.loading import can_place, own_collator, placed_loader
+from mlm_pretrain.training.loading import can_place, order_seed, own_collator, placed_loader
 from mlm_pretrain.training.placement import placed
 
 _OWN_COLUMNS = ("labels", "segment_lengths", "segment_final", "epoch", "example", "weightless")
@@ -82,8 +83,7 @@ class TokenTrainer(Trainer):
         self.makes_batches = data_collator is None and makes_own_batches(
             train_dataset, eval_dataset
         )
-        seed = args.data_seed if args is not None and args.data_seed is not None else None
-        self.order_seed = seed if seed is not None else (args.seed if args is not None else 42)
+        self.order_seed = order_seed(args)
         self.objective_config = objective_config or self.objective.config()
         if self.makes_batches:
             data_collator = own_collator(self, processing_class, self.objective_config)
@@ -104,17 +104,14 @@ class TokenTrainer(Trainer):
         self._resumed_from: Path | None = None
         self._weights_only = False
         self.placed_batches: Any = None
-        self.watch = LossWatch(spike_nats, self._mean_over_processes, self._way_back)
+        self.watch = LossWatch(
+            spike_nats, mean_over_processes, partial(way_back, Path(self.args.output_dir))
+        )
         self.add_callback(self.watch)
         self.add_callback(MomentCallback(self))
         self.tokens_this_run = 0
         self._began = time.monotonic()
-        with uncompiled():
-            if self.makes_batches:
-                prove_for_training(self)
-            self.head = plan_head(self.model)
-        if computes_layers_again(self.args):  # its hooks would be gone then
-            self.head = self.head._replace(trimming=None)
+        self.head = prepare_model(self)
         keep_freed_memory()
 
     def train(
@@ -133,6 +130,7 @@ class TokenTrainer(Trainer):
         Raises:
             InputError: when the checkpoint is damaged, or is of other settings, data or tokenizer.
         """
+        verify_rows(self)
         self._resumed_from, self._weights_only = None, weights_only
         if resume_from_checkpoint:
             out = Path(self._get_output_dir(trial))
@@ -161,11 +159,6 @@ class TokenTrainer(Trainer):
         """Seconds since the first batch was asked for."""
         return time.monotonic() - self._began
 
-    def restore(self, checkpoint: Path) -> None:
-        """Weights and state of `checkpoint`, without a step of training."""
-        self._load_from_checkpoint(str(checkpoint))
-        self.state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
-
     def get_train_dataloader(self) -> Any:
         """Batches whose order and random draws depend on (seed, epoch, example) alone."""
         return placed_loader(self) if can_place(self) else super().get_train_dataloader()
@@ -181,14 +174,7 @@ class TokenTrainer(Trainer):
         """The micro-batches of one step, and the tokens predicted in them on all processes."""
         if self.tokens_this_run == 0:
             self._began = time.monotonic()
-        batches = list(itertools.islice(epoch_iterator, num_batches))
-        predicted = [
-            len(self.objective.predicted_positions(labels_of(batch))[0]) for batch in batches
-        ]
-        seen = [tokens_of(batch) for batch in batches]
-        counts = torch.tensor([sum(predicted), sum(seen)], device=device)
-        if self.args.world_size > 1:
-            counts = self.accelerator.reduce(counts, "sum")
+        batches, counts = read_step(self, epoch_iterator, num_batches, device)
         self.tokens_this_run += int(counts[1])
         self.state.num_input_tokens_seen += int(counts[1])  # kept in checkpoints
         return batches, counts[0].clamp_min(1)
@@ -234,29 +220,16 @@ class TokenTrainer(Trainer):
             self.watch.require_finite(step, "gradient norm", torch.as_tensor(norm))
         return norm
 
-    def _mean_over_processes(self, value: torch.Tensor) -> float:
-        if self.args.world_size > 1:
-            value = self.accelerator.reduce(value, "mean")
-        return float(value)
-
-    def _way_back(self) -> str:
-        saved = newest_name(Path(self.args.output_dir)) or "none"
-        return f"lower the learning rate; the last checkpoint from before is {saved}"
-
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
         """A whole checkpoint or none; those before stay until it is there."""
         if self.hp_search_backend is None and trial is None:
             self.store_flos()
         writing.write_checkpoint(self, Path(self._get_output_dir(trial=trial)))
 
-    def _save(
-        self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None
-    ) -> None:
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         writing.write_weights(self, Path(output_dir or self.args.output_dir), state_dict)
 
-    def _load_from_checkpoint(
-        self, resume_from_checkpoint: str, model: torch.nn.Module | None = None
-    ) -> None:
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         reading.require_safe_weights(Path(resume_from_checkpoint))
         super()._load_from_checkpoint(resume_from_checkpoint, model)
 

@@ -55,3 +55,10 @@ def test_time_to_quality(tmp_path: Path) -> None:
     for run in results["ours"]:
         assert 0 < run["loss_nats"] < 12
         assert run["minutes"] == pytest.approx(0.08, abs=0.05)
+
+
+@pytest.mark.fault("killed-mid-step")
+def test_kill9(tmp_path: Path) -> None:
+    results = quick("kill9", tmp_path / "record.json")["results"]
+    assert results["kills"] == results["resumed_bitwise"] == 10
+    assert all(run["equal"] for run in results["runs"])

@@ -169,6 +169,20 @@ def test_an_older_one_that_is_asked_for_is_not_outlived_by_newer_ones(
     ]
 
 
+@pytest.mark.fault("flipped-bit")
+def test_a_flipped_bit_in_the_rows_is_found_before_they_are_learnt_from(
+    prepared: Path, tmp_path: Path
+) -> None:
+    data = Path(shutil.copytree(prepared, tmp_path / "data"))
+    rows = PackedDataset(data, "train")
+    tokens = data / "train" / "tokens-00000.bin"
+    content = bytearray(tokens.read_bytes())
+    content[77] ^= 2
+    tokens.write_bytes(content)
+    with pytest.raises(InputError, match=r"tokens-00000\.bin: its checksum does not match"):
+        trainer(prepared, tmp_path / "out", rows=rows).train()
+
+
 def test_nothing_to_resume_from(prepared: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no checkpoint to resume from"):
         trainer(prepared, tmp_path / "none").train(resume_from_checkpoint=True)
@@ -216,6 +230,13 @@ def test_the_stock_trainers_checkpoint_gives_its_weights(prepared: Path, tmp_pat
     again = trainer(prepared, tmp_path / "ours")
     again.train(checkpoint, weights_only=True)
     assert again.state.global_step == 4
+
+
+def test_no_push_of_whole_folders(prepared: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="mlm-pretrain push"):
+        trainer(prepared, tmp_path, push_to_hub=True)
+    with pytest.raises(InputError, match="mlm-pretrain push"):
+        trainer(prepared, tmp_path).push_to_hub()
 
 
 @pytest.mark.fault("secrets")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -97,4 +98,15 @@ def test_kill_then_resume(prepared: Path, whole_run: Path, tmp_path: Path) -> No
     assert (run / RUNNING_FILE).exists()  # left behind by the dead process, and no obstacle
     result = pretrain(config(prepared, run), resume=True)
     assert result["steps"] == STEPS
+    assert weights(run) == weights(whole_run)
+
+
+def test_killed_before_it_began(prepared: Path, whole_run: Path, tmp_path: Path) -> None:
+    """The folder then holds a half copied tokenizer and says whose it is: it is simply begun again."""
+    run = tmp_path / "run"
+    (run / "tokenizer").mkdir(parents=True)
+    (run / RUNNING_FILE).write_text(
+        json.dumps({"process": 2**22 + 1, "host": socket.gethostname()})
+    )
+    pretrain(config(prepared, run, checkpoint_minutes=10.0))
     assert weights(run) == weights(whole_run)

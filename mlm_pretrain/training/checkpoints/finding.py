@@ -97,6 +97,12 @@ def newest_name(out: Path) -> Path | None:
     return found[0][1] if found else None
 
 
+def way_back(out: Path) -> str:
+    """What to do about a training that diverged."""
+    saved = newest_name(out) or "none"
+    return f"lower the learning rate; the last checkpoint from before is {saved}"
+
+
 def newest_weights(out: Path) -> Path | None:
     """The newest checkpoint whose weights and counts are whole, whatever else is not."""
     for _, path in all_checkpoints(out):

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch.optim.lr_scheduler import LambdaLR
+from transformers import TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 
 from mlm_pretrain.environment import process_rank
@@ -140,6 +141,12 @@ def load_moment(trainer: Any, checkpoint: Path) -> None:
         restore_generators(read_state(path))
     else:  # there are more or fewer processes than before
         seed_generators(args.seed, trainer.state.global_step, args.process_index)
+
+
+def restore(trainer: Any, checkpoint: Path) -> None:
+    """Weights and counts of `checkpoint`, without a step of training."""
+    trainer._load_from_checkpoint(str(checkpoint))
+    trainer.state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
 
 
 def require_safe_weights(checkpoint: Path) -> None:
