@@ -38,6 +38,7 @@ KINDS = {
     "clm": ("--objective", "clm", "--arch", "llama:2x64"),
 }
 STOCK = "stock"
+_KILLS_A_RUN = 10
 _BEGIN_SECONDS, _LONGEST_SECONDS = 180.0, 0.8
 
 
@@ -74,7 +75,7 @@ def _all_runs(folder: Path, arguments: argparse.Namespace) -> list[dict[str, Any
             chance = random.Random(f"{arguments.seed}-{n}")
             kinds = [*KINDS][n % len(KINDS) :] + [*KINDS][: n % len(KINDS)]
             shares = [
-                (kinds, arguments.kills, arguments.kills),
+                (kinds, arguments.kills, _KILLS_A_RUN),
                 ([STOCK], arguments.stock_kills, 1),
             ]
             for kinds_of, kills, a_run in shares:
