@@ -39,7 +39,7 @@ def with_tables(text: str, name: str) -> str:
 
 def measured() -> str:
     """Speeds beside stock's, and what a number of minutes gives."""
-    speeds = [*_throughput(), *_preparation(), *_masking()]
+    speeds = [*_throughput(), *_preparation(), *_masking(), *_kill9()]
     tables = [_markdown(("what", "stock", "here", ""), speeds)]
     for head, rows in _time_to_quality():
         tables += [head, _markdown(("trained", "minutes", "tokens", "nats", "trec", "BLiMP"), rows)]
@@ -104,6 +104,18 @@ def _masking() -> Iterator[tuple[str, ...]]:
                 ]
                 what = f"masking {record['settings']['rows']} rows of {int(length):,} by {unit}"
                 yield what, *times, f"{found['ratio']['median']:.0f} ×"
+
+
+def _kill9() -> Iterator[tuple[str, ...]]:
+    for record in _records("kill9.json"):
+        found = record["results"]
+        stock = found["stock"]
+        yield (
+            "killed (kill -9) while saving every step, resumed to the same bits",
+            f"{stock['resumed_bitwise']} of {stock['kills']}; {stock['crashed']} crashed",
+            f"{found['resumed_bitwise']} of {found['kills']}",
+            f"{found['moments']['while saving']} of them within a save",
+        )
 
 
 def _time_to_quality() -> Iterator[tuple[str, list[tuple[str, ...]]]]:

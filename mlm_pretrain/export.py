@@ -18,7 +18,7 @@ from mlm_pretrain.model_card import model_card
 from mlm_pretrain.modeling.sizes import unused_positions
 from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
-from mlm_pretrain.training.checkpoints.finding import newest_checkpoint
+from mlm_pretrain.training.checkpoints.finding import newest_weights
 from mlm_pretrain.training.run_folder import MODEL_FOLDER, read_run
 
 _TOKENIZER_FILES = (
@@ -67,7 +67,7 @@ def _source(run: Path) -> Path:
     if (final / _WEIGHTS).is_file() and (run / MANIFEST).is_file():
         _verify_what_is_taken(run)
         return final
-    checkpoint = newest_checkpoint(run)
+    checkpoint = newest_weights(run)
     if checkpoint is None:
         raise InputError(
             f"{run}: no complete checkpoint to export yet", "let the run save one first"
