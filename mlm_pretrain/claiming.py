@@ -61,6 +61,36 @@ def claim_output(folder: str | Path, overwrite: bool = False) -> Path:
     return folder
 
 
+@contextmanager
+def written_whole(folder: str | Path, overwrite: bool = False) -> Iterator[Path]:
+    """An empty folder to write into, which is `folder` when all went well; else nothing is left of it.
+
+    What `overwrite` replaces stays until the new is there, so that a mistake in the new loses nothing.
+
+    Raises:
+        InputError: as `claim_output`.
+    """
+    folder = Path(folder)
+    is_replaced = overwrite and folder.is_dir() and any(folder.iterdir())
+    if is_replaced:
+        _refuse_foreign(folder)
+        place = claim_output(folder.resolve().with_name(f"{folder.resolve().name}.new"), True)
+    else:
+        place = claim_output(folder, overwrite)
+    try:
+        yield place
+    except BaseException:
+        _empty(place)
+        if is_replaced:
+            place.rmdir()
+        raise
+    if is_replaced:
+        claim_output(folder, overwrite)
+        for path in sorted(place.iterdir(), key=lambda path: path.name == MANIFEST):
+            path.rename(folder / path.name)
+        place.rmdir()
+
+
 def clear_false_start(folder: Path) -> None:
     """Remove what a run left that was killed before it began: nobody else's, and of no use to anyone."""
     names = {path.name for path in folder.iterdir()}

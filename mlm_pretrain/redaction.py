@@ -45,8 +45,9 @@ class Finding(NamedTuple):
 
 
 def redacted(text: str, secrets: Iterable[str] = ()) -> str:
-    """`text` without secrets, and with the home folder as `~`."""
-    text = without_secrets(text, secrets)
+    """`text` without secrets, with the home folder as `~`, and such that a file can hold it: a name on the
+    disk may have bytes that are no text, which are then spelt out."""
+    text = without_secrets(text.encode("utf-8", "backslashreplace").decode(), secrets)
     home = _home()
     return re.sub(_home_path(home), "~", text) if home else text
 

@@ -51,6 +51,7 @@ def test_values_are_read_with_their_types(file: Path) -> None:
     assert load_config(Outer, file) == expected
 
 
+@pytest.mark.fault("unknown-setting")
 @pytest.mark.parametrize(
     ("text", "message"),
     [

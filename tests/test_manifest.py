@@ -75,6 +75,14 @@ def test_without_checksums_sizes_are_still_checked(folder: Path) -> None:
         verify(folder, read_manifest(folder, "prepare"), checksums=False)
 
 
+def test_names_that_are_no_text_are_spelt_out(folder: Path) -> None:
+    """As Python holds a name on the disk that is not UTF-8."""
+    inputs = {"corpus": {"path": "caf\udce9/x.txt"}}
+    written = write_manifest(folder, "prepare", {}, inputs, {})
+    read = read_manifest(folder, "prepare").inputs
+    assert read == written.inputs == {"corpus": {"path": r"caf\udce9/x.txt"}}
+
+
 def test_equal_content_has_an_equal_hash(folder: Path, tmp_path: Path) -> None:
     elsewhere = fill(tmp_path / "elsewhere").content_hash
     assert read_manifest(folder, "prepare").content_hash == elsewhere

@@ -21,6 +21,9 @@ def prepare(
     max_length: Annotated[
         int, typer.Option(help="Most tokens in a row, start and end tokens included.")
     ] = 512,
+    tokenizer_revision: Annotated[
+        str | None, typer.Option(help="Branch, tag or commit of a Hub tokenizer. [default: main]")
+    ] = None,
     validation_share: Annotated[
         float, typer.Option(help="Share of the documents kept for validation (0 to below 1).")
     ] = 0.01,
@@ -66,6 +69,7 @@ def prepare(
 
     values: dict[str, Any] = {
         "max_length": max_length,
+        "tokenizer_revision": tokenizer_revision,
         "validation_share": validation_share,
         "validation_corpus": validation_corpus or [],
         "segments": segments,
@@ -95,17 +99,10 @@ def _describe(result: dict[str, Any]) -> list[str]:
         counts = result[split]
         rows.append([split, *(f"{counts[name]:,}" for name in _COLUMNS), f"{counts['fill']:.1%}"])
     header = ["split", *(name.replace("_", " ") for name in _COLUMNS), "filled"]
-    skipped = {
-        name: count
-        for name, count in result["corpus"].items()
-        if name not in ("documents", "bytes", "files", "examples")
-    }
     lines = [
         *table(header, rows),
         f"tokeniser path: {result['tokeniser_path']}, {result['processes']} processes, "
         f"{result['text_megabytes_per_second']} MB of text a second ({result['seconds']} s)",
     ]
-    if skipped:
-        counted = ", ".join(f"{name.replace('_', ' ')}: {n:,}" for name, n in skipped.items())
-        lines.append(f"while reading: {counted}")
-    return [*lines, *(f"note: {note}" for note in result["notes"])]
+    happened = reading.what_happened(result["corpus"])
+    return [*lines, *happened, *(f"note: {note}" for note in result["notes"])]

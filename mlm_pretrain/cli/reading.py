@@ -15,7 +15,7 @@ Corpus = Annotated[
     typer.Option(
         "--corpus",
         help="Text: a file (.txt .jsonl .csv .parquet, also .gz or .zst), a folder, a glob, "
-        "installed-docs, or hf:NAME[:config][@split]. Repeat the flag for several.",
+        "installed-docs, or hf:NAME[:config][@split][#revision]. Repeat the flag for several.",
     ),
 ]
 TextField = Annotated[
@@ -53,6 +53,14 @@ _SETTINGS = (
 def reading_of(given: Mapping[str, Any]) -> dict[str, Any]:
     """The reading settings among a verb's arguments."""
     return {name: given[name] for name in _SETTINGS}
+
+
+def what_happened(counts: Mapping[str, Any]) -> list[str]:
+    """A line on what was skipped, cut and replaced while a corpus was read, if anything was."""
+    plain = ("documents", "bytes", "files", "examples")
+    found = {name: count for name, count in counts.items() if name not in plain}
+    listed = ", ".join(f"{name.replace('_', ' ')}: {count:,}" for name, count in found.items())
+    return [f"while reading: {listed}"] if found else []
 
 
 def flags_unlike_default(reading: ReadOptions) -> list[str]:

@@ -132,6 +132,7 @@ def _describe(result: dict[str, Any]) -> list[str]:
         f" ({result['seconds']} s)",
         f"sha256 {result['sha256']}",
         *table(("counted", ""), rows),
+        *reading.what_happened(result["counts"]["corpus"]),
     ]
 
 

@@ -13,10 +13,12 @@ fields, JSON strings and parquet cells.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 from mlm_pretrain.corpus.audit import Audit
+from mlm_pretrain.corpus.opening import COMPRESSIONS
 from mlm_pretrain.corpus.options import ReadOptions
 from mlm_pretrain.errors import InputError
 
@@ -26,7 +28,12 @@ _FOREIGN_MARKS = {
     b"\xff\xfe\x00\x00": "UTF-32", b"\x00\x00\xfe\xff": "UTF-32",
     b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16",
 }  # fmt: skip
-_UNUSABLE = re.compile("[\x00\ud800-\udfff]")
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
+_REPLACE = "set errors to replace (--errors replace)"
+
+
+class EncodingError(InputError):
+    """Text that is not UTF-8, or holds what no text does."""
 
 
 def clean_blocks(blocks: Iterator[bytes], path: Path, audit: Audit) -> Iterator[bytes]:
@@ -61,7 +68,7 @@ def _without_mark(blocks: Iterator[bytes], path: Path, audit: Audit) -> Iterator
         if head.startswith(mark):
             raise InputError(
                 f"{path}: is {name}, and UTF-8 is needed",
-                f"convert it: iconv -f {name} -t UTF-8 {path.name} > {path.stem}-utf8{path.suffix}",
+                f"convert it: {_conversion(path, name)}",
             )
     if head.startswith(_UTF8_MARK):
         audit.counts["byte_order_marks"] += 1
@@ -70,20 +77,29 @@ def _without_mark(blocks: Iterator[bytes], path: Path, audit: Audit) -> Iterator
     yield from blocks
 
 
+def _conversion(path: Path, encoding: str) -> str:
+    """The command that writes `path` in UTF-8 beside it."""
+    convert, name = f"iconv -f {encoding} -t UTF-8", shlex.quote(path.name)
+    if path.suffix.lower() not in COMPRESSIONS:
+        return f"{convert} {name} > {shlex.quote(f'{path.stem}-utf8{path.suffix}')}"
+    unpack = "gunzip" if path.suffix.lower() == ".gz" else "zstd"
+    inner = Path(path.stem)
+    return f"{unpack} -dc {name} | {convert} > {shlex.quote(f'{inner.stem}-utf8{inner.suffix}')}"
+
+
 def decode(raw: bytes, where: tuple[object, int], options: ReadOptions, audit: Audit) -> str:
     """Text of `raw` under the encoding rule; `where` is (path, line or row).
 
     Raises:
-        InputError: on an invalid byte or NUL under `errors="strict"`, as `path:line`.
+        EncodingError: on an invalid byte or NUL under `errors="strict"`, as `path:line`.
     """
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         if options.errors == "strict":
-            raise InputError(
+            raise EncodingError(
                 f"{where[0]}:{where[1]}: invalid UTF-8 (byte 0x{raw[error.start]:02x})",
-                "convert the file (iconv -f LATIN1 -t UTF-8, if it is Latin-1), "
-                "or set errors to replace",
+                f"convert the file (iconv -f LATIN1 -t UTF-8, if it is Latin-1), or {_REPLACE}",
             ) from None
         text = raw.decode("utf-8", "surrogateescape")  # one surrogate for each invalid byte
     if "\0" not in text and options.errors == "strict":
@@ -100,9 +116,10 @@ def clean_text(text: str, where: str, options: ReadOptions, audit: Audit) -> str
     if options.errors == "strict":
         what = "a NUL character" if "\0" in text else "half a surrogate pair"
         hint = "if the file is UTF-16 or binary, convert it; " if "\0" in text else ""
-        raise InputError(f"{where}: holds {what}", f"{hint}or set errors to replace")
-    text, count = _UNUSABLE.subn(REPLACEMENT, text)
-    audit.note("replaced_bytes", where, count)
+        raise EncodingError(f"{where}: holds {what}", f"{hint}or {_REPLACE}")
+    nuls = text.count("\0")  # a disk that lost its power leaves millions of them
+    text, halves = _HALF_A_PAIR.subn(REPLACEMENT, text.replace("\0", REPLACEMENT))
+    audit.note("replaced_bytes", where, nuls + halves)
     return text
 
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from mlm_pretrain.corpus.shown import cut
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.metrics import load_metric
 from mlm_pretrain.finetune.batching import Feature, inputs_of
@@ -31,7 +32,7 @@ class Classification(Task[TextExample]):
         self.labels = in_order({example.label for example in train}, self.config.label_names)
         if len(self.labels) < 2:
             raise InputError(
-                f"{self.config.train}: every row has the label '{self.labels[0]}'",
+                f"{self.config.train}: every row has the label '{cut(self.labels[0], 60)}'",
                 "give rows of two labels or more",
             )
         self.paired = train[0].text_pair is not None

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from mlm_pretrain.corpus.shown import brief
 from mlm_pretrain.errors import InputError
 
 _DOCUMENT_MARK = "-DOCSTART-"
@@ -57,28 +58,32 @@ def _is_comment(line: str, universal: bool) -> bool:
 def _is_universal(lines: list[str]) -> bool:
     """Whether the first line that is neither blank nor a comment is one of CoNLL-U."""
     others = (line for line in lines if line.strip() and not line.startswith("#"))
-    columns = next(others, "").split("\t")
+    columns = next(others, "").split("\t", _UNIVERSAL_COLUMNS)
     return len(columns) == _UNIVERSAL_COLUMNS and bool(_UNIVERSAL_ID.fullmatch(columns[0]))
 
 
 def _columns(line: str, where: str, universal: bool) -> tuple[str, str] | None:
     """Token and tag of a line, or None where CoNLL-U has no word of its own."""
     if universal:
-        return _universal_columns(line.split("\t"), where)
-    columns = line.split("\t") if "\t" in line else [part for part in line.split(" ") if part]
-    token, tag = columns[0].strip(_BLANKS), columns[-1].strip(_BLANKS)
-    if len(columns) < 2 or not token or not tag:
-        raise InputError(f"{where}: expected a token and a tag, found {line.strip()!r}")
+        return _universal_columns(line.split("\t", _UNIVERSAL_COLUMNS), where)
+    separator = "\t" if "\t" in line else " "
+    if separator == " ":
+        line = line.strip(" ")
+    token = line.partition(separator)[0].strip(_BLANKS)
+    _, found, last = line.rpartition(separator)
+    tag = last.strip(_BLANKS)
+    if not found or not token or not tag:
+        raise InputError(f"{where}: expected a token and a tag, found {brief(line.strip())}")
     return token, tag
 
 
 def _universal_columns(columns: list[str], where: str) -> tuple[str, str] | None:
     if len(columns) != _UNIVERSAL_COLUMNS or not _UNIVERSAL_ID.fullmatch(columns[0]):
         raise InputError(
-            f"{where}: expected CoNLL-U's ten columns, found {len(columns)}: {columns[0]!r} …",
+            f"{where}: expected CoNLL-U's ten columns, found {len(columns)}: {brief(columns[0])} …",
             "separate the columns by TAB, with the token's number in the first",
         )
     word, tag = columns[_FORM].strip(_BLANKS), columns[_UPOS].strip(_BLANKS)
     if not word or not tag:
-        raise InputError(f"{where}: expected a FORM and a UPOS, found {columns[:4]}")
+        raise InputError(f"{where}: expected a FORM and a UPOS, found {brief(columns[:4])}")
     return (word, tag) if columns[0].isdecimal() else None

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from mlm_pretrain.corpus.shown import brief, cut
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.metrics.tag_schemes import add_type, malformed
 from mlm_pretrain.finetune.config import FinetuneConfig
@@ -13,7 +14,7 @@ from mlm_pretrain.finetune.fields import field_of, label_of, list_of, text_of, t
 from mlm_pretrain.finetune.sources import Row, read_rows
 
 # Rows and labels listed in a message before it says "and N more".
-_SHOWN = 5
+_SHOWN, _LABELS_SHOWN = 5, 10
 UNLABELLED = ("-1", "-100", "")
 
 
@@ -40,7 +41,7 @@ class TaggedExample:
         """File and line of one token."""
         if self.lines:
             return f"{self.where.rpartition(':')[0]}:{self.lines[position]}"
-        return f"{self.where}: token {position + 1} {self.tokens[position]!r}"
+        return f"{self.where}: token {position + 1} {brief(self.tokens[position])}"
 
 
 @dataclass
@@ -50,7 +51,7 @@ class Faults:
     found: list[str] = field(default_factory=list)
 
     def add(self, where: str, reason: str) -> None:
-        self.found.append(f"{where}: {reason}")
+        self.found.append(f"{where}: {cut(reason)}")
 
     def listing(self) -> str:
         shown = "\n  ".join(self.found[:_SHOWN])
@@ -69,11 +70,11 @@ def read_texts(spec: str, split: str, config: FinetuneConfig) -> list[TextExampl
     paired = _paired(rows, config)
     examples, faults = [], Faults()
     for row in rows:
-        text = text_of(row, config.text_field)
+        text = text_of(row, config.text_field, "text_field")
         if paired != (config.text_pair_field in row.values):
             problem = f"{row.where}: '{config.text_pair_field}' is in some rows and not in others"
             raise InputError(problem)
-        pair = text_of(row, config.text_pair_field) if paired else None
+        pair = text_of(row, config.text_pair_field, "text_pair_field") if paired else None
         label = label_of(field_of(row, config.label_field, "label_field"), row.where, config)
         if label in UNLABELLED:
             faults.add(row.where, f"label {label}" if label else "an empty label")
@@ -154,11 +155,14 @@ def check_known(
     if not unknown:
         return
     names = Counter(label for label, _ in unknown)
-    faults = Faults([f"{where}: {label}" for label, where in unknown])
+    faults = Faults()
+    for label, where in unknown:
+        faults.add(where, label)
+    shown = [f"{cut(n, 40)} ({count} times)" for n, count in names.most_common(_LABELS_SHOWN)]
+    more = [f"and {len(names) - _LABELS_SHOWN} more"] if len(names) > _LABELS_SHOWN else []
     raise InputError(
-        f"{spec}: labels that {train} does not have: "
-        + ", ".join(f"{name} ({count} times)" for name, count in names.most_common())
-        + f"\n  {faults.listing()}",
+        f"{spec}: labels that {train} does not have: {', '.join([*shown, *more])}\n"
+        f"  {faults.listing()}",
         "add training rows with these labels, or remove the rows",
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from mlm_pretrain.corpus.shown import brief, listing
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.sources import Row
@@ -12,18 +13,20 @@ from mlm_pretrain.finetune.sources import Row
 # What stands for yes and no where a format has no booleans (CSV, some JSON writers).
 _YES = ("true", "yes", "1", "1.0")
 _NO = ("false", "no", "0", "0.0", "", "none", "null", "nan")
+_MOST_DIGITS = 18
 
 
-def field_of(row: Row, name: str, setting: str) -> Any:
-    """A value that has to be there; `setting` is what names the field."""
+def field_of(row: Row, name: str, setting: str = "") -> Any:
+    """A value that has to be there; `setting` is what names the field, if anything does."""
     if name not in row.values or row.values[name] is None:
-        have = ", ".join(key for key, value in row.values.items() if value is not None)
-        raise InputError(f"{row.where}: no field '{name}' (it has: {have})", f"name it: {setting}")
+        have = listing(key for key, value in row.values.items() if value is not None)
+        way_out = f"name it: {setting}" if setting else f"every row needs '{name}'"
+        raise InputError(f"{row.where}: no field '{name}' (it has: {have})", way_out)
     return row.values[name]
 
 
-def text_of(row: Row, name: str) -> str:
-    value = field_of(row, name, "text_field, text_pair_field")
+def text_of(row: Row, name: str, setting: str = "") -> str:
+    value = field_of(row, name, setting)
     if not isinstance(value, str):
         raise InputError(f"{row.where}: '{name}' is {type(value).__name__}, not text")
     return whole(value, name, row.where)
@@ -44,7 +47,10 @@ def texts_of(row: Row, name: str, setting: str) -> list[str]:
 
 
 def whole(text: str, name: str, where: str) -> str:
-    """`text`, unless JSON gave half of a character (a lone surrogate), which nothing can encode."""
+    """`text`, unless JSON gave half of a character (a lone surrogate), which nothing can encode, or
+    a NUL, which no text holds."""
+    if "\0" in text:
+        raise InputError(f"{where}: '{name}' has a NUL character", "remove it")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -58,13 +64,11 @@ def whole(text: str, name: str, where: str) -> str:
 
 
 def truth_of(row: Row, name: str) -> bool:
-    """A yes or no that may be missing (no), and may be given as text."""
+    """A yes or no that may be missing (no), and may be given as text or number."""
     value = row.values.get(name)
-    if not isinstance(value, str):
-        return bool(value)
-    word = value.strip().lower()
+    word = value.strip().lower() if isinstance(value, str) else brief(value).lower()
     if word not in _YES + _NO:
-        raise InputError(f"{row.where}: '{name}' is {value!r}", "write true or false")
+        raise InputError(f"{row.where}: '{name}' is {brief(value)}", "write true or false")
     return word in _YES
 
 
@@ -74,8 +78,8 @@ def structure(value: Any, where: str) -> Any:
         return value
     try:
         return json.loads(value)
-    except json.JSONDecodeError:
-        raise InputError(f"{where}: expected a JSON list or object, found {value[:40]!r}") from None
+    except (ValueError, RecursionError):
+        raise InputError(f"{where}: expected a JSON list or object, found {brief(value)}") from None
 
 
 def label_of(value: Any, where: str, config: FinetuneConfig) -> str:
@@ -87,7 +91,7 @@ def label_of(value: Any, where: str, config: FinetuneConfig) -> str:
         value = int(value)
     if isinstance(value, float) or not isinstance(value, str | int):
         raise InputError(
-            f"{where}: {value!r} is not a label (text or a whole number)",
+            f"{where}: {brief(value)} is not a label (text or a whole number)",
             "fine-tuning learns classes, not quantities",
         )
     if isinstance(value, str):
@@ -99,8 +103,9 @@ def label_of(value: Any, where: str, config: FinetuneConfig) -> str:
 
 
 def is_number(text: str) -> bool:
-    """Whether `text` is a whole number in digits."""
-    return text.isascii() and text.removeprefix("-").isdecimal()
+    """Whether `text` is a whole number in digits, and not so many that it counts nothing."""
+    digits = text.removeprefix("-")
+    return text.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS
 
 
 def _named(number: int, names: list[str], where: str) -> str:

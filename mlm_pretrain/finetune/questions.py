@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
+from mlm_pretrain.corpus.shown import brief, cut
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.data import Faults
@@ -40,7 +42,8 @@ def read_questions(
     for row in (rows := read_rows(spec, split)):
         example, bad = _question(row, len(ids))
         if example.id in ids:
-            raise InputError(f"{row.where}: id '{example.id}' is also at {ids[example.id]}")
+            problem = f"{row.where}: id '{cut(example.id, 60)}' is also at {ids[example.id]}"
+            raise InputError(problem, "give every question an id of its own, or none")
         ids[example.id] = row.where
         if bad:
             faults.add(row.where, bad)
@@ -49,14 +52,27 @@ def read_questions(
                 continue
         examples.append(example)
     counts[f"{split}_rows_with_bad_answers"] = len(faults.found)
-    if len(faults.found) > config.max_bad_answers * len(rows):
+    _refuse_bad_answers(spec, faults, len(rows), bool(examples), config)
+    return examples
+
+
+def _refuse_bad_answers(
+    spec: str, faults: Faults, rows: int, any_left: bool, config: FinetuneConfig
+) -> None:
+    """Refuse more than the share that may be dropped, and any share if nothing is left."""
+    if len(faults.found) > config.max_bad_answers * rows:
         raise InputError(
-            f"{spec}: {len(faults.found)} of {len(rows)} rows have an answer that is not in the "
+            f"{spec}: {len(faults.found)} of {rows} rows have an answer that is not in the "
             f"context where it should be:\n  {faults.listing()}",
             f"correct them, or allow a share to be dropped: max_bad_answers (now "
             f"{config.max_bad_answers})",
         )
-    return examples
+    if not any_left:
+        raise InputError(
+            f"{spec}: no question is left: no answer is in its context where it should be:\n"
+            f"  {faults.listing()}",
+            "correct them",
+        )
 
 
 def _question(row: Row, number: int) -> tuple[QuestionExample, str]:
@@ -66,9 +82,16 @@ def _question(row: Row, number: int) -> tuple[QuestionExample, str]:
     given = [] if truth_of(row, "is_impossible") else _answers(row)
     sound = [(start, text) for start, text in given if _is_there(context, start, text)]
     unsound = [(start, text) for start, text in given if not _is_there(context, start, text)]
-    reason = f"{unsound[0][1]!r} is not at character {unsound[0][0]}" if unsound else ""
-    key = whole(str(row.values.get("id", number)), "id", row.where)
-    return QuestionExample(key, question, context, sound, row.where), reason
+    reason = f"{brief(unsound[0][1])} is not at character {unsound[0][0]}" if unsound else ""
+    return QuestionExample(_id(row, number), question, context, sound, row.where), reason
+
+
+def _id(row: Row, number: int) -> str:
+    """The id as text; the row's number where there is none."""
+    given = row.values.get("id")
+    if given is not None and not isinstance(given, str | int | float):
+        raise InputError(f"{row.where}: 'id' is {type(given).__name__}, not text or a number")
+    return whole(str(number if given is None else given), "id", row.where)
 
 
 def _is_there(context: str, start: int, text: str) -> bool:
@@ -76,15 +99,34 @@ def _is_there(context: str, start: int, text: str) -> bool:
 
 
 def _answers(row: Row) -> list[tuple[int, str]]:
-    given = structure(field_of(row, "answers", "answers"), row.where)
+    given = structure(field_of(row, "answers"), row.where)
     try:
         if isinstance(given, dict):
-            pairs = list(zip(given["answer_start"], given["text"], strict=True))
+            pairs = list(zip(_list(given["answer_start"]), _list(given["text"]), strict=True))
         else:
             pairs = [(answer["answer_start"], answer["text"]) for answer in given]
-        return [(int(start), str(text)) for start, text in pairs]
-    except (KeyError, TypeError, ValueError):
+        return [(_place(start), _text(text)) for start, text in pairs]
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise InputError(
             f"{row.where}: 'answers' needs 'text' and 'answer_start'",
             'for example {"text": ["Paris"], "answer_start": [17]}; empty lists for no answer',
         ) from None
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _place(value: Any) -> int:
+    """A whole number, also as text or (from tables with gaps) with a fraction of nothing."""
+    if isinstance(value, bool) or int(value) != float(value):
+        raise ValueError
+    return int(value)

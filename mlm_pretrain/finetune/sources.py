@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import json
-import zlib
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlm_pretrain.corpus.opening import how_to_unpack, inner_suffix
+from mlm_pretrain.corpus.shown import brief
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune.conll import parse_conll
+from mlm_pretrain.finetune.lines import labelled_lines
+from mlm_pretrain.finetune.tables import parse_table
 
-_COMPRESSIONS = (".gz", ".zst")
 HUB = "hf:"
-_LONGEST_FIELD = 2**31 - 1  # characters: csv's own limit, 131,072, is less than a long text
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,57 +42,23 @@ def read_rows(spec: str, split: str) -> list[Row]:
 
 
 def _read_file(path: Path) -> Iterator[Row]:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    kind = [suffix for suffix in suffixes if suffix not in _COMPRESSIONS][-1:]
-    reader = _READERS.get(kind[0] if kind else "")
+    reader = _READERS.get(inner_suffix(path))
     if reader is None:
-        known = ", ".join(sorted(_READERS))
-        raise InputError(f"{path}: unknown format", f"known: {known}, plain or with .gz or .zst")
-    lines = _decode(path, _read_bytes(path))
-    return reader(path, lines)
-
-
-def _read_bytes(path: Path) -> bytes:
-    import zstandard
-
-    try:
-        data = path.read_bytes()
-        if path.suffix.lower() == ".gz":
-            return gzip.decompress(data)
-        if path.suffix.lower() == ".zst":
-            with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data)) as stream:
-                return stream.read()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file", "check the path") from None
-    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
-        raise InputError(f"{path}: cannot be read ({error})", "fetch the file again") from None
-    return data
-
-
-def _decode(path: Path, data: bytes) -> list[str]:
-    """Lines without their ends (LF or CRLF); a byte-order mark is removed."""
-    lines = []
-    for number, raw in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
-        try:
-            lines.append(raw.removesuffix(b"\r").decode("utf-8"))
-        except UnicodeDecodeError as error:
-            raise InputError(
-                f"{path}:{number}: not UTF-8 ({error.reason} at byte {error.start})",
-                "convert the file to UTF-8",
-            ) from None
-    return lines
+        known = f"known: {', '.join(sorted(_READERS))}, plain or with .gz or .zst"
+        raise InputError(f"{path}: unknown format", how_to_unpack(path) or known)
+    return reader(path, labelled_lines(path))
 
 
 def _read_jsonl(path: Path, lines: list[str]) -> Iterator[Row]:
     for number, line in enumerate(lines, start=1):
         if line.strip():
-            yield Row(_object(_parse_json(line, f"{path}:{number}"), f"{path}:{number}"),
-                      f"{path}:{number}")  # fmt: skip
+            where = f"{path}:{number}"
+            yield Row(_object(_parse_json(line, path, number), where), where)
 
 
 def _read_json(path: Path, lines: list[str]) -> Iterator[Row]:
     """A list of rows, `{"data": [rows]}`, or the official nested SQuAD file."""
-    content = _parse_json("\n".join(lines), str(path))
+    content = _parse_json("\n".join(lines), path)
     if isinstance(content, dict):
         content = content.get("data")
     if not isinstance(content, list):
@@ -113,40 +76,18 @@ def _unnest_squad(path: Path, number: int, article: dict[str, Any]) -> Iterator[
     for index, paragraph in enumerate(article["paragraphs"], start=1):
         place = f"{path}: article {number}, paragraph {index}"
         block = _object(paragraph, place)
-        for question in block.get("qas", []):
+        questions = block.get("qas", [])
+        if not isinstance(questions, list):
+            raise InputError(f"{place}: 'qas' is {type(questions).__name__}, not a list")
+        for question in questions:
             fields = _object(question, place)
             values = {"title": article.get("title", ""), "context": block.get("context"), **fields}
-            yield Row(values, f"{place}, question {fields.get('id')}")
+            yield Row(values, f"{place}, question {brief(fields.get('id'))}")
 
 
-def _read_csv(path: Path, lines: list[str]) -> Iterator[Row]:
-    """Comma-separated with quotes, or (.tsv) tab-separated, where a quote is text as in GLUE."""
-    csv.field_size_limit(_LONGEST_FIELD)
-    rows = (line + "\n" for line in lines)
-    if ".tsv" in path.name.lower():
-        reader = csv.DictReader(rows, delimiter="\t", quoting=csv.QUOTE_NONE, strict=True)
-    else:
-        reader = csv.DictReader(rows, strict=True)
-    try:
-        names = _header(path, reader.fieldnames)
-        for values in reader:
-            where = f"{path}:{reader.line_num}"
-            if None in values or None in values.values():
-                raise InputError(f"{where}: more or fewer than the header's {len(names)} columns")
-            yield Row(dict(values), where)
-    except csv.Error as error:
-        raise InputError(f"{path}:{reader.line_num}: not valid CSV ({error})") from None
-
-
-def _header(path: Path, names: Sequence[str] | None) -> Sequence[str]:
-    """The columns' names: of two that are equal, one would silently hide the other."""
-    names = names or []  # an empty first line: its rows have too many columns
-    # A nameless first column is the index that pandas writes; nothing is read from it.
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        problem = f"{path}:1: more than one column is named {', '.join(map(repr, twice))}"
-        raise InputError(problem, "name them differently")
-    return names
+def _read_table(path: Path, lines: list[str]) -> Iterator[Row]:
+    for values, number in parse_table(path, lines, tabs=inner_suffix(path) == ".tsv"):
+        yield Row(values, f"{path}:{number}")
 
 
 def _read_conll(path: Path, lines: list[str]) -> Iterator[Row]:
@@ -158,8 +99,8 @@ _READERS = {
     ".jsonl": _read_jsonl,
     ".ndjson": _read_jsonl,
     ".json": _read_json,
-    ".csv": _read_csv,
-    ".tsv": _read_csv,
+    ".csv": _read_table,
+    ".tsv": _read_table,
     ".conll": _read_conll,
     ".conllu": _read_conll,
     ".txt": _read_conll,
@@ -198,11 +139,17 @@ def _named(value: Any, names: list[str] | None) -> Any:
     return names[value] if 0 <= value < len(names) else value
 
 
-def _parse_json(text: str, where: str) -> Any:
+def _parse_json(text: str, path: Path, line: int = 1) -> Any:
+    """The value in `text`, which begins at `line` of the file."""
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise InputError(f"{where}: not valid JSON ({error.msg} at column {error.colno})") from None
+        place = f"{path}:{line + error.lineno - 1}"
+        hint = "an object a line is called .jsonl" if error.msg == "Extra data" else ""
+        problem = f"{place}: not valid JSON ({error.msg} at column {error.colno})"
+        raise InputError(problem, hint) from None
+    except (RecursionError, ValueError) as error:  # nested too deeply; a number of 5,000 digits
+        raise InputError(f"{path}:{line}: not usable JSON ({error})") from None
 
 
 def _object(value: Any, where: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune.batching import Feature
 from mlm_pretrain.finetune.config import FinetuneConfig, default_stride
+from mlm_pretrain.finetune.fields import is_number
 
 Example = TypeVar("Example")
 
@@ -110,6 +111,6 @@ def in_order(labels: set[str], names: Sequence[str] | None) -> list[str]:
     if names is not None:
         place = {name: index for index, name in enumerate(names)}
         return sorted(labels, key=lambda label: (place.get(label, len(place)), label))
-    if all(label.removeprefix("-").isdigit() for label in labels):
+    if all(is_number(label) for label in labels):
         return sorted(labels, key=int)
     return sorted(labels)

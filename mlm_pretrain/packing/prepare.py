@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import time
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlm_pretrain.claiming import claim_output, telling_of_a_full_disk
+from mlm_pretrain.claiming import telling_of_a_full_disk, written_whole
 from mlm_pretrain.corpus import fingerprint_corpus
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import write_manifest
@@ -55,24 +54,23 @@ def prepare(
         text, bytes of text and the share of positions filled; which path tokenised; speed.
 
     Raises:
-        InputError: for anything the user can mend; `out` is then left empty.
+        InputError: for anything the user can mend; `out` is then left as it was.
     """
     began = time.perf_counter()
     corpus = [corpus] if isinstance(corpus, (str, Path)) else [str(spec) for spec in corpus]
     config = config or PrepareConfig()
     plan = make_plan(corpus, tokenizer, config)
-    folder = claim_output(out, overwrite)
-    try:
-        with telling_of_a_full_disk(out, "free some space and run again"):
-            (folder / _MARKER).write_text(_in_progress(), encoding="utf-8")
-            report = _write(folder, corpus, tokenizer, config, plan)
-    except BaseException:
-        _clear(folder)
-        raise
+    with (
+        telling_of_a_full_disk(out, "free some space and run again"),
+        written_whole(out, overwrite) as folder,
+    ):
+        (folder / _MARKER).write_text(_in_progress(), encoding="utf-8")
+        report = _write(folder, corpus, tokenizer, config, plan)
     seconds = time.perf_counter() - began
     read = sum(report[split]["text_bytes"] for split in SPLITS)
     return {
         **report,
+        "out": str(out),
         "seconds": round(seconds, 2),
         "text_megabytes_per_second": round(read / 1e6 / seconds, 2),
     }
@@ -210,11 +208,3 @@ def _notes(counts: dict[str, Any], plan: Plan) -> list[str]:
 
 def _in_progress() -> str:
     return json.dumps({"stage": "prepare", "pid": os.getpid(), "host": socket.gethostname()})
-
-
-def _clear(folder: Path) -> None:
-    for path in folder.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)

@@ -88,6 +88,7 @@ CASES: dict[str, tuple[Callable[[Path], Words], list[str]]] = {
 }
 
 
+@pytest.mark.fault("unknown-setting")
 @pytest.mark.parametrize("name", CASES)
 def test_mistakes(
     name: str, prepared: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]

@@ -58,6 +58,7 @@ def test_cut_falls_on_whitespace_and_never_within_a_character() -> None:
     assert pieces == ["aaaa bbbb", "cccccccccc", "cccc 東", "東東東"]
 
 
+@pytest.mark.fault("giant-line")
 @pytest.mark.parametrize(
     ("name", "unit", "start", "filling"),
     [

@@ -24,6 +24,7 @@ def file_of(folder: Path, content: bytes, name: str = "a.txt") -> str:
     return str(folder / name)
 
 
+@pytest.mark.fault("encoding")
 @pytest.mark.parametrize(
     ("content", "replaced", "text"),
     [
@@ -44,6 +45,7 @@ def test_invalid_text(tmp_path: Path, content: bytes, replaced: int, text: str) 
     assert audit.examples["replaced_bytes"] == [f"{spec}:2"]
 
 
+@pytest.mark.fault("encoding")
 @pytest.mark.parametrize("escape", ["\\u0000", "\\ud83d"])
 def test_unusable_json_escapes(tmp_path: Path, escape: str) -> None:
     spec = file_of(tmp_path, f'{{"text": "x{escape}y"}}\n'.encode(), "a.jsonl")
@@ -57,6 +59,7 @@ def test_escaped_surrogate_pairs_are_text(tmp_path: Path) -> None:
     assert [d.text for d in read_corpus([spec])] == ["😀"]
 
 
+@pytest.mark.fault("encoding")
 def test_parquet_cells_obey_the_same_rule(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"text": pa.array([b"ok", b"b\xffd"], pa.binary())}), path)
@@ -65,6 +68,7 @@ def test_parquet_cells_obey_the_same_rule(tmp_path: Path) -> None:
     assert [d.text for d in read_corpus([str(path)], REPLACE)] == ["ok", "b�d"]
 
 
+@pytest.mark.fault("encoding")
 @pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
 @pytest.mark.parametrize("options", [ReadOptions(), REPLACE], ids=["strict", "replace"])
 def test_other_unicode_encodings_are_named(
@@ -75,6 +79,7 @@ def test_other_unicode_encodings_are_named(
         list(read_corpus([spec], options))
 
 
+@pytest.mark.fault("encoding")
 @pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.csv"])
 def test_byte_order_mark_is_stripped_at_the_start_only(tmp_path: Path, name: str) -> None:
     rows = {"a.txt": "x\ufeffy", "a.jsonl": '{"text": "x\ufeffy"}', "a.csv": "text\nx\ufeffy\n"}
@@ -82,6 +87,7 @@ def test_byte_order_mark_is_stripped_at_the_start_only(tmp_path: Path, name: str
     assert [d.text for d in read_corpus([spec])] == ["x\ufeffy"]
 
 
+@pytest.mark.fault("line-endings")
 def test_mixed_line_endings_and_their_numbers(tmp_path: Path) -> None:
     spec = file_of(tmp_path, "a\r\nb\rc\n\r\nd\x0ce\u2028f\r".encode())
     documents = list(read_corpus([spec]))

@@ -7,6 +7,8 @@ import os
 import random
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import zstandard
 from corpus_writers import COMPRESSORS, ENCODERS, write
@@ -22,6 +24,7 @@ def read(spec: object, audit: Audit | None = None, **options: object) -> list[st
     return [d.text for d in read_corpus([str(spec)], settings, audit)]
 
 
+@pytest.mark.fault("corrupt-archive")
 @pytest.mark.parametrize(
     "kind", [(".txt", ".gz"), (".jsonl", ".zst"), (".parquet", "")], ids="".join
 )
@@ -42,6 +45,7 @@ def test_truncated_archive(tmp_path: Path, kind: tuple[str, str], share: float) 
         assert len(texts) > 500  # what came before the damage is kept
 
 
+@pytest.mark.fault("corrupt-archive")
 @pytest.mark.parametrize("suffix", [".txt.gz", ".txt.zst", ".parquet"])
 def test_not_an_archive_and_trailing_garbage(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
@@ -54,6 +58,7 @@ def test_not_an_archive_and_trailing_garbage(tmp_path: Path, suffix: str) -> Non
             read(path)
 
 
+@pytest.mark.fault("corrupt-archive")
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
 def test_flipped_bit_in_an_archive(tmp_path: Path, suffix: str) -> None:
     path = write(tmp_path, (".txt", suffix), LONG)
@@ -67,6 +72,22 @@ def test_flipped_bit_in_an_archive(tmp_path: Path, suffix: str) -> None:
         read(path)
 
 
+@pytest.mark.fault("corrupt-archive")
+def test_what_comes_before_damage_in_parquet_is_kept(tmp_path: Path) -> None:
+    path, texts = tmp_path / "a.parquet", [text * 300 for text in LONG[:9]]
+    pq.write_table(pa.table({"text": texts}), path, row_group_size=3, use_dictionary=False)
+    data = bytearray(path.read_bytes())
+    place = pq.read_metadata(path).row_group(2).column(0).data_page_offset
+    data[place : place + 16] = b"\xff" * 16
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="damaged or incomplete"):
+        read(path)
+    audit = Audit()
+    assert read(path, audit, skip_corrupt=True, max_document_bytes=1 << 23) == texts[:6]
+    assert audit.counts["corrupt_files"] == 1
+
+
+@pytest.mark.fault("archive-bombs")
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
 def test_bombs_are_refused_with_the_limit(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a.txt{suffix}"
@@ -90,6 +111,7 @@ ROWS = {
 }
 
 
+@pytest.mark.fault("bad-row")
 @pytest.mark.parametrize("problem", ROWS)
 def test_bad_json_row(tmp_path: Path, problem: str) -> None:
     path, audit = tmp_path / "a.jsonl", Audit()
@@ -101,6 +123,7 @@ def test_bad_json_row(tmp_path: Path, problem: str) -> None:
     assert audit.examples["bad_rows"] == [f"{path}:2"]
 
 
+@pytest.mark.fault("bad-row")
 def test_bad_rows_are_capped_over_all_files(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / f"{name}.jsonl").write_text('{"text": "x"}\nbad\n')
@@ -109,6 +132,7 @@ def test_bad_rows_are_capped_over_all_files(tmp_path: Path) -> None:
         read(tmp_path, max_bad_rows=1)
 
 
+@pytest.mark.fault("bad-row")
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -138,6 +162,7 @@ def test_bad_csv_rows_can_be_counted(tmp_path: Path) -> None:
     assert audit.counts["blank_rows"] == 1
 
 
+@pytest.mark.fault("empty-corpus")
 @pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.csv", "a.txt.gz", "a.txt.zst"])
 @pytest.mark.parametrize("content", [b"", b"\n \n\n"])
 def test_empty_file(tmp_path: Path, name: str, content: bytes) -> None:
@@ -149,6 +174,7 @@ def test_empty_file(tmp_path: Path, name: str, content: bytes) -> None:
         list(read_corpus(specs))
 
 
+@pytest.mark.fault("empty-corpus")
 def test_empty_documents_are_counted(tmp_path: Path) -> None:
     path, audit = tmp_path / "a.txt", Audit()
     path.write_text("one\n\n   \ntwo\n")
@@ -199,5 +225,5 @@ def test_folders_are_walked_in_order_and_skips_are_counted(tmp_path: Path) -> No
     audit = Audit()
     specs = [str(tmp_path), str(tmp_path / "b" / "*.txt")]
     assert [d.text for d in read_corpus(specs, audit=audit)] == ["a.md", "b/1.TXT", "b/2.txt"]
-    expected = {"skipped_hidden": 2, "skipped_links": 1, "skipped_files": 2, "skipped_repeated": 1}
+    expected = {"skipped_hidden": 2, "skipped_links": 2, "skipped_files": 1, "skipped_repeated": 1}
     assert {name: audit.counts[name] for name in expected} == expected

@@ -38,6 +38,7 @@ def test_same_documents_in_every_format(tmp_path: Path, kind: tuple[str, str]) -
     assert len({d.id for d in documents}) == len(documents)
 
 
+@pytest.mark.fault("line-endings")
 @pytest.mark.parametrize("kind", [k for k in KINDS if k[0] not in (".txt", ".md")], ids="".join)
 def test_line_endings_within_text_become_one(tmp_path: Path, kind: tuple[str, str]) -> None:
     path = write(tmp_path, kind, MULTILINE)

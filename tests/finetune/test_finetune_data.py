@@ -83,6 +83,7 @@ def test_hub_columns_come_with_names(tmp_path: Path) -> None:
         read_texts(spec + "@test", "train", config_of())
 
 
+@pytest.mark.fault("bad-row")
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
@@ -96,10 +97,10 @@ def test_hub_columns_come_with_names(tmp_path: Path) -> None:
          r"1 of 2 rows have no label[\s\S]*a.jsonl:2"),
         ("a.jsonl", '{"text": "x", "text_pair": "z", "label": 1}\n{"text": "y", "label": 1}\n',
          "a.jsonl:2: 'text_pair' is in some rows"),
-        ("a.csv", "text,label\nx\n", "a.csv:2: more or fewer"),
+        ("a.csv", "text,label\nx\n", "a.csv:2: 1 columns, but the header has 2"),
         ("a.docx", "x", "unknown format"),
-        ("a.jsonl.gz", "not gzip", "a.jsonl.gz: cannot be read"),
-        ("a.jsonl.zst", "not zstandard", "a.jsonl.zst: cannot be read"),
+        ("a.jsonl.gz", "not gzip", "a.jsonl.gz: damaged or incomplete"),
+        ("a.jsonl.zst", "not zstandard", "a.jsonl.zst: damaged or incomplete"),
     ],
 )  # fmt: skip
 def test_faults_of_texts(write, name: str, content: str, problem: str) -> None:
@@ -107,19 +108,21 @@ def test_faults_of_texts(write, name: str, content: str, problem: str) -> None:
         read_texts(write(name, content), "train", config_of())
 
 
+@pytest.mark.fault("encoding", "corrupt-archive")
 def test_bytes_that_are_no_utf8_and_files_that_are_not_there(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(b'{"text": "x", "label": 1}\n{"text": "\xff", "label": 1}\n')
-    with pytest.raises(InputError, match=r"a.jsonl:2: not UTF-8"):
+    with pytest.raises(InputError, match=r"a.jsonl:2: invalid UTF-8"):
         read_texts(str(path), "train", config_of())
     truncated = tmp_path / "b.jsonl.gz"
     truncated.write_bytes(gzip.compress(path.read_bytes() * 100)[:-20])
-    with pytest.raises(InputError, match=r"b.jsonl.gz: cannot be read"):
+    with pytest.raises(InputError, match=r"b.jsonl.gz: damaged or incomplete"):
         read_texts(str(truncated), "train", config_of())
     with pytest.raises(InputError, match="no such file"):
         read_texts(str(tmp_path / "none.jsonl"), "train", config_of())
 
 
+@pytest.mark.fault("malformed-tags")
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
@@ -139,6 +142,7 @@ def test_faults_of_sentences(write, name: str, content: str, problem: str) -> No
         read_tagged(write(name, content), "train", config_of())
 
 
+@pytest.mark.fault("malformed-tags", "unseen-labels")
 @pytest.mark.parametrize(
     ("split", "tags", "problem"),
     [
@@ -155,6 +159,7 @@ def test_tags_are_checked_before_training(write, bert, split, tags, problem) -> 
         plan("ner", FinetuneConfig(model=bert, out="unused", **paths))
 
 
+@pytest.mark.fault("unseen-labels")
 def test_labels_that_training_never_shows(write, bert) -> None:
     validation = [*PAIR, {"text": "d", "label": 7}, {"text": "e", "label": 7}]
     paths = {"train": write("t.jsonl", PAIR), "validation": write("v.jsonl", validation)}
@@ -163,6 +168,7 @@ def test_labels_that_training_never_shows(write, bert) -> None:
         plan("sentiment", FinetuneConfig(model=bert, out="unused", **paths))
 
 
+@pytest.mark.fault("bad-answers")
 def test_bad_answers_are_dropped_and_counted_or_refused(write) -> None:
     rows = questions(20, seed=3)
     rows[4]["answers"]["answer_start"][0] += 1

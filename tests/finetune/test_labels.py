@@ -86,6 +86,7 @@ def test_a_pair_field_that_is_asked_for_must_be_there(write: Any, bert: str) -> 
     assert read_texts(path, "train", config_of())[0].text_pair is None
 
 
+@pytest.mark.fault("unseen-labels")
 def test_an_empty_label_is_a_missing_one(write: Any) -> None:
     expected = r"1 of 2 rows have no label[\s\S]*:3: an empty label"
     with pytest.raises(InputError, match=expected):

@@ -43,6 +43,7 @@ def test_every_architecture_runs_every_task(kind: str, write: Any, tmp_path: Pat
         assert saved["architectures"][0].lower().startswith(kind)
 
 
+@pytest.mark.fault("too-long")
 @pytest.mark.parametrize("kind", ["bert", "roberta"])
 def test_rows_longer_than_the_positions_are_refused(kind: str, write: Any, tmp_path: Path) -> None:
     tokenizer = TOKENIZERS["wordpiece"]()
@@ -89,6 +90,7 @@ def test_weights_of_another_model_are_refused(write: Any, bert: str, tmp_path: P
         finetune("sentiment", config_for(write, str(tmp_path / "mixed")))
 
 
+@pytest.mark.fault("missing-special-token")
 def test_tokenizers_that_do_not_fit(write: Any, bert: str, tmp_path: Path) -> None:
     shutil.copytree(bert, tmp_path / "padless")
     path = tmp_path / "padless" / "tokenizer_config.json"

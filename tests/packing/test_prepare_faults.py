@@ -23,6 +23,7 @@ from mlm_pretrain.packing.plan import check_disk
 SMALL = PrepareConfig(processes=1, max_length=128, validation_share=0.0)
 
 
+@pytest.mark.fault("missing-special-token")
 @pytest.mark.parametrize("missing", ["cls_token", "sep_token", "pad_token"])
 def test_missing_special_token(tmp_path: Path, corpus: str, missing: str) -> None:
     tokens = {name: token for name, token in BERT.items() if name != missing}
@@ -66,6 +67,7 @@ def test_no_special_tokens_at_all(tmp_path: Path, corpus: str) -> None:
         prepare([corpus], folder, tmp_path / "out", SMALL)
 
 
+@pytest.mark.fault("too-long")
 def test_longer_than_the_tokenizer_allows(bert_folder: Path, corpus: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="1024 > 512"):
         prepare([corpus], bert_folder, tmp_path / "out", PrepareConfig(max_length=1024))
@@ -82,6 +84,7 @@ def test_no_tokenizer(tmp_path: Path, corpus: str) -> None:
         prepare([corpus], tmp_path, tmp_path / "out", SMALL)
 
 
+@pytest.mark.fault("empty-corpus")
 def test_nothing_to_train_on(bert_folder: Path, tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "accents.jsonl", ["\u0301\u0301"])  # codes to no token
     with pytest.raises(InputError, match="0 training rows"):
@@ -89,6 +92,7 @@ def test_nothing_to_train_on(bert_folder: Path, tmp_path: Path) -> None:
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.fault("empty-corpus")
 def test_documents_without_tokens_are_counted(bert_folder: Path, tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "some.jsonl", [TEXTS[0], "\u0301\u0301", TEXTS[1]])
     report = prepare([corpus], bert_folder, tmp_path / "out", SMALL)
@@ -130,6 +134,7 @@ def prepared(bert_folder: Path, corpus: str, tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
+@pytest.mark.fault("corrupt-archive")
 def test_flipped_bit_is_named(prepared: Path) -> None:
     victim = prepared / "train" / "tokens-00000.bin"
     content = bytearray(victim.read_bytes())
@@ -140,6 +145,7 @@ def test_flipped_bit_is_named(prepared: Path) -> None:
         PackedDataset(prepared, "train", verify_checksums=True)
 
 
+@pytest.mark.fault("corrupt-archive")
 def test_truncated_file_is_named(prepared: Path) -> None:
     victim = prepared / "train" / "segments.bin"
     victim.write_bytes(victim.read_bytes()[:-2])
@@ -161,6 +167,24 @@ def test_finished_output_is_not_replaced_unasked(
     prepare([corpus], bert_folder, prepared, SMALL, overwrite=True)
 
 
+def test_what_is_replaced_stays_until_the_new_is_whole(
+    prepared: Path, bert_folder: Path, corpus: str, tmp_path: Path
+) -> None:
+    """The last row is a bad one, which is found when nearly all is written."""
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"text": "fine words"}\n' * 500 + "not JSON\n", encoding="utf-8")
+    before = {path: path.read_bytes() for path in prepared.rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match=r"bad\.jsonl:501"):
+        prepare([str(bad)], bert_folder, prepared, SMALL, overwrite=True)
+    assert {path: path.read_bytes() for path in prepared.rglob("*") if path.is_file()} == before
+    assert not prepared.with_name(f"{prepared.name}.new").exists()
+    report = prepare([corpus], bert_folder, prepared, SMALL, overwrite=True)
+    assert report["out"] == str(prepared)
+    assert not prepared.with_name(f"{prepared.name}.new").exists()
+    PackedDataset(prepared, "train", verify_checksums=True)
+
+
+@pytest.mark.fault("disk-full")
 def test_disk_full_while_writing(bert_folder: Path, corpus: str, tmp_path: Path) -> None:
     """A limit on file size stands in for the full disk: the write itself fails."""
     script = _script(corpus, bert_folder, tmp_path / "out", processes=1)

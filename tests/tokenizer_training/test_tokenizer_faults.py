@@ -18,6 +18,7 @@ ALGORITHM_NAMES = list(ALGORITHMS)
 WriteCorpus = Callable[[list[str]], str]
 
 
+@pytest.mark.fault("small-corpus")
 @pytest.mark.parametrize("algorithm", ALGORITHM_NAMES)
 def test_too_small_a_corpus_names_a_size_that_works(
     write_corpus: WriteCorpus, words: list[str], tmp_path: Path, algorithm: str
@@ -44,6 +45,7 @@ def test_too_small_a_vocabulary_names_a_minimum_that_works(
     assert train_tokenizer([english], algorithm, minimum, tmp_path / "out")["vocab_size"] == minimum
 
 
+@pytest.mark.fault("giant-line")
 @pytest.mark.parametrize("algorithm", ALGORITHM_NAMES)
 def test_a_word_of_two_megabytes_costs_little(
     write_corpus: WriteCorpus, paragraphs: list[str], tmp_path: Path, algorithm: str
@@ -59,6 +61,7 @@ def test_a_word_of_two_megabytes_costs_little(
     assert result["counts"]["words_too_long"] == 1
 
 
+@pytest.mark.fault("empty-corpus")
 def test_an_empty_corpus_is_an_error(write_corpus: WriteCorpus, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="0 documents in"):
         train_tokenizer([write_corpus(["", "  "])], "wordpiece", 100, tmp_path / "out")

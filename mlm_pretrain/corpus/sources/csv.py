@@ -9,7 +9,9 @@ from pathlib import Path
 from mlm_pretrain.corpus.audit import Audit
 from mlm_pretrain.corpus.document import Document
 from mlm_pretrain.corpus.lines import Line, read_lines
+from mlm_pretrain.corpus.opening import inner_suffix
 from mlm_pretrain.corpus.options import ReadOptions
+from mlm_pretrain.corpus.shown import cut
 from mlm_pretrain.corpus.sources.rows import bad_row, missing_field
 from mlm_pretrain.errors import InputError
 
@@ -27,13 +29,16 @@ def read(path: Path, options: ReadOptions, audit: Audit) -> Iterator[Document]:
     """
     csv.field_size_limit(max(csv.field_size_limit(), _NO_FIELD_LIMIT))
     lines = _RecordLines(path, options, audit)
-    delimiter = "\t" if ".tsv" in path.suffixes else ","
+    delimiter = "\t" if inner_suffix(path) == ".tsv" else ","
     rows = _rows(csv.reader(lines, delimiter=delimiter, strict=True), lines, options, audit)
     header = next(rows, None)
     if header is None:
         return
     if options.text_field not in header:
         raise missing_field(path, options.text_field, header)
+    if header.count(options.text_field) > 1:
+        problem = f"{path}: more than one column is named '{options.text_field}'"
+        raise InputError(problem, "name them differently")
     column = header.index(options.text_field)
     for row in rows:
         where = f"{path}:{lines.first_number}"
@@ -92,7 +97,7 @@ def _rows(
             if "unexpected end" in str(error):
                 problem = f"{lines.where()}: a quote that opens here is never closed"
                 raise InputError(problem, "close it, or double the quotes within text") from None
-            bad_row(lines.where(), f"bad quoting ({error})", options, audit)
+            bad_row(lines.where(), f"bad quoting ({cut(str(error))})", options, audit)
             continue
         if row is None:
             return

@@ -10,6 +10,7 @@ from mlm_pretrain.corpus.audit import Audit
 from mlm_pretrain.corpus.document import Document
 from mlm_pretrain.corpus.lines import Line, read_lines
 from mlm_pretrain.corpus.options import ReadOptions
+from mlm_pretrain.corpus.shown import listing
 from mlm_pretrain.corpus.sources.rows import bad_row
 
 
@@ -51,8 +52,7 @@ def _text_of(line: Line, field: str) -> tuple[str | None, str]:
         hint = " (for a list of objects: jq -c '.[]')" if isinstance(row, list) else ""
         return None, f"a JSON {type(row).__name__}, not an object{hint}"
     if field not in row:
-        known = ", ".join(list(row)[:12]) or "none"
-        return None, f"no field '{field}' (fields: {known}); text_field names another"
+        return None, f"no field '{field}' (fields: {listing(row)}); text_field names another"
     text = row[field]
     if not isinstance(text, str):
         return None, f"field '{field}' is {type(text).__name__}, not text"

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from mlm_pretrain.corpus.audit import Audit
 from mlm_pretrain.corpus.options import ReadOptions
+from mlm_pretrain.corpus.shown import listing
 from mlm_pretrain.errors import InputError
 
 
@@ -19,13 +20,14 @@ def bad_row(where: str, problem: str, options: ReadOptions, audit: Audit) -> Non
     if audit.counts["bad_rows"] > options.max_bad_rows:
         raise InputError(
             f"{where}: {problem}",
-            f"correct the row, or set max_bad_rows (now {options.max_bad_rows}) to skip and count",
+            f"correct the row, or set max_bad_rows (--max-bad-rows, now {options.max_bad_rows}) to "
+            "skip and count",
         )
 
 
 def missing_field(path: object, field: str, known: Iterable[object]) -> InputError:
     """The error for a file that has no column of text under the name asked for."""
-    names = ", ".join(str(name) for name in known)
     return InputError(
-        f"{path}: no column '{field}' (columns: {names})", "name the right one with text_field"
+        f"{path}: no column '{field}' (columns: {listing(known)})",
+        "name the right one with text_field (--text-field)",
     )
