@@ -81,7 +81,7 @@ def pretrain(
         LossSpike: when the loss is no number or far too high, before the update it would make.
         Interrupted: after a signal, once the state is saved.
     """
-    out = Path(config.out)
+    out, config = Path(config.out), _with_whole_paths(config)
     if resume:
         config = config.model_copy(update=recorded_choices(out, config))
         config = fit_to_processes(out, config, process_count())
@@ -102,6 +102,13 @@ def pretrain(
     finally:
         interruption.restore_handlers()
         leave(out)
+
+
+def _with_whole_paths(config: PretrainConfig) -> PretrainConfig:
+    """Data and checkpoint from the root on, so that a run can be resumed from another folder."""
+    paths = {"data": config.data, "init": config.init}
+    found = {name: str(Path(p).absolute()) for name, p in paths.items() if p and Path(p).exists()}
+    return config.model_copy(update=found)
 
 
 def _train(

@@ -21,8 +21,8 @@ from mlm_pretrain.manifest import read_manifest
 from mlm_pretrain.packing import PrepareConfig, prepare
 from mlm_pretrain.training.checkpoints.finding import rotate_checkpoints
 from mlm_pretrain.training.occupancy import RUNNING_FILE
-from mlm_pretrain.training.pretrain import pretrain
-from mlm_pretrain.training.run_folder import fit_to_processes
+from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
+from mlm_pretrain.training.run_folder import fit_to_processes, read_run
 
 
 @pytest.fixture(scope="module")
@@ -331,6 +331,20 @@ def test_two_processes_that_want_one_folder(prepared: Path, tmp_path: Path) -> N
     assert "Traceback" not in told
     assert (tmp_path / "run" / "model" / "model.safetensors").is_file()
     assert not (tmp_path / "run" / RUNNING_FILE).exists()
+
+
+def test_from_another_folder_and_after_a_move(
+    prepared: Path, six_steps: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Paths were given from where the run was started, and it was moved since."""
+    monkeypatch.chdir(prepared.parent)
+    pretrain(config(Path(prepared.name), tmp_path / "run", steps=6, keep_checkpoints=3))
+    run = unfinished_copy(tmp_path / "run", tmp_path / "moved")
+    shutil.rmtree(run / "checkpoint-6")
+    monkeypatch.chdir(tmp_path)
+    settings = read_run("moved")["config"] | {"out": "moved"}
+    pretrain(PretrainConfig(**{k: v for k, v in settings.items() if v is not None}), resume=True)
+    assert weights(run) == weights(six_steps)
 
 
 @pytest.mark.parametrize("resume", [True, False])
