@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from local_hub import TOKEN, LocalHub, running_hub
-from pusher import Pusher
+from pusher import Pusher, Verbs
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +39,14 @@ def pusher(one_hub: LocalHub, home: Path) -> Iterator[Pusher]:
     said = process.stderr.read_text()
     assert TOKEN not in said
     assert "Traceback" not in said
+
+
+@pytest.fixture(scope="session")
+def verbs(one_hub: LocalHub, home: Path) -> Iterator[Verbs]:
+    """A process that runs verbs, for those whose own start and end are not at stake."""
+    process = Verbs(one_hub, home)
+    yield process
+    process.close()
 
 
 @pytest.fixture

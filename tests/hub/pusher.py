@@ -62,6 +62,27 @@ class Pusher:
         self._process.communicate(timeout=30)
 
 
+class Verbs:
+    """A process with that Hub and home which runs verbs, one after the other."""
+
+    def __init__(self, hub: LocalHub, home: Path) -> None:
+        home.mkdir(exist_ok=True)
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("verb_calls.py"))], text=True,
+            env=environment(hub, home), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def run(self, *words: object) -> subprocess.CompletedProcess[str]:
+        assert self._process.stdin and self._process.stdout
+        print(json.dumps([str(word) for word in words]), file=self._process.stdin, flush=True)
+        code, out, err = json.loads(self._process.stdout.readline())
+        return subprocess.CompletedProcess([str(word) for word in words], code, out, err)
+
+    def close(self) -> None:
+        self._process.communicate(timeout=30)
+
+
 def checksums(folder: Path) -> dict[str, str]:
     """Of every file in `folder`."""
     return {str(p): hash_file(p) for p in folder.rglob("*") if p.is_file()}

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 from local_hub import TOKEN, LocalHub
-from pusher import run_verb
+from pusher import Verbs
 
 FLAGS = ["--arch", "bert:2x64", "--steps", "2", "--batch-size", "4", "--precision", "fp32"]
 
 
 @pytest.mark.fault("hub")
 def test_it_asks_before_it_trains(
-    hub: LocalHub, home: Path, prepared: Path, tmp_path: Path
+    hub: LocalHub, verbs: Verbs, prepared: Path, tmp_path: Path
 ) -> None:
     hub.faults["create"] = 403
     words = ["pretrain", "--data", prepared, "--out", tmp_path / "run", *FLAGS]
-    done = run_verb(hub, home, *words, "--push-to", "ada/tiny")
+    done = verbs.run(*words, "--push-to", "ada/tiny")
     assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "run").exists()
@@ -26,20 +26,18 @@ def test_it_asks_before_it_trains(
 
 @pytest.mark.fault("hub")
 def test_a_push_that_fails_leaves_the_model_and_the_command(
-    hub: LocalHub, home: Path, prepared: Path, tmp_path: Path
+    hub: LocalHub, verbs: Verbs, prepared: Path, tmp_path: Path
 ) -> None:
     hub.faults["commit"] = 409
     run = tmp_path / "run"
     words = ["pretrain", "--data", prepared, "--out", run, *FLAGS, "--push-to", "ada/tiny"]
-    done = run_verb(hub, home, *words)
+    done = verbs.run(*words)
     assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stderr
     assert f"mlm-pretrain push {run / 'exported'} --to ada/tiny" in done.stderr
     assert (run / "exported" / "model.safetensors").is_file()
     hub.faults.clear()
-    again = run_verb(
-        hub, home, "pretrain", "--out", run, "--resume", "--push-to", "ada/tiny", "--json"
-    )
+    again = verbs.run("pretrain", "--out", run, "--resume", "--push-to", "ada/tiny", "--json")
     assert again.returncode == 0, again.stderr
     pushed = json.loads(again.stdout)["pushed"]
     assert pushed["repo"] == "ada/tiny"
@@ -48,7 +46,7 @@ def test_a_push_that_fails_leaves_the_model_and_the_command(
 
 @pytest.mark.fault("secrets")
 def test_no_token_and_no_home_in_anything_written(
-    hub: LocalHub, home: Path, corpus_file: Path, tmp_path: Path
+    verbs: Verbs, home: Path, corpus_file: Path
 ) -> None:
     """Everything below the home folder of a user who is logged in: all that all verbs write and say."""
     work = home / "work"
@@ -56,7 +54,7 @@ def test_no_token_and_no_home_in_anything_written(
     (work / "corpus.jsonl").write_bytes(corpus_file.read_bytes())
     rows = [json.dumps({"text": f"the word {n}", "label": "ab"[n % 2]}) for n in range(32)]
     (work / "rows.jsonl").write_text("\n".join(rows))
-    verbs = [
+    words_of = [
         ["tokenizer", "train", "--corpus", work / "corpus.jsonl", "--algorithm", "bpe",
          "--vocab-size", 1000, "--out", work / "tokenizer"],
         ["prepare", "--corpus", work / "corpus.jsonl", "--tokenizer", work / "tokenizer",
@@ -68,7 +66,7 @@ def test_no_token_and_no_home_in_anything_written(
         ["evaluate", "--model", work / "run" / "exported", "--data", work / "data", "--out", work / "scores"],
         ["pretrain", "--data", work / "data", "--out", work / "run", *FLAGS],  # refused: not empty
     ]  # fmt: skip
-    said = [run_verb(hub, home, *verb) for verb in verbs]
+    said = [verbs.run(*verb) for verb in words_of]
     assert [done.returncode for done in said] == [0, 0, 0, 0, 0, 2], [d.stderr[-500:] for d in said]
     given = {work / "corpus.jsonl", work / "rows.jsonl"}
     written = [path for path in work.rglob("*") if path.is_file() and path not in given]
@@ -78,15 +76,15 @@ def test_no_token_and_no_home_in_anything_written(
         assert TOKEN.encode() not in content, path
         assert str(home).encode() not in content, path
     assert not [done for done in said if TOKEN in done.stdout + done.stderr]
-    resumed = run_verb(hub, home, "pretrain", "--out", work / "run", "--resume")  # ~ is read again
+    resumed = verbs.run("pretrain", "--out", work / "run", "--resume")  # ~ is read again
     assert resumed.returncode == 0, resumed.stderr
 
 
 def test_what_comes_from_the_hub_is_recorded_by_commit(
-    hub: LocalHub, home: Path, tiny_model: Path, prepared: Path, tmp_path: Path
+    verbs: Verbs, tiny_model: Path, prepared: Path, tmp_path: Path
 ) -> None:
     """Also when a branch was named, or none; and another commit of the same branch is not taken."""
-    pushed = run_verb(hub, home, "push", tiny_model, "--to", "ada/base", "--json")
+    pushed = verbs.run("push", tiny_model, "--to", "ada/base", "--json")
     assert pushed.returncode == 0, pushed.stderr
     commit = json.loads(pushed.stdout)["commit"]
     run, tuned, data = tmp_path / "run", tmp_path / "tuned", tmp_path / "data"
@@ -95,7 +93,7 @@ def test_what_comes_from_the_hub_is_recorded_by_commit(
     rows.write_text("\n".join(lines))
     tune = ["--train", rows, "--validation", rows, "--epochs", "1", "--out", tuned]
     flags = ["--steps", "1", "--batch-size", "4", "--precision", "fp32"]
-    verbs = [
+    words_of = [
         ["pretrain", "--data", prepared, "--init", "ada/base", "--out", run, *flags],
         ["finetune", "sentiment", "--model", "ada/base", "--revision", "main", *tune],
         [
@@ -110,8 +108,8 @@ def test_what_comes_from_the_hub_is_recorded_by_commit(
             "32",
         ],
     ]
-    for words in verbs:
-        done = run_verb(hub, home, *words)
+    for words in words_of:
+        done = verbs.run(*words)
         assert done.returncode == 0, done.stderr[-2000:]
     assert json.loads((run / "run.json").read_text())["config"]["revision"] == commit
     assert (

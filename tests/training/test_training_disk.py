@@ -42,11 +42,10 @@ def test_more_checkpoints_than_the_disk_holds(prepared: Path, small_disk: Path) 
 
 
 @pytest.mark.fault("disk-full")
-@pytest.mark.parametrize("left_bytes", [0, 1_500_000])
 def test_a_disk_that_fills_up_while_training(
-    left_bytes: int, prepared: Path, small_disk: Path, tmp_path: Path
+    prepared: Path, small_disk: Path, tmp_path: Path
 ) -> None:
-    """Another program takes the room: all of it, so that not even the log grows, or most of it."""
+    """Another program takes all the room, so that not even the log can grow."""
     run, ballast = small_disk / "run", small_disk / "ballast"
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in FLAGS.items()]
     words = ["-m", "mlm_pretrain", "pretrain", "--data", str(prepared), "--out", str(run), *flags]
@@ -54,9 +53,9 @@ def test_a_disk_that_fills_up_while_training(
         while len(checkpoints(run)) < 2:
             assert process.poll() is None, process.communicate()
         with ballast.open("wb") as file:
-            while (free := free_bytes(small_disk)) > left_bytes:
+            while free := free_bytes(small_disk):
                 try:
-                    file.write(b"x" * min(free - left_bytes, 1 << 16))
+                    file.write(b"x" * min(free, 1 << 16))
                     file.flush()
                 except OSError:
                     break
