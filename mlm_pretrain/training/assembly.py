@@ -158,7 +158,7 @@ def training_arguments(materials: Materials) -> TrainingArguments:
         logging_steps=config.log_every, logging_nan_inf_filter=False, logging_first_step=True,
         save_strategy="steps", save_steps=materials.budget.max_steps,
         save_total_limit=config.keep_checkpoints, auto_find_batch_size=process_count() == 1,
-        disable_tqdm=True, report_to=[],
+        disable_tqdm=True, report_to=[], log_level_replica="error",
         ddp_find_unused_parameters=False,
     )  # fmt: skip
 

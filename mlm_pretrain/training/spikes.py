@@ -14,7 +14,8 @@ from mlm_pretrain.manifest import read_manifest
 from mlm_pretrain.progress import say
 from mlm_pretrain.training.assembly import Materials
 from mlm_pretrain.training.callbacks.loss_watch import LossSpike
-from mlm_pretrain.training.checkpoints.finding import STAGE, newest_checkpoint
+from mlm_pretrain.training.checkpoints.finding import STAGE
+from mlm_pretrain.training.checkpoints.reading import first_process_checkpoint
 
 # A run that needs more of this has another fault, most often its learning rate.
 _MOST_SKIPPED_SHARE, _MOST_RETURNS = 0.1, 5
@@ -35,7 +36,8 @@ def return_before(spike: LossSpike, materials: Materials, skipped: set[int]) -> 
         InputError: when too much was skipped already.
     """
     out = Path(materials.config.out)
-    checkpoint = newest_checkpoint(out) if materials.config.on_spike == "skip" else None
+    may_return = materials.config.on_spike == "skip"
+    checkpoint = first_process_checkpoint(out, weights_only=False) if may_return else None
     if checkpoint is None:
         raise spike
     start = read_manifest(checkpoint, STAGE).counts["step"]
