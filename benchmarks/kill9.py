@@ -170,7 +170,8 @@ def _killed_run(
             run["kills"].append(moment)
         _, err = process.communicate()
         if process.returncode not in (0, -signal.SIGKILL):
-            return {**run, "error": err[-2000:]}
+            last_line = (err.strip().splitlines() or ["no message"])[-1]
+            return {**run, "error": last_line.replace(str(out.parent), "")}
         if process.returncode == 0:
             outcome = _outcome(out)
             differs = [name for name in whole if outcome[name] != whole[name]]
