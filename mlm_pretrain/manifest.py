@@ -134,6 +134,8 @@ def read_manifest(folder: str | Path, stage: str) -> Manifest:
     except (FileNotFoundError, NotADirectoryError):
         problem = f"{folder}: no {MANIFEST}, so `{stage}` did not finish there"
         raise InputError(problem, f"write it with `mlm-pretrain {stage} --out {folder}`") from None
+    except OSError as error:
+        raise _damaged(path, str(error.strerror)) from None
     except ValueError as error:
         raise _damaged(path, str(error).splitlines()[0]) from None
     _check_seal(path, manifest)

@@ -86,7 +86,7 @@ def _holder(out: Path) -> dict[str, Any] | None:
         return {"process": int(found["process"]), "host": str(found["host"])}
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return {"process": 0, "host": "unknown"}
 
 

@@ -11,6 +11,7 @@ import torch
 
 from mlm_pretrain.claiming import claim_output, clear_false_start, telling_of_a_full_disk
 from mlm_pretrain.environment import process_count, process_rank
+from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.perplexity import score_rows
 from mlm_pretrain.evaluation.record import write_metrics
 from mlm_pretrain.evaluation.texts import open_rows
@@ -85,6 +86,11 @@ def pretrain(
     if resume:
         config = config.model_copy(update=recorded_choices(out, config))
         config = fit_to_processes(out, config, process_count())
+        if not Path(config.data).is_dir():
+            raise InputError(
+                f"{config.data}: the data of this run is not there",
+                "give the folder that it was moved to as --data",
+            )
     # One process a machine looks for flipped bits; what it reads is then in the page cache for all.
     materials = assemble(config, checksums=os.environ.get("LOCAL_RANK", "0") == "0")
     interruption = InterruptionCallback()

@@ -54,9 +54,13 @@ def require_space(out: Path, parameters: int, keep_checkpoints: int) -> None:
     free = shutil.disk_usage(place).free
     if needed > free:
         raise InputError(
-            f"{out}: needs {needed / 1e9:.2f} GB, has {free / 1e9:.2f} GB",
+            f"{out}: needs {_size(needed)}, has {_size(free)}",
             "free some space, choose another --out, or lower keep_checkpoints",
         )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.2f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
 
 
 def write_run(out: Path, config: dict[str, Any], data_hash: str, processes: int) -> None:
@@ -86,8 +90,12 @@ def read_run(out: str | Path) -> dict[str, Any]:
         raise InputError(
             f"{out}: no {RUN_FILE}, so no run started there", "start one without --resume"
         ) from None
-    except ValueError:
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})", _RUN_DAMAGED) from None
+    except (ValueError, TypeError):
         raise InputError(f"{path}: is damaged", _RUN_DAMAGED) from None
+    if not isinstance(record.get("config"), dict):
+        raise InputError(f"{path}: is damaged", _RUN_DAMAGED)
     seal = record.pop("seal", None)
     if seal is not None and seal != hash_json(record):
         raise InputError(f"{path}: its checksum does not match its content", _RUN_DAMAGED)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 import training_splits as splits
-from transformers import AutoTokenizer, Trainer
+from transformers import AutoTokenizer, DataCollatorForLanguageModeling, Trainer
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.objectives.masked import MaskedConfig
@@ -80,6 +80,61 @@ def test_another_training_is_refused(
     with pytest.raises(InputError, match=message):
         trainer(prepared, stopped, **changes).train(resume_from_checkpoint=True)
     assert (stopped / "checkpoint-2").is_dir()
+
+
+def test_another_collator_or_model_is_refused(
+    prepared: Path, stopped: Path, tmp_path: Path
+) -> None:
+    """What a name or a class does not say: heads, activation, the settings of a collator, what is trained."""
+    model = trainer(prepared, stopped)
+    model.model.config.num_attention_heads = 2
+    with pytest.raises(InputError, match="model: content"):
+        model.train(resume_from_checkpoint=True)
+    frozen = trainer(prepared, stopped)
+    frozen.model.bert.embeddings.requires_grad_(False)
+    with pytest.raises(InputError, match="trained parameters of each group"):
+        frozen.train(resume_from_checkpoint=True)
+    with pytest.raises(InputError, match="ignore_data_skip"):
+        trainer(prepared, stopped, ignore_data_skip=True).train(resume_from_checkpoint=True)
+
+    def masking(share: float) -> MaskedLMTrainer:
+        tokenizer = AutoTokenizer.from_pretrained(prepared / "tokenizer")
+        data = PackedDataset(prepared, "train")
+        return MaskedLMTrainer(
+            model=splits.small_model("bert:2x64", tokenizer), processing_class=tokenizer,
+            args=splits.arguments(tmp_path, **SETTINGS),
+            train_dataset=[{"input_ids": data[n]["input_ids"].tolist()} for n in range(16)],
+            data_collator=DataCollatorForLanguageModeling(tokenizer, mlm_probability=share),
+        )  # fmt: skip
+
+    masking(0.15).train()
+    shutil.rmtree(tmp_path / "checkpoint-4")
+    with pytest.raises(InputError, match=r"mlm_probability': 0\.15.* → .*0\.4"):
+        masking(0.4).train(resume_from_checkpoint=True)
+
+
+def test_the_mean_loss_is_of_the_steps_made(prepared: Path, saved: Path, stopped: Path) -> None:
+    resumed = trainer(prepared, stopped).train(resume_from_checkpoint=True)
+    history = json.loads((saved / "checkpoint-4" / "trainer_state.json").read_text("utf-8"))
+    losses = [line["loss"] for line in history["log_history"] if "loss" in line]
+    assert resumed.training_loss == pytest.approx(sum(losses[2:]) / 2, rel=1e-5)
+
+
+def test_a_checkpoint_under_another_name_is_passed_over(
+    prepared: Path, saved: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = Path(shutil.copytree(saved, tmp_path / "out"))
+    shutil.copytree(out / "checkpoint-2", out / "checkpoint-9")
+    for step in (3, 4):
+        shutil.rmtree(out / f"checkpoint-{step}")
+    (out / "checkpoint-2" / "manifest.json").unlink()
+    (out / "checkpoint-2" / "manifest.json").mkdir()  # a folder where a file belongs
+    trainer(prepared, out).train(resume_from_checkpoint=True)
+    told = capfd.readouterr().err
+    assert "checkpoint-9: skipped" in told and "step 2 under another name" in told
+    assert "checkpoint-2: skipped" in told
+    path = Path("checkpoint-4") / "model.safetensors"
+    assert (out / path).read_bytes() == (saved / path).read_bytes()
 
 
 def test_an_optimizer_that_was_given_keeps_its_own_rate(prepared: Path, tmp_path: Path) -> None:

@@ -303,6 +303,45 @@ def test_processes_that_cannot_share_a_step_are_refused(
     assert shared.batch_size * shared.accumulation * 4 == 32
 
 
+@pytest.mark.parametrize("content", ["[]", '{"config": 3}', "null", ""])
+def test_a_record_of_another_shape_is_damaged(
+    content: str, prepared: Path, six_steps: Path, tmp_path: Path
+) -> None:
+    run = unfinished_copy(six_steps, tmp_path / "run")
+    (run / "run.json").write_text(content, "utf-8")
+    with pytest.raises(InputError, match=r"run\.json: is damaged"):
+        pretrain(config(prepared, run, steps=6), resume=True)
+
+
+def test_another_architecture_in_the_same_file_is_refused(
+    prepared: Path, six_steps: Path, tmp_path: Path
+) -> None:
+    """Of the same shape: only its settings say so."""
+    arch, run = tmp_path / "arch.json", tmp_path / "run"
+    shape = {
+        "model_type": "bert",
+        "hidden_size": 64,
+        "num_hidden_layers": 2,
+        "intermediate_size": 64,
+    }
+    arch.write_text(json.dumps({**shape, "num_attention_heads": 1}), "utf-8")
+    settings = {"arch": str(arch), "steps": 4, "keep_checkpoints": 4, "dropout": 0.0}
+    pretrain(config(prepared, run, **settings))
+    shutil.rmtree(run / "model")
+    shutil.rmtree(run / "checkpoint-4")
+    (run / "manifest.json").unlink()
+    changed = {**shape, "num_attention_heads": 2, "hidden_act": "relu"}
+    arch.write_text(json.dumps(changed), "utf-8")
+    with pytest.raises(InputError, match="model: content"):
+        pretrain(config(prepared, run, **settings), resume=True)
+
+
+def test_data_that_was_moved(prepared: Path, six_steps: Path, tmp_path: Path) -> None:
+    run = unfinished_copy(six_steps, tmp_path / "run")
+    with pytest.raises(InputError, match=r"gone: the data of this run is not there[\s\S]*--data"):
+        pretrain(config(tmp_path / "gone", run, steps=6), resume=True)
+
+
 def test_resume_of_nothing(prepared: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no run\.json"):
         pretrain(config(prepared, tmp_path / "none"), resume=True)

@@ -18,7 +18,7 @@ _PICKLES = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
 _STATES = re.compile(r"(optimizer|scheduler|scaler|generators-\d+)\.safetensors")
 
 
-def checkpoint_name(step: int) -> str:
+def checkpoint_name(step: int | None) -> str:
     return f"checkpoint-{step}"
 
 
@@ -44,6 +44,12 @@ def open_checkpoint(path: Path) -> Manifest:
         )
     manifest = read_manifest(path, STAGE)
     verify(path, manifest)
+    step = manifest.counts.get("step")
+    if re.fullmatch(r"checkpoint-\d+", path.name) and path.name != checkpoint_name(step):
+        raise InputError(
+            f"{path}: is the checkpoint of step {step} under another name",
+            f"name it {checkpoint_name(step)}",
+        )
     return manifest
 
 

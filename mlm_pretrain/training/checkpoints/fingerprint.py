@@ -20,6 +20,12 @@ _SETTINGS = (
     "train_sampling_strategy", "neftune_noise_alpha", "per_device_train_batch_size",
     "gradient_accumulation_steps",
 )  # fmt: skip
+# Where the rate follows the evaluations, when they come.
+_EVALUATION = ("eval_strategy", "eval_steps", "metric_for_best_model")
+_SET_BY_TRAINING = {
+    "_name_or_path", "_commit_hash", "transformers_version", "dtype", "torch_dtype", "use_cache",
+    "architectures", "auto_map",
+}  # fmt: skip
 _BATCH = ("per_device_train_batch_size", "gradient_accumulation_steps")
 
 
@@ -37,6 +43,9 @@ def fingerprint(trainer: Any) -> dict[str, Any]:
     """Settings, and hashes of data, tokenizer, model and code, of a `TokenTrainer`."""
     args = trainer.args
     settings = {name: _plain(getattr(args, name, None)) for name in _SETTINGS}
+    if settings["lr_scheduler_type"] == "reduce_lr_on_plateau":
+        settings |= {name: _plain(getattr(args, name, None)) for name in _EVALUATION}
+    settings["collator"] = _collator(trainer)
     settings["processes"] = args.world_size
     settings["finds_batch"] = trainer.finds_batch
     settings["objective"] = trainer.objective.name
@@ -60,7 +69,8 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
             del old[name]
         if rows[0] != rows[1]:
             old["rows_a_step"], new["rows_a_step"] = rows
-    listed = [f"{n}: {old[n]!r} → {new[n]!r}" for n in old if n in new and old[n] != new[n]]
+    names = [name for name in new if name in old or name in _EVALUATION]
+    listed = [f"{n}: {old.get(n)!r} → {new[n]!r}" for n in names if old.get(n) != new[n]]
     for name in ("data", "tokenizer", "model"):
         if before[name] != now[name]:
             listed.append(f"{name}: content {before[name]} → {now[name]}")
@@ -102,11 +112,22 @@ def _hash_tokenizer(tokenizer: Any) -> str | None:
 
 
 def _shape(model: Any) -> dict[str, Any]:
-    """Class and parameters; of the settings only numbers such as dropout, since training sets some ids."""
+    """Class, parameters and settings, but for those that training or saving sets."""
     config: Any = getattr(model, "config", None)
     settings = config.to_dict() if hasattr(config, "to_dict") else {}
+    kept = {k: repr(v) for k, v in settings.items() if k not in _SET_BY_TRAINING}
     return {
         "class": type(model).__name__,
         "parameters": {name: list(p.shape) for name, p in model.named_parameters()},
-        "settings": {name: value for name, value in settings.items() if isinstance(value, float)},
+        "settings": {k: v for k, v in kept.items() if not k.endswith(("_token_id", "_token_ids"))},
     }
+
+
+def _collator(trainer: Any) -> str:
+    """What makes the batches, with its settings; the objective's own are compared by themselves."""
+    collator = trainer.data_collator
+    if trainer.makes_batches or collator is None:
+        return "own"
+    values = dict(sorted(getattr(collator, "__dict__", {}).items()))
+    plain = {k: v for k, v in values.items() if isinstance(v, int | float | str | bool | None)}
+    return f"{getattr(collator, '__qualname__', type(collator).__qualname__)} {plain}"

@@ -66,6 +66,11 @@ def require_same(trainer: Any, checkpoint: Path) -> None:
     Raises:
         InputError: with every change as old → new.
     """
+    if trainer.args.ignore_data_skip:
+        raise InputError(
+            f"{checkpoint}: ignore_data_skip would show the batches of this epoch again",
+            "leave it out, or take the weights alone with weights_only=True",
+        )
     before, now = read_manifest(checkpoint, STAGE).config, fingerprint(trainer)
     if listed := changes(before, now):
         raise InputError(f"{checkpoint}: resumed with " + "; ".join(listed), _WAY_OUT)
@@ -104,10 +109,9 @@ def _require_same_groups(now: dict[str, Any], before: dict[str, Any], checkpoint
         for name in sorted(old.keys() & new.keys() - _OF_THE_MOMENT)
         if old[name] != new[name]
     ]
-    if len(before["param_groups"]) != len(now["param_groups"]):
-        listed.append(
-            f"parameter groups: {len(before['param_groups'])} → {len(now['param_groups'])}"
-        )
+    sizes = [[len(group["params"]) for group in part["param_groups"]] for part in (before, now)]
+    if sizes[0] != sizes[1]:
+        listed.append(f"trained parameters of each group: {sizes[0]} → {sizes[1]}")
     if listed:
         raise InputError(f"{checkpoint}: resumed with " + "; ".join(listed), _WAY_OUT)
 
@@ -133,7 +137,9 @@ def load_moment(trainer: Any, checkpoint: Path) -> None:
         return
     counts, args = manifest.counts, trainer.args
     trainer._tr_loss = torch.tensor(counts["loss_since_log"], device=args.device)
-    trainer._total_loss_scalar = counts["loss_before"]
+    trainer._total_loss_scalar = -counts[
+        "loss_since_log"
+    ]  # the mean is over the steps from here on
     trainer._globalstep_last_logged = counts["step_of_log"]
     trainer.watch.restore(counts)
     path = checkpoint / generators_name(args.process_index)

@@ -113,12 +113,11 @@ def _write_counts(trainer: Any, aside: Path) -> None:
 
 
 def _counts(trainer: Any) -> dict[str, Any]:
-    """What the Trainer keeps for itself alone: the losses since the last log, and those before."""
+    """What the Trainer keeps for itself alone, such as the losses since the last log."""
     return {
         "step": trainer.state.global_step,
         "tokens": trainer.tokens_seen,
         "loss_since_log": float(trainer._tr_loss),
-        "loss_before": trainer._total_loss_scalar,
         "step_of_log": trainer._globalstep_last_logged,
         **trainer.watch.facts(),
         **trainer.checkpoint_facts(),
