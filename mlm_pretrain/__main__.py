@@ -36,25 +36,34 @@ def spread_lists(arguments: list[str]) -> list[str]:
 
 def main() -> None:
     """Run the command line; a user's mistake is one readable message and its exit code."""
+    from mlm_pretrain.environment import leave
+
+    leave(_exit_code(sys.argv[1:]))
+
+
+def _exit_code(arguments: list[str]) -> int:
     from mlm_pretrain.cli import app
     from mlm_pretrain.errors import InputError
     from mlm_pretrain.redaction import without_secrets
 
     try:
-        app(args=spread_lists(sys.argv[1:]))
+        app(args=spread_lists(arguments))
+    except SystemExit as stop:  # how the parser ends each verb
+        return int(stop.code or 0)
     except InputError as error:
         print(f"error: {without_secrets(str(error))}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except OSError as error:
         named = error.filename or "the system"
         print(f"error: {without_secrets(f'{named}: {error.strerror or error}')}", file=sys.stderr)
-        sys.exit(InputError.exit_code)
+        return InputError.exit_code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
     except Exception:  # a fault of ours: the whole story, but for what nobody should read
         print(without_secrets(traceback.format_exc()), file=sys.stderr)
-        sys.exit(1)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import platform
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import xxhash
 
@@ -46,6 +48,20 @@ def process_rank() -> int:
 def process_count() -> int:
     """How many processes torchrun or accelerate started; 1 when alone."""
     return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def leave(code: int) -> NoReturn:
+    """End this process with `code`; one of several goes without the interpreter's own teardown.
+
+    A thread of the processes' group may still be letting go of a collective's tensors. One that does so
+    while the interpreter is taken down aborts, and the launcher then ends the other processes too.
+    """
+    if "RANK" in os.environ and process_count() > 1:
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def usable_cores() -> int:

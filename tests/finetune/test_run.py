@@ -219,9 +219,10 @@ def test_two_processes_share_a_run(write: Any, bert: str, tmp_path: Path) -> Non
         "settings = json.loads((folder / 'settings.json').read_text())\n"
         "result = finetune('sentiment', FinetuneConfig(**settings))\n"
         "(folder / f\"rank{os.environ['RANK']}.json\").write_text(json.dumps(result))\n"
-        # Exiting with the group alive races its threads and can abort.
-        "import torch.distributed\n"
-        "torch.distributed.destroy_process_group()\n"
+        "from mlm_pretrain.environment import leave\n"
+        "from mlm_pretrain.training.agreement import end_processes\n"
+        "end_processes()\n"
+        "leave(0)\n"
     )
     (tmp_path / "settings.json").write_text(json.dumps(settings))
     port = _free_port()

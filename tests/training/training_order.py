@@ -15,6 +15,7 @@ import torch
 import training_splits as splits
 from transformers import AutoTokenizer
 
+from mlm_pretrain.environment import leave
 from mlm_pretrain.training.agreement import end_processes
 from mlm_pretrain.training.trainer import TRAINERS
 
@@ -75,6 +76,7 @@ def main(tokenizer_folder: str, out: str) -> None:
     rank = Path(out) / f"rank{os.environ['RANK']}.json"
     rank.write_text(json.dumps(found), encoding="utf-8")
     end_processes()
+    leave(0)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import torch
 from torch.utils.data import Subset
 from transformers import AutoTokenizer, TrainingArguments
 
+from mlm_pretrain.environment import leave
 from mlm_pretrain.modeling.build import new_model
 from mlm_pretrain.modeling.sizes import DECODERS, FAMILIES
 from mlm_pretrain.objectives import OBJECTIVES
@@ -89,6 +90,7 @@ def main(data: str, out: str, archs: list[str]) -> None:
     if os.environ["RANK"] == "0":
         (Path(out) / "logged.json").write_text(json.dumps(logged), encoding="utf-8")
     end_processes()
+    leave(0)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import training_order as order
 import training_splits as splits
 from transformers import AutoTokenizer, TrainerCallback
 
+from mlm_pretrain.environment import leave
 from mlm_pretrain.training.agreement import end_processes
 from mlm_pretrain.training.trainer import TRAINERS
 
@@ -62,6 +63,7 @@ def main(tokenizer_folder: str, out: str, objective: str, stop: str) -> None:
     path = Path(out) / f"rank{os.environ['RANK']}.json"
     path.write_text(json.dumps(found), encoding="utf-8")
     end_processes()
+    leave(0)
 
 
 if __name__ == "__main__":
