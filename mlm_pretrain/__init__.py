@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from mlm_pretrain.export import export
     from mlm_pretrain.finetune import FinetuneConfig, finetune
     from mlm_pretrain.hub import push
+    from mlm_pretrain.objectives.hybrid import HybridConfig
     from mlm_pretrain.objectives.masked import MaskedConfig
     from mlm_pretrain.packing import PackedDataset, PrepareConfig, prepare
     from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
-    from mlm_pretrain.training.trainer import CausalLMTrainer, MaskedLMTrainer
+    from mlm_pretrain.training.trainers import CausalLMTrainer, HybridLMTrainer, MaskedLMTrainer
 
 _HOMES = {
     "InputError": "errors",
@@ -31,19 +32,22 @@ _HOMES = {
     "push": "hub",
     "FinetuneConfig": "finetune",
     "finetune": "finetune",
+    "HybridConfig": "objectives.hybrid",
     "MaskedConfig": "objectives.masked",
     "PackedDataset": "packing",
     "PrepareConfig": "packing",
     "prepare": "packing",
     "PretrainConfig": "training.pretrain",
     "pretrain": "training.pretrain",
-    "CausalLMTrainer": "training.trainer",
-    "MaskedLMTrainer": "training.trainer",
+    "CausalLMTrainer": "training.trainers",
+    "HybridLMTrainer": "training.trainers",
+    "MaskedLMTrainer": "training.trainers",
 }
 
 __all__ = [  # noqa: RUF022 -- in the order of the work
     "prepare", "PrepareConfig", "PackedDataset",
     "pretrain", "PretrainConfig", "MaskedConfig", "MaskedLMTrainer", "CausalLMTrainer",
+    "HybridLMTrainer", "HybridConfig",
     "export", "push", "finetune", "FinetuneConfig", "evaluate", "fill", "InputError",
 ]  # fmt: skip
 

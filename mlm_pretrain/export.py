@@ -15,7 +15,9 @@ from mlm_pretrain.evaluation.perplexity import load_for_evaluation
 from mlm_pretrain.evaluation.record import METRICS_FILE
 from mlm_pretrain.manifest import MANIFEST, read_manifest, verify_files, write_manifest
 from mlm_pretrain.model_card import model_card
+from mlm_pretrain.modeling.as_decoder import as_decoder
 from mlm_pretrain.modeling.sizes import unused_positions
+from mlm_pretrain.objectives import OBJECTIVES
 from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
 from mlm_pretrain.training.checkpoints.finding import newest_weights
@@ -28,6 +30,7 @@ _TOKENIZER_FILES = (
     "vocab.txt",
 )
 _WEIGHTS = "model.safetensors"
+CAUSAL_FOLDER = "causal"
 _SAMPLE = "Déjà vu: 12 NEW words, isn't it? (naïve) 東京\n\tend"
 
 
@@ -36,7 +39,8 @@ def export(run: str | Path, out: str | Path, *, overwrite: bool = False) -> dict
     """Write the final model of `run` (or its newest checkpoint) as a standard folder.
 
     The folder holds safetensors, config, tokenizer, a generation config for decoders, a card with the
-    facts of the run, and a manifest. It is reopened, and its scores compared with the source's.
+    facts of the run, and a manifest. It is reopened, and its scores compared with the source's. An encoder
+    that also learned to continue text is written a second time, into `causal/`, as the decoder it is too.
 
     Returns:
         `out`, `source`, `parameters`, `files`, and `logits_equal` (always True: anything else raises).
@@ -50,6 +54,8 @@ def export(run: str | Path, out: str | Path, *, overwrite: bool = False) -> dict
     out = claim_output(_apart(Path(out), Path(run)), overwrite)
     _write_model(model, out, objective.is_causal)
     _copy_tokenizer(Path(run) / "tokenizer", out, record["config"], model.config)
+    if "clm" in OBJECTIVES[record["config"]["objective"]].served and not objective.is_causal:
+        _write_decoder(model, source_tokenizer, out)
     facts = _facts(Path(run), record, model)
     (out / "README.md").write_text(model_card(facts), encoding="utf-8")
     _check_reload(model, source_tokenizer, out)
@@ -101,6 +107,17 @@ def _write_model(model: Any, out: Path, is_causal: bool) -> None:
     config.pop("_name_or_path", None)
     config["torch_dtype"] = config.get("dtype", "float32")  # transformers 4 reads this name
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _write_decoder(model: Any, source_tokenizer: Any, out: Path) -> None:
+    """The same weights as a decoder, in a folder of its own; and that it reads as the encoder does."""
+    decoder, folder = as_decoder(model), out / CAUSAL_FOLDER
+    folder.mkdir()
+    _write_model(decoder, folder, is_causal=True)
+    for name in _TOKENIZER_FILES:
+        if (out / name).is_file():
+            shutil.copyfile(out / name, folder / name)
+    _check_reload(decoder, source_tokenizer, folder)
 
 
 def _copy_tokenizer(tokenizer: Path, out: Path, config: dict[str, Any], model_config: Any) -> None:

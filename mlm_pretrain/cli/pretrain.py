@@ -29,8 +29,11 @@ def pretrain(
         typer.Option("--set", help="key=value in the recipe, such as pretrain.steps=100. Repeat."),
     ] = None,
     objective: Annotated[
-        Literal["mlm", "clm"] | None,
-        typer.Option(help="mlm: masked tokens; clm: next token. [default: mlm]"),
+        str | None,
+        typer.Option(
+            help="mlm: masked tokens; clm: next token; hybrid: both, in one encoder. Settings of its own: "
+            "--set pretrain.objective_settings.NAME=VALUE. [default: mlm]"
+        ),
     ] = None,
     arch: Annotated[
         str | None,
@@ -75,9 +78,15 @@ def pretrain(
     mask_ratio: Annotated[
         float | None, typer.Option(help="Share of tokens to predict (mlm). [default: 0.3]")
     ] = None,
+    mask_ratio_end: Annotated[
+        float | None,
+        typer.Option(help="End here, linearly from --mask-ratio over the run. [default: constant]"),
+    ] = None,
     mask_unit: Annotated[
-        Literal["token", "word", "span"] | None,
-        typer.Option(help="Mask tokens, whole words, or spans of words. [default: token]"),
+        Literal["token", "word", "span", "ngram"] | None,
+        typer.Option(
+            help="Mask tokens, whole words, or spans or n-grams of words. [default: token]"
+        ),
     ] = None,
     dropout: Annotated[float | None, typer.Option(help="[default: 0]")] = None,
     seed: Annotated[
@@ -137,7 +146,7 @@ def pretrain(
     data. Ctrl-C finishes the step, saves, and prints how to go on.
     """
     given = {k: v for k, v in locals().items() if k in _FLAGS and v is not None}
-    masking = {"ratio": mask_ratio, "unit": mask_unit}
+    masking = {"ratio": mask_ratio, "ratio_end": mask_ratio_end, "unit": mask_unit}
     given_masking = {k: v for k, v in masking.items() if v is not None}
     beginning = Beginning(resume, weights_only, overwrite)
     target = Target(push_to, private)

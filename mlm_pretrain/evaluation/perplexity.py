@@ -16,11 +16,12 @@ import torch
 from mlm_pretrain.claiming import make_writable
 from mlm_pretrain.config import build_config
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.evaluation.batch_loss import summed_loss
+from mlm_pretrain.evaluation.passes import summed_loss
 from mlm_pretrain.evaluation.record import write_metrics
 from mlm_pretrain.evaluation.texts import EvaluationRows, open_rows
 from mlm_pretrain.manifest import verify_model
 from mlm_pretrain.modeling.attention.choosing import is_decided
+from mlm_pretrain.modeling.attention.directions import looks_left
 from mlm_pretrain.modeling.build import read_checkpoint
 from mlm_pretrain.modeling.packing_proof import prove_packable
 from mlm_pretrain.modeling.sizes import check_length
@@ -151,12 +152,15 @@ def score_rows(
     starts = range(0, count, batch_size)
     device = next(model.parameters()).device
     head = plan_head(model)
+    reads_leftwards = objective.is_causal and not looks_left(model)  # an encoder that learned both
     was_training = model.training
     model.eval()
     total, predicted, tokens = 0.0, 0, 0
     for start in track(starts, "batch", "evaluate", total=len(starts)):
         examples = [rows.example(i) for i in range(start, min(start + batch_size, count))]
         batch = {name: value.to(device) for name, value in collator(examples).items()}
+        if reads_leftwards:
+            batch["is_causal"] = torch.ones(len(examples), dtype=torch.bool, device=device)
         with torch.no_grad(), _autocast(device, precision):
             nats, found, _ = summed_loss(model, batch, objective, head=head)
         total, predicted = total + float(nats), predicted + found

@@ -60,13 +60,14 @@ def select(folder: str | Path) -> Selection:
     """
     folder = Path(folder)
     manifest = _manifest(folder)
-    entries = sorted(folder.iterdir())
+    entries = _entries(folder, manifest)
     _refuse_pickles(folder)
     for entry in entries:
         if not entry.resolve().is_relative_to(folder.resolve()):
             raise PushError(f"{entry}: is a link out of the folder", "remove it, then push again")
-    names = [entry.name for entry in entries if _is_allowed(entry, manifest)]
-    left_out = [e.name + "/" * e.is_dir() for e in entries if e.name not in names]
+    shown = {entry.relative_to(folder).as_posix(): entry for entry in entries}
+    names = [name for name, entry in shown.items() if _is_allowed(name, entry, manifest)]
+    left_out = [name + "/" * e.is_dir() for name, e in shown.items() if name not in names]
     files = {name: (folder / name).stat().st_size for name in names}
     return Selection(folder, files, left_out, _findings(folder, names))
 
@@ -98,9 +99,19 @@ def _refuse_pickles(folder: Path) -> None:
             )
 
 
-def _is_allowed(entry: Path, manifest: Manifest) -> bool:
+def _entries(folder: Path, manifest: Manifest) -> list[Path]:
+    """What lies in the folder, and in those within it that the export wrote (a model's other ways of use)."""
+    written = {name.split("/")[0] for name in manifest.files if name.count("/") == 1}
+    found: list[Path] = []
+    for entry in sorted(folder.iterdir()):
+        is_written = entry.name in written and entry.is_dir() and not entry.is_symlink()
+        found += sorted(entry.iterdir()) if is_written else [entry]
+    return found
+
+
+def _is_allowed(name: str, entry: Path, manifest: Manifest) -> bool:
     is_known = any(fnmatchcase(entry.name, pattern) for pattern in _ALLOWED)
-    is_whole = entry.name in manifest.files or entry.name in _UNLISTED
+    is_whole = name in manifest.files or name in _UNLISTED
     return entry.is_file() and is_known and is_whole
 
 

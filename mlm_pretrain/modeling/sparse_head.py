@@ -69,10 +69,15 @@ def predict_only(
 
 
 class HeadLoss:
-    """What the output layer computed in place of scores: the summed loss, once the model was called."""
+    """What the output layer computed in place of scores: the summed loss, once the model was called.
+
+    Attributes:
+        nats_P: the loss of each token, without a gradient.
+    """
 
     def __init__(self) -> None:
         self.total: torch.Tensor | None = None
+        self.nats_P: torch.Tensor | None = None
 
     def take(self, total: torch.Tensor, rows: torch.Size) -> torch.Tensor:
         """Keep the loss, and return a view of it in the shape of scores over a vocabulary of one.
@@ -88,7 +93,9 @@ class HeadLoss:
 
 
 @contextmanager
-def loss_in_head(model: torch.nn.Module, targets_P: torch.Tensor) -> Iterator[HeadLoss]:
+def loss_in_head(
+    model: torch.nn.Module, targets_P: torch.Tensor, weights_P: torch.Tensor | None = None
+) -> Iterator[HeadLoss]:
     """Inside, the model's output layer computes the summed loss of `targets_P` instead of scores.
 
     They belong to the first P rows it is given; rows behind those count for nothing.
@@ -100,8 +107,9 @@ def loss_in_head(model: torch.nn.Module, targets_P: torch.Tensor) -> Iterator[He
         hidden_PH = hidden_1PH.flatten(0, -2)[: len(targets_P)]
         if torch.is_autocast_enabled(hidden_PH.device.type):
             hidden_PH = hidden_PH.to(torch.get_autocast_dtype(hidden_PH.device.type))
-        total = chunked_cross_entropy(hidden_PH, layer.weight, layer.bias, targets_P)
-        return loss.take(total, hidden_1PH.shape[:-1])
+        found = chunked_cross_entropy(hidden_PH, layer.weight, layer.bias, targets_P, weights_P)
+        loss.nats_P = found.nats_P
+        return loss.take(found.total, hidden_1PH.shape[:-1])
 
     layer.forward = forward
     try:

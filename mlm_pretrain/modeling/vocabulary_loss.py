@@ -10,7 +10,7 @@ P: predicted tokens. H: hidden width. V: vocabulary.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -18,25 +18,33 @@ import torch
 _CHUNK_SCORES, _FEWEST_ROWS = 4_194_304, 256
 
 
+class TokenLosses(NamedTuple):
+    """`total`: the (weighted) sum, a scalar in float32. `nats_P`: each token's own, without a gradient."""
+
+    total: torch.Tensor
+    nats_P: torch.Tensor
+
+
 def chunked_cross_entropy(
     hidden_PH: torch.Tensor,
     weight_VH: torch.Tensor,
     bias_V: torch.Tensor | None,
     targets_P: torch.Tensor,
-) -> torch.Tensor:
-    """−Σ log softmax(hidden · weightᵀ + bias)[target], a scalar in float32.
+    weights_P: torch.Tensor | None = None,
+) -> TokenLosses:
+    """−Σ w · log softmax(hidden · weightᵀ + bias)[target], and the loss of each token.
 
     Args:
         hidden_PH: in the dtype the products are to be computed in; the sums are in float32.
         weight_VH, bias_V: the output layer, any float dtype; their gradients have it too.
         targets_P: the right ids, int64.
+        weights_P: w, float32; 1 for all where none are given.
     """
     # Inside `forward` it can no longer be told that no gradient is wanted.
     learns = torch.is_grad_enabled()
-    total: torch.Tensor = _ChunkedCrossEntropy.apply(
-        hidden_PH, weight_VH, bias_V, targets_P, learns
+    return TokenLosses(
+        *_ChunkedCrossEntropy.apply(hidden_PH, weight_VH, bias_V, targets_P, weights_P, learns)
     )
-    return total
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
@@ -49,21 +57,22 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         weight: torch.Tensor,
         bias: Any,
         targets: torch.Tensor,
+        weights: Any,
         learns: bool,
-    ) -> torch.Tensor:
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         wants = [learns and ctx.needs_input_grad[i] for i in range(3)]
         with torch.autocast(hidden.device.type, enabled=False):
-            total, grads = _accumulate(hidden, weight, bias, targets, wants)
+            total, nats, grads = _accumulate(hidden, weight, bias, targets, weights, wants)
         ctx.save_for_backward(*grads)
-        return total
+        ctx.mark_non_differentiable(nats)
+        return total, nats
 
     @staticmethod
     def backward(ctx: Any, *upstream: torch.Tensor) -> tuple[Any, ...]:
         # In place: they were made for this one use, and the weight's is the largest tensor of a step.
         return (
             *(None if g is None else g.mul_(upstream[0]) for g in ctx.saved_tensors),
-            None,
-            None,
+            *(None, None, None),
         )
 
 
@@ -72,10 +81,12 @@ def _accumulate(
     weight: torch.Tensor,
     bias: torch.Tensor | None,
     targets: torch.Tensor,
+    weights: torch.Tensor | None,
     wants: list[bool],
-) -> tuple[torch.Tensor, list[torch.Tensor | None]]:
-    """(summed loss, gradients of hidden, weight and bias, None for those not wanted)."""
+) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor | None]]:
+    """(summed loss, each token's, gradients of hidden, weight and bias, None for those not wanted)."""
     total = torch.zeros((), dtype=torch.float32, device=hidden.device)
+    nats = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
     to_hidden = torch.empty_like(hidden) if wants[0] else None
     to_weight = torch.empty(weight.shape, device=weight.device) if wants[1] else None
     to_bias = torch.zeros(len(weight), device=weight.device) if wants[2] else None
@@ -85,11 +96,14 @@ def _accumulate(
         h, right = hidden[rows], targets[rows, None]
         scores = torch.nn.functional.linear(h, used, shift)
         logs = torch.log_softmax(scores.float(), -1)
-        total -= logs.gather(1, right).sum()
+        nats[rows] = -logs.gather(1, right)[:, 0]
+        total += nats[rows].sum() if weights is None else nats[rows] @ weights[rows]
         if not any(wants):
             continue
         errors = logs.exp_()
         errors.scatter_add_(1, right, torch.full_like(right, -1, dtype=errors.dtype))
+        if weights is not None:
+            errors *= weights[rows, None]
         if to_bias is not None:
             to_bias += errors.sum(0)
         errors = errors.to(hidden.dtype)
@@ -101,7 +115,11 @@ def _accumulate(
         to_weight.zero_()
     grads = [to_hidden, to_weight, to_bias]
     kinds = [hidden.dtype, weight.dtype, bias.dtype if bias is not None else None]
-    return total, [g if g is None else g.to(kind) for g, kind in zip(grads, kinds, strict=True)]
+    return (
+        total,
+        nats,
+        [g if g is None else g.to(kind) for g, kind in zip(grads, kinds, strict=True)],
+    )
 
 
 def _chunks(rows: int, vocabulary: int) -> list[slice]:

@@ -13,16 +13,19 @@ import torch
 from transformers import AutoTokenizer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
+from mlm_pretrain.config import build_config
 from mlm_pretrain.environment import process_count
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.hub import resolve_commit
 from mlm_pretrain.manifest import Manifest, read_manifest, verify
+from mlm_pretrain.modeling.as_decoder import require_decoder
 from mlm_pretrain.modeling.attention.choosing import method_of
 from mlm_pretrain.modeling.attention.speed import method_for
 from mlm_pretrain.modeling.build import continued_model, new_model
 from mlm_pretrain.modeling.compilation import compile_layers
 from mlm_pretrain.modeling.packing_proof import prove_packable
 from mlm_pretrain.objectives import OBJECTIVES, Objective
+from mlm_pretrain.objectives.masked import MaskedConfig
 from mlm_pretrain.objectives.vocabulary import Vocabulary, read_vocabulary
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.precision import Precision, resolve_precision
@@ -33,12 +36,18 @@ from mlm_pretrain.training.defaults import (
     default_workers,
     gpu_tokens,
 )
+from mlm_pretrain.training.heads import attach_heads
 from mlm_pretrain.training.optimizers import build_optimizer
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.schedule import rate_share
-from mlm_pretrain.training.trainer import TRAINERS, TokenTrainer
+from mlm_pretrain.training.trainer import TokenTrainer
+from mlm_pretrain.training.trainers import TRAINERS
 
-DEFAULT_ARCH = {"mlm": "modernbert-mini", "clm": "llama-mini"}
+DEFAULT_ARCH = {
+    False: "modernbert-mini",
+    True: "llama-mini",
+}  # by whether it looks only to the left
+_SETTINGS = "objective_settings"
 
 
 @dataclass
@@ -74,6 +83,9 @@ def assemble(config: PretrainConfig, checksums: bool = False) -> Materials:
     # Made for what it refuses, before a folder is touched.
     objective.collator(vocabulary, _objective_config(config), config.seed)
     model = _build_model(config, objective, tokenizer, train)
+    if "clm" in objective.served and not objective.is_causal:
+        require_decoder(model)
+    attach_heads(model, objective, vocabulary, _objective_config(config), config.seed)
     config = _resolved(config, model, train)
     prove_packable(model, vocabulary.ordinary_ids, objective.is_causal, config.attention)
     config = config.model_copy(update={"attention": method_of(model)})
@@ -95,7 +107,13 @@ def _pinned(config: PretrainConfig) -> PretrainConfig:
 
 
 def _objective_config(config: PretrainConfig) -> Any:
-    return config.masking if config.objective == "mlm" else OBJECTIVES[config.objective].config()
+    """The objective's settings: how it masks is said in one place for all that mask."""
+    objective, given = OBJECTIVES[config.objective], dict(config.objective_settings)
+    if objective.config is MaskedConfig:
+        return build_config(MaskedConfig, {**config.masking.model_dump(), **given}, _SETTINGS)
+    if "masking" in objective.config.model_fields:
+        given.setdefault("masking", config.masking.model_dump())
+    return build_config(objective.config, given, _SETTINGS)
 
 
 def _resolved(
@@ -131,7 +149,7 @@ def _build_model(
         return continued_model(
             config.init, objective.auto_class, tokenizer, length, config.seed, config.revision
         )
-    arch = config.arch or DEFAULT_ARCH[config.objective]
+    arch = config.arch or DEFAULT_ARCH[objective.is_causal]
     return new_model(arch, objective.auto_class, tokenizer, length, config.seed, config.dropout)
 
 
@@ -176,6 +194,7 @@ def build_trainer(materials: Materials, callbacks: Sequence[TrainerCallback] = (
         objective_config=_objective_config(config), spike_nats=config.spike_nats,
         callbacks=list(callbacks),
     )  # fmt: skip
+    trainer.progress_at = materials.budget.progress
     # These print to stdout, which is for results.
     for unwanted in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(unwanted)

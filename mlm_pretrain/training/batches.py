@@ -66,15 +66,17 @@ def tokens_of(batch: dict[str, torch.Tensor]) -> int:
 
 def read_step(
     trainer: Any, batches: Iterator[Any], count: int, device: torch.device
-) -> tuple[list[Any], torch.Tensor]:
-    """The next `count` micro-batches, and (tokens predicted, tokens) in them on all processes."""
-    step = list(itertools.islice(batches, count))
-    predicted = [len(trainer.objective.predicted_positions(labels_of(batch))[0]) for batch in step]
-    seen = [tokens_of(batch) for batch in step]
-    counts = torch.tensor([sum(predicted), sum(seen)], device=device)
+) -> tuple[list[Any], dict[str, int], int]:
+    """The next `count` micro-batches; what the objective counts in them, and tokens, on all processes."""
+    step, objective = list(itertools.islice(batches, count)), trainer.objective
+    found = [objective.count(objective, batch) for batch in step if labels_of(batch) is not None]
+    names = sorted({name for counts in found for name in counts})
+    sums = [sum(counts[name] for counts in found) for name in names]
+    totals = torch.tensor([*sums, sum(tokens_of(batch) for batch in step)], device=device)
     if trainer.args.world_size > 1:
-        counts = trainer.accelerator.reduce(counts, "sum")
-    return step, counts
+        totals = trainer.accelerator.reduce(totals, "sum")
+    *numbers, tokens = totals.tolist()
+    return step, dict(zip(names, numbers, strict=True)), tokens
 
 
 def label_padding_collator(tokenizer: Any) -> Any:

@@ -14,10 +14,13 @@ from transformers.trainer_utils import has_length
 
 from mlm_pretrain.modeling.attention.inputs import packed_inputs
 from mlm_pretrain.training.batches import labels_of
+from mlm_pretrain.training.terms import found_loss
 
 
 def token_weighted_metrics(trainer: Any, dataloader: Any, prefix: str) -> dict[str, float]:
     """Loss in nats, perplexity, and the number of tokens predicted, over all processes.
+
+    Where the loss has several terms, they stand beside it, each with its count.
 
     Args:
         trainer: a `TokenTrainer`.
@@ -27,30 +30,39 @@ def token_weighted_metrics(trainer: Any, dataloader: Any, prefix: str) -> dict[s
     model = trainer.accelerator.unwrap_model(trainer.model)
     was_training = model.training
     model.eval()
-    total, count = _sums(trainer, model, dataloader)
+    sums = _sums(trainer, model, dataloader)
     model.train(was_training)
     if trainer.args.world_size > 1:
-        sums = torch.tensor([total, count], dtype=torch.float64, device=trainer.args.device)
-        total, count = trainer.accelerator.reduce(sums, "sum").tolist()
-    loss = total / max(count, 1)
-    return {
+        sums = trainer.accelerator.reduce(sums, "sum")
+    names = trainer.objective.terms
+    means = {n: float(s) / max(float(c), 1.0) for n, (s, c) in zip(names, sums, strict=True)}
+    loss = trainer.objective.combined(means, trainer.objective_config)
+    found = {
         f"{prefix}_loss": loss,
         f"{prefix}_perplexity": math.exp(min(loss, 700.0)),
-        f"{prefix}_predicted_tokens": count,
+        f"{prefix}_predicted_tokens": float(sums[0, 1]),
     }
+    if len(names) > 1:
+        found |= {f"{prefix}_loss_{name}": mean for name, mean in means.items()}
+    return found
 
 
-def _sums(trainer: Any, model: torch.nn.Module, dataloader: Any) -> tuple[float, float]:
-    """This process's (summed loss, predicted tokens)."""
-    total, count = 0.0, 0
+def _sums(trainer: Any, model: torch.nn.Module, dataloader: Any) -> torch.Tensor:
+    """This process's sum and count of each term (K, 2), float64."""
+    objective = trainer.objective
+    found_K2 = torch.zeros(len(objective.terms), 2, dtype=torch.float64, device=trainer.args.device)
     for number, batch in enumerate(dataloader):
         inputs = _without_repeats(trainer, trainer._prepare_inputs(batch), number, dataloader)
-        found = len(trainer.objective.predicted_positions(labels_of(inputs))[0])
-        if found:
-            with torch.no_grad(), trainer.compute_loss_context_manager():
-                loss = trainer.compute_loss(model, inputs, num_items_in_batch=None)
-            total, count = total + float(loss) * found, count + found
-    return total, count
+        labels_of(inputs)
+        counts = objective.count(objective, inputs)
+        if not any(counts.values()):
+            continue
+        with torch.no_grad(), trainer.compute_loss_context_manager():
+            found, _ = found_loss(trainer, model, inputs, None)
+        for place, name in enumerate(objective.terms):
+            found_K2[place, 0] += found.sums[name]
+            found_K2[place, 1] += counts[name]
+    return found_K2
 
 
 def _without_repeats(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -58,6 +59,7 @@ def placed_loader(trainer: Any) -> DataLoader:
         order_of(trainer), len(dataset), args.train_batch_size, args.world_size,
         args.process_index, args.dataloader_drop_last,
     )  # fmt: skip
+    batches.progress = _progress(trainer, len(batches))
     trainer.placed_batches = batches
     workers = args.dataloader_num_workers
     return DataLoader(
@@ -71,6 +73,19 @@ def placed_loader(trainer: Any) -> DataLoader:
         multiprocessing_context=args.dataloader_multiprocessing_context if workers else None,
         generator=torch.Generator().manual_seed(trainer.order_seed),  # leaves the global one alone
     )
+
+
+def _progress(trainer: Any, rounds: int) -> Callable[[int, int], float]:
+    """(epoch, number of a round in it) → share of the run done before the round's step."""
+    args = trainer.args
+    steps_an_epoch = math.ceil(rounds / args.gradient_accumulation_steps)
+    steps = args.max_steps if args.max_steps > 0 else args.num_train_epochs * steps_an_epoch
+
+    def progress(epoch: int, number: int) -> float:
+        step = epoch * steps_an_epoch + number // args.gradient_accumulation_steps
+        return trainer.progress_at(step) if trainer.progress_at else min(1.0, step / steps)
+
+    return progress
 
 
 def _without_unused_columns(trainer: Any) -> tuple[Any, Any]:

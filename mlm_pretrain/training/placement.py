@@ -17,23 +17,29 @@ from mlm_pretrain.objectives.token_loss import IGNORED
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.training.checkpoints.generators import drawing_from
 
-WEIGHTLESS = "weightless"
+WEIGHTLESS, PROGRESS = "weightless", "progress"
 _ROW_PART, _BATCH_PART = 1, 2  # draws of a dataset and of a collator for the same place differ
 
 
 class Place(NamedTuple):
-    """Where an example comes. A `weightless` one only keeps a process without rows in step."""
+    """Where an example comes.
+
+    Attributes:
+        weightless: only keeps a process without rows in step.
+        progress: share of the run that is done when it comes.
+    """
 
     epoch: int
     example: int
     weightless: bool = False
+    progress: float = 0.0
 
 
 class PlacedDataset(Dataset):
-    """Any map-style dataset, whose examples also carry `epoch` and `example`.
+    """Any map-style dataset, whose examples also carry `epoch`, `example` and `progress`.
 
-    Asked with a plain index it gives the place of evaluation, where masks are fixed. A dataset that draws
-    random numbers draws them from (seed, place).
+    Asked with a plain index it gives the place of evaluation, where masks are fixed and no run goes on. A
+    dataset that draws random numbers draws them from (seed, place).
     """
 
     def __init__(self, dataset: Any, seed: int = 0) -> None:
@@ -46,6 +52,8 @@ class PlacedDataset(Dataset):
     def __getitem__(self, place: Place | int) -> dict[str, Any]:
         at = place if isinstance(place, Place) else Place(EVALUATION_EPOCH, place)
         example = {**self.dataset[at.example], "epoch": at.epoch, "example": at.example}
+        if isinstance(place, Place):
+            example[PROGRESS] = place.progress
         return {**example, WEIGHTLESS: True} if at.weightless else example
 
     def __getitems__(self, places: Sequence[Place | int]) -> list[dict[str, Any]]:
@@ -80,7 +88,7 @@ class PlacedCollator:
         if self._draws_from_places:
             batch = self.collator(examples)
         else:
-            added = ("epoch", "example", WEIGHTLESS)
+            added = ("epoch", "example", PROGRESS, WEIGHTLESS)
             plain = [{k: v for k, v in e.items() if k not in added} for e in examples]
             with drawing_from(self.seed, first["epoch"], 4 * first["example"] + _BATCH_PART):
                 batch = self.collator(plain)
@@ -104,14 +112,17 @@ class DealtBatches(Sampler[list[Place]]):
         order: epoch → indices of that epoch's examples.
         size: how many there are.
         drop_last: leave out a last round that is not full.
+        progress: (epoch, number of the round in it) → share of the run done by then; None: always 0.
     """
 
     def __init__(
         self, order: Callable[[int], Sequence[int]], size: int, rows: int, processes: int = 1,
         process: int = 0, drop_last: bool = False,
+        progress: Callable[[int, int], float] | None = None,
     ) -> None:  # fmt: skip
         self.order, self.size, self.rows = order, size, rows
         self.processes, self.process, self.drop_last = processes, process, drop_last
+        self.progress = progress or (lambda epoch, number: 0.0)
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -125,9 +136,9 @@ class DealtBatches(Sampler[list[Place]]):
         order, a_round = self.order(self.epoch), self.rows * self.processes
         for number in range(len(self)):
             dealt = order[number * a_round : (number + 1) * a_round]
-            mine = self._share(dealt)
-            yield [Place(self.epoch, int(i)) for i in mine] or [
-                Place(self.epoch, int(dealt[0]), weightless=True)
+            mine, done = self._share(dealt), self.progress(self.epoch, number)
+            yield [Place(self.epoch, int(i), progress=done) for i in mine] or [
+                Place(self.epoch, int(dealt[0]), weightless=True, progress=done)
             ]
 
     def _share(self, dealt: Sequence[int]) -> Sequence[int]:

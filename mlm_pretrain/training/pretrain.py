@@ -16,6 +16,7 @@ from mlm_pretrain.evaluation.perplexity import score_rows
 from mlm_pretrain.evaluation.record import write_metrics
 from mlm_pretrain.evaluation.texts import open_rows
 from mlm_pretrain.manifest import write_manifest
+from mlm_pretrain.objectives import OBJECTIVES
 from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
@@ -220,9 +221,16 @@ def _has_validation(materials: Materials) -> bool:
 
 
 def _validate(materials: Materials) -> dict[str, Any]:
+    """The loss as the model is used; where it is used in a second way, that under the way's name."""
+    first, *others = materials.objective.served
+    found = _validate_as(materials, first)
+    return {**found, **{name: _validate_as(materials, name) for name in others}}
+
+
+def _validate_as(materials: Materials, objective: str) -> dict[str, Any]:
     rows = open_rows(materials.config.data, materials.tokenizer, materials.model.config, None)
     return score_rows(
-        materials.model, rows, materials.objective, materials.vocabulary,
+        materials.model, rows, OBJECTIVES[objective], materials.vocabulary,
         precision=materials.config.precision,
         # What training had room for: scores of all tokens may need more than the weights.
         batch_size=min(_VALIDATION_ROWS, materials.config.batch_size),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mlm_pretrain.config import StrictConfig
 from mlm_pretrain.modeling.attention import AttentionChoice
+from mlm_pretrain.objectives import OBJECTIVES
 from mlm_pretrain.objectives.masked import MaskedConfig
 from mlm_pretrain.precision import Precision
 from mlm_pretrain.training.callbacks.loss_watch import SPIKE_NATS
@@ -20,7 +21,9 @@ class PretrainConfig(StrictConfig):
     Attributes:
         data: a folder that `prepare` wrote (a recipe that prepares its own leaves it out).
         out: folder of the run: checkpoints, log, final model.
-        objective: "mlm" (masked tokens) or "clm" (next token).
+        objective: "mlm" (masked tokens), "clm" (next token) or "hybrid" (both, in one encoder).
+        objective_settings: of the objective itself, such as `causal_share` of "hybrid". How it masks is said
+            by `masking`.
         arch: FAMILY-SIZE, FAMILY:LAYERSxHIDDEN, or the path of a config.json; unused with `init`.
         init: checkpoint to continue from, a folder or a Hub name; `revision` pins the latter.
         start: of a fresh model. "informed" counts which tokens stand near which in the data for its
@@ -49,7 +52,8 @@ class PretrainConfig(StrictConfig):
 
     data: str = ""
     out: str = ""
-    objective: Literal["mlm", "clm"] = "mlm"
+    objective: str = "mlm"
+    objective_settings: dict[str, Any] = Field(default_factory=dict)
     arch: str | None = None
     init: str | None = None
     revision: str | None = None
@@ -78,6 +82,13 @@ class PretrainConfig(StrictConfig):
     precision: Precision = "auto"
     attention: AttentionChoice = "auto"
     compile: bool = False
+
+    @field_validator("objective")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name not in OBJECTIVES:
+            raise ValueError(f"no such objective; known: {', '.join(OBJECTIVES)}")
+        return name
 
     @model_validator(mode="after")
     def _fits_together(self) -> PretrainConfig:

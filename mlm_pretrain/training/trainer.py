@@ -1,4 +1,4 @@
-"""`MaskedLMTrainer` and `CausalLMTrainer`: drop-in for `transformers.Trainer`, with the right loss.
+"""`TokenTrainer`: drop-in for `transformers.Trainer`, with the right loss.
 
 The stock Trainer takes a model's loss as it comes. For most masked-LM classes that is a mean over a
 micro-batch, which it then fails to divide by the accumulation steps; and it averages evaluation losses
@@ -21,8 +21,8 @@ import torch
 from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput
 
-from mlm_pretrain.evaluation.batch_loss import summed_loss
-from mlm_pretrain.objectives import OBJECTIVES, Objective
+from mlm_pretrain.objectives import Objective
+from mlm_pretrain.objectives.vocabulary import read_vocabulary
 from mlm_pretrain.training.agreement import mean_over_processes
 from mlm_pretrain.training.allocation import keep_freed_memory
 from mlm_pretrain.training.batches import (
@@ -43,14 +43,18 @@ from mlm_pretrain.training.compatibility import (
 )
 from mlm_pretrain.training.evaluation import dense_prediction, token_weighted_metrics
 from mlm_pretrain.training.fitting import train_fitting
+from mlm_pretrain.training.heads import attach_heads, read_heads
 from mlm_pretrain.training.loading import can_place, order_seed, own_collator, placed_loader
 from mlm_pretrain.training.placement import placed
+from mlm_pretrain.training.terms import TermMeans, found_loss
 
-_OWN_COLUMNS = ("labels", "segment_lengths", "segment_final", "epoch", "example", "weightless")
+_OWN_COLUMNS = (
+    "labels", "segment_lengths", "segment_final", "epoch", "example", "progress", "weightless",
+)  # fmt: skip
 
 
 class TokenTrainer(Trainer):
-    """What both trainers share; `objective` says what is predicted.
+    """What all trainers share; `objective` says what is predicted.
 
     Args:
         model, args, train_dataset, eval_dataset, …: as for `transformers.Trainer`.
@@ -62,6 +66,9 @@ class TokenTrainer(Trainer):
 
     Examples hold `input_ids` and may hold `attention_mask`, `labels`, and for packed rows
     `segment_lengths` (and `segment_final`), as `PackedDataset` gives them.
+
+    Attributes:
+        progress_at: step → share of the run done, for what changes over a run; None counts steps.
     """
 
     objective: Objective
@@ -85,6 +92,9 @@ class TokenTrainer(Trainer):
         )
         self.order_seed = order_seed(args)
         self.objective_config = objective_config or self.objective.config()
+        if self.objective.heads is not None and model is not None:
+            vocabulary = read_vocabulary(processing_class)
+            attach_heads(model, self.objective, vocabulary, self.objective_config, self.order_seed)
         if self.makes_batches:
             data_collator = own_collator(self, processing_class, self.objective_config)
             eval_dataset = placed(eval_dataset)
@@ -100,6 +110,7 @@ class TokenTrainer(Trainer):
         self._train_batch_size = self.args.train_batch_size  # was counted for all GPUs
         refuse_unsupported(self)
         self.finds_batch = self.args.auto_find_batch_size
+        self.progress_at: Callable[[int], float] | None = None
         self.checkpoint_facts: Callable[[], dict[str, Any]] = dict
         self._resumed_from: Path | None = None
         self._weights_only = False
@@ -107,6 +118,7 @@ class TokenTrainer(Trainer):
         self.watch = LossWatch(
             spike_nats, mean_over_processes, partial(way_back, Path(self.args.output_dir))
         )
+        self.terms = TermMeans()
         self.add_callback(self.watch)
         self.add_callback(MomentCallback(self))
         self.tokens_this_run = 0
@@ -170,17 +182,22 @@ class TokenTrainer(Trainer):
 
     def get_batch_samples(
         self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device
-    ) -> tuple[list[Any], torch.Tensor | int | None]:
-        """The micro-batches of one step, and the tokens predicted in them on all processes."""
+    ) -> Any:
+        """The micro-batches of one step, and what the objective counts in them on all processes."""
         if self.tokens_this_run == 0:
             self._began = time.monotonic()
-        batches, counts = read_step(self, epoch_iterator, num_batches, device)
-        self.tokens_this_run += int(counts[1])
-        self.state.num_input_tokens_seen += int(counts[1])  # kept in checkpoints
-        return batches, counts[0].clamp_min(1)
+        batches, counts, tokens = read_step(self, epoch_iterator, num_batches, device)
+        self.tokens_this_run += tokens
+        self.state.num_input_tokens_seen += tokens  # kept in checkpoints
+        if self.state.global_step + 1 not in self.watch.skipped:
+            self.terms.count(counts)
+        return batches, counts
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Log with the tokens seen so far, padding not counted."""
+        """Log with each term's own loss, and the tokens seen so far, padding not counted."""
+        if "loss" in logs:
+            self.terms.share(self)
+            logs = {**logs, **{f"loss_{name}": mean for name, mean in self.terms.take().items()}}
         super().log({**logs, "tokens": self.tokens_seen}, start_time)
 
     def compute_loss(
@@ -188,16 +205,14 @@ class TokenTrainer(Trainer):
         model: torch.nn.Module,
         inputs: dict[str, Any],
         return_outputs: bool = False,
-        num_items_in_batch: torch.Tensor | int | None = None,
+        num_items_in_batch: Any = None,
     ) -> Any:
-        """The summed loss of these tokens over the step's token count (or this batch's own)."""
+        """The batch's part of its step's loss, or its own mean where no step's counts are given."""
         labels_of(inputs)
-        total, predicted, outputs = summed_loss(
-            self.accelerator.unwrap_model(model), inputs, self.objective, wrapped=model,
-            head=self.head._replace(is_plain=self.head.is_plain and not return_outputs),
-        )  # fmt: skip
-        loss = total / (num_items_in_batch if num_items_in_batch is not None else max(predicted, 1))
+        found, outputs = found_loss(self, model, inputs, num_items_in_batch, return_outputs)
+        loss = found.loss
         if num_items_in_batch is not None:
+            self.terms.add(found.sums)
             loss = loss * self.accelerator.num_processes  # gradients are averaged over processes
         return (loss, outputs) if return_outputs else loss
 
@@ -232,6 +247,7 @@ class TokenTrainer(Trainer):
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         reading.require_safe_weights(Path(resume_from_checkpoint))
         super()._load_from_checkpoint(resume_from_checkpoint, model)
+        read_heads(self.model if model is None else model, Path(resume_from_checkpoint))
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         if checkpoint is not None and self._weights_only:
@@ -283,18 +299,3 @@ class TokenTrainer(Trainer):
     ) -> tuple[Any, Any, Any]:
         """Dense scores (B, L, V) and labels (B, L) of one batch, aligned with its positions."""
         return dense_prediction(self, model, inputs)
-
-
-class MaskedLMTrainer(TokenTrainer):
-    """Masked-token pretraining; `objective_config` is a `MaskedConfig`."""
-
-    objective = OBJECTIVES["mlm"]
-
-
-class CausalLMTrainer(TokenTrainer):
-    """Next-token pretraining."""
-
-    objective = OBJECTIVES["clm"]
-
-
-TRAINERS: dict[str, type[TokenTrainer]] = {"mlm": MaskedLMTrainer, "clm": CausalLMTrainer}

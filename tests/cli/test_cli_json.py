@@ -21,13 +21,14 @@ def one_object(done: Any) -> dict[str, Any]:
 
 def test_pretrain(prepared: Path, tmp_path: Path, capfd: Capture) -> None:
     words = ["pretrain", "--data", prepared, "--out", tmp_path / "run", "--arch", "bert:2x64"]
-    words += ["--steps", 2, "--batch-size", 4, "--mask-ratio", 0.2, "--mask-unit", "word"]
+    words += ["--steps", 2, "--batch-size", 4, "--mask-unit", "ngram"]
+    words += ["--mask-ratio", 0.2, "--mask-ratio-end", 0.1]
     result = one_object(call_verb(capfd, *words, "--json"))
     assert result["steps"] == 2
     assert result["validation"]["loss_nats"] > 0
     record = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))
-    assert record["config"]["masking"]["ratio"] == 0.2
-    assert record["config"]["masking"]["unit"] == "word"
+    masking = record["config"]["masking"]
+    assert (masking["ratio"], masking["ratio_end"], masking["unit"]) == (0.2, 0.1, "ngram")
 
 
 def test_export(tiny_run: Path, tmp_path: Path, capfd: Capture) -> None:

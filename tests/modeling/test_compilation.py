@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from mlm_pretrain.evaluation.batch_loss import summed_loss
+from mlm_pretrain.evaluation.passes import summed_loss
 from mlm_pretrain.modeling.attention.choosing import require_packable
 from mlm_pretrain.modeling.build import new_model
 from mlm_pretrain.modeling.compilation import compile_layers

@@ -11,7 +11,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import CohereConfig, CohereForCausalLM
 
-from mlm_pretrain.evaluation.batch_loss import summed_loss
+from mlm_pretrain.evaluation.passes import summed_loss
 from mlm_pretrain.modeling import vocabulary_loss
 from mlm_pretrain.modeling.attention.choosing import require_packable
 from mlm_pretrain.modeling.attention.inputs import packed_inputs
@@ -87,21 +87,21 @@ def test_chunks_sum_to_the_whole(
     hidden, weight = (torch.randn(n, 16, generator=generator) for n in (100, 50))
     bias = torch.randn(50, generator=generator) if with_bias else None
     targets = torch.randint(50, (100,), generator=generator)
-    results = []
-    for compute in (chunked, naive):
-        leaves = [x.clone().requires_grad_() for x in (hidden, weight, bias) if x is not None]
-        loss = compute(*leaves, *([] if with_bias else [None]), targets)
-        results.append([loss, *torch.autograd.grad(loss * 0.37, leaves)])
-    for found, expected in zip(*results, strict=True):
-        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    for weights in (None, torch.rand(100, generator=generator).round(decimals=1)):
+        results = []
+        for compute in (vocabulary_loss.chunked_cross_entropy, naive):
+            leaves = [x.clone().requires_grad_() for x in (hidden, weight, bias) if x is not None]
+            loss, nats = compute(*leaves, *([] if with_bias else [None]), targets, weights)
+            assert not nats.requires_grad
+            results.append([loss, nats, *torch.autograd.grad(loss * 0.37, leaves)])
+        for found, expected in zip(*results, strict=True):
+            torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
-chunked = vocabulary_loss.chunked_cross_entropy
-
-
-def naive(hidden: Any, weight: Any, bias: Any, targets: Any) -> Any:
+def naive(hidden: Any, weight: Any, bias: Any, targets: Any, weights: Any) -> Any:
     scores = torch.nn.functional.linear(hidden, weight, bias)
-    return torch.nn.functional.cross_entropy(scores, targets, reduction="sum")
+    nats = torch.nn.functional.cross_entropy(scores, targets, reduction="none")
+    return (nats if weights is None else nats * weights).sum(), nats.detach()
 
 
 class LargestTensor(TorchDispatchMode):
@@ -148,14 +148,15 @@ def test_the_scores_of_all_tokens_never_exist(
 def test_evaluation_makes_no_gradients() -> None:
     leaves = [torch.ones(9, 4, requires_grad=True), torch.ones(50, 4, requires_grad=True)]
     with LargestTensor() as seen, torch.no_grad():
-        chunked(*leaves, None, torch.zeros(9, dtype=torch.int64))
+        vocabulary_loss.chunked_cross_entropy(*leaves, None, torch.zeros(9, dtype=torch.int64))
     products = [name for name in seen.names if "mm" in name]
     assert len(products) == 1
 
 
 def test_no_prediction_is_no_loss_and_no_gradient() -> None:
     leaves = [torch.ones(0, 4, requires_grad=True), torch.ones(9, 4, requires_grad=True)]
-    loss = chunked(*leaves, None, torch.zeros(0, dtype=torch.int64))
+    nothing = torch.zeros(0, dtype=torch.int64)
+    loss, _ = vocabulary_loss.chunked_cross_entropy(*leaves, None, nothing)
     assert loss == 0
     assert torch.autograd.grad(loss, leaves[1])[0].abs().max() == 0
 

@@ -14,7 +14,7 @@ from mlm_pretrain.packing import PackedDataset, PrepareConfig, prepare
 
 
 @pytest.mark.fault("nothing-masked")
-@pytest.mark.parametrize("unit", ["token", "word", "span"])
+@pytest.mark.parametrize("unit", ["token", "word", "span", "ngram"])
 def test_no_batch_is_without_a_masked_token(
     unit: str, tokenizer_folders: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -11,10 +11,11 @@ import torch
 import training_splits as splits
 from transformers import AutoTokenizer, DataCollatorForLanguageModeling, TrainerCallback
 
+from mlm_pretrain.objectives.hybrid import HybridConfig
 from mlm_pretrain.objectives.masked import MaskedConfig
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.training.optimizers import build_optimizer
-from mlm_pretrain.training.trainer import TRAINERS
+from mlm_pretrain.training.trainers import TRAINERS
 
 STEPS, AN_EPOCH = 20, 10
 ROWS = AN_EPOCH * 2 * 2  # batches of two, two of them a step
@@ -36,6 +37,7 @@ KINDS = {
     "words, muon": Kind("mlm", MaskedConfig(unit="word"), optimizer="muon"),
     "spans, modernbert": Kind("mlm", MaskedConfig(unit="span"), arch="modernbert:2x64"),
     "next token": Kind("clm", arch="gpt2:2x64"),
+    "both ways": Kind("hybrid", HybridConfig(causal_share=0.6, causal_share_end=0.3)),
     "a collator that draws by itself": Kind("mlm", collator="stock"),
 }
 

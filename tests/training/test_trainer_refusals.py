@@ -16,7 +16,7 @@ from transformers import AutoTokenizer, DataCollatorForLanguageModeling, Trainer
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.objectives.masked import MaskedConfig
 from mlm_pretrain.packing import PackedDataset
-from mlm_pretrain.training.trainer import MaskedLMTrainer
+from mlm_pretrain.training.trainers import MaskedLMTrainer
 
 SETTINGS: dict[str, Any] = {
     "max_steps": 4, "per_device_train_batch_size": 4, "learning_rate": 1e-3, "save_strategy": "steps",

@@ -22,7 +22,7 @@ from mlm_pretrain.errors import InputError
 from mlm_pretrain.objectives.masked import MaskedCollator, MaskedConfig
 from mlm_pretrain.objectives.randomness import EVALUATION_EPOCH
 from mlm_pretrain.objectives.vocabulary import read_vocabulary
-from mlm_pretrain.training.trainer import TRAINERS, MaskedLMTrainer
+from mlm_pretrain.training.trainers import TRAINERS, MaskedLMTrainer
 
 ARCHS = ["bert:2x64", "gpt2:2x64"]
 Examples = list[dict[str, Any]]

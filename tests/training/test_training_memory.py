@@ -15,7 +15,7 @@ from mlm_pretrain.errors import InputError
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.training.fitting import smaller_batch
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
-from mlm_pretrain.training.trainer import MaskedLMTrainer
+from mlm_pretrain.training.trainers import MaskedLMTrainer
 
 MEMORY_BYTES = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 SETTINGS: dict[str, Any] = {

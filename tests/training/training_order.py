@@ -17,7 +17,7 @@ from transformers import AutoTokenizer
 
 from mlm_pretrain.environment import leave
 from mlm_pretrain.training.agreement import end_processes
-from mlm_pretrain.training.trainer import TRAINERS
+from mlm_pretrain.training.trainers import TRAINERS
 
 EXAMPLES = 11
 FIRST_ID = 100  # example n is the row [2, 100 + n, …]

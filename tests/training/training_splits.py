@@ -21,15 +21,19 @@ from mlm_pretrain.modeling.sizes import DECODERS, FAMILIES
 from mlm_pretrain.objectives import OBJECTIVES
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.training.agreement import end_processes
-from mlm_pretrain.training.trainer import TRAINERS, TokenTrainer
+from mlm_pretrain.training.trainer import TokenTrainer
+from mlm_pretrain.training.trainers import TRAINERS
 
 ROWS_A_STEP = 16
 STEPS = 3
 EVALUATED_ROWS = [1, 5, 6]  # of which two processes cannot make equal shares
-ARCHS = [f"{family}:2x64" for family in FAMILIES]
+# ARCH for the objective that its family has, or OBJECTIVE/ARCH.
+ARCHS = [*(f"{family}:2x64" for family in FAMILIES), "hybrid/bert:2x64"]
 
 
 def objective_of(arch: str) -> str:
+    if "/" in arch:
+        return arch.partition("/")[0]
     return "clm" if arch.partition(":")[0] in DECODERS else "mlm"
 
 
@@ -38,7 +42,8 @@ def small_model(
 ) -> torch.nn.Module:
     """Two layers of 64, the same weights each time."""
     auto_class = OBJECTIVES[objective_of(arch)].auto_class
-    return new_model(arch, auto_class, tokenizer, max_length, seed=1, dropout=dropout)
+    name = arch.rpartition("/")[2]
+    return new_model(name, auto_class, tokenizer, max_length, seed=1, dropout=dropout)
 
 
 def arguments(out: str | Path, **settings: Any) -> TrainingArguments:

@@ -17,7 +17,7 @@ from transformers import AutoTokenizer, TrainerCallback
 
 from mlm_pretrain.environment import leave
 from mlm_pretrain.training.agreement import end_processes
-from mlm_pretrain.training.trainer import TRAINERS
+from mlm_pretrain.training.trainers import TRAINERS
 
 EXAMPLES, STEPS = 21, 9  # three steps an epoch, the last of five rows
 

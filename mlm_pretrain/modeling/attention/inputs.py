@@ -37,6 +37,10 @@ class PackedInputs:
             labels_T[self.unpredictable_N] = _IGNORED
         return labels_T[None]
 
+    def places_in_rows(self, positions_P: torch.Tensor) -> torch.Tensor:
+        """Where in the flat rows (B · L) the positions (P) of the model's order lie."""
+        return positions_P if self.order_T is None else self.order_T[positions_P]
+
     def in_rows(self, outputs: torch.Tensor, rows: torch.Size) -> torch.Tensor:
         """Outputs (1, T, V) back in the rows' shape (B, L, V), zero at padding that was left out."""
         if self.order_T is None:
@@ -57,16 +61,20 @@ def packed_inputs(
     Args:
         model: any Hugging Face encoder or decoder, unwrapped.
         batch: `input_ids` and either `attention_mask` (B, L), or `segment_ids` (B, L; 0 is padding) and
-            `position_ids` (B, L), which begin at 0 in each segment.
+            `position_ids` (B, L), which begin at 0 in each segment. `is_causal` (B), bool, says of each
+            row which way its tokens look, whatever the model's own is.
         is_causal: whether a token sees only what stands to its left.
         keeps_padding: leave padding in the line, each token of it a segment of its own, so that batches of
             one shape give lines of one length.
     """
     in_line = is_packed_implementation(model.config._attn_implementation)
-    if in_line and "segment_ids" not in batch and set(batch) <= {"input_ids", "attention_mask"}:
+    batch = dict(batch)
+    causal_B = batch.pop("is_causal", None)
+    is_plain = set(batch) <= {"input_ids", "attention_mask"}
+    if "segment_ids" not in batch and (causal_B is not None or (in_line and is_plain)):
         batch = _with_segments(batch)
     if "segment_ids" not in batch:
-        return PackedInputs(dict(batch), None)
+        return PackedInputs(batch, None)
     if not is_decided(model):
         raise InputError(
             f"the rows are packed, but {type(model).__name__} has not shown that it keeps them apart",
@@ -74,18 +82,22 @@ def packed_inputs(
         )
     last = {"use_cache": False} if is_causal else {}
     positions_BL = batch["position_ids"] + position_offset(model)
-    batch = {k: v for k, v in batch.items() if k != "attention_mask"}
+    batch.pop("attention_mask", None)
     if not in_line:
-        inputs: dict[str, Any] = {k: v for k, v in batch.items() if k != "segment_ids"}
-        inputs["position_ids"] = positions_BL
-        inputs["attention_mask"] = block_masks(model.config, batch["segment_ids"], is_causal)
+        mask = block_masks(
+            model.config, batch.pop("segment_ids"), is_causal if causal_B is None else causal_B
+        )
+        inputs = {**batch, "position_ids": positions_BL, "attention_mask": mask}
         return PackedInputs({**inputs, **last}, None)
     segments = batch["segment_ids"].flatten()
     order_T = (torch.ones_like(segments) if keeps_padding else segments).nonzero().flatten()
     # Padding may have any positions; here each token of it begins a segment.
     places_T = batch["position_ids"].flatten().masked_fill(segments == 0, 0)[order_T]
     starts_N = (places_T == 0).nonzero().flatten()
-    mask = _mask_argument(model.config, starts_N, len(places_T))
+    causal_N = None
+    if causal_B is not None:
+        causal_N = causal_B[order_T[starts_N] // batch["input_ids"].shape[1]]
+    mask = _mask_argument(model.config, starts_N, len(places_T), causal_N)
     line = {"input_ids": batch["input_ids"], "position_ids": positions_BL}
     arguments = {name: rows.flatten()[order_T][None] for name, rows in line.items()}
     arguments |= {"attention_mask": mask, **last}
@@ -99,10 +111,13 @@ def _with_segments(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {"input_ids": batch["input_ids"], "segment_ids": mask, "position_ids": positions}
 
 
-def _mask_argument(config: Any, starts_N: torch.Tensor, tokens: int) -> Any:
+def _mask_argument(
+    config: Any, starts_N: torch.Tensor, tokens: int, causal_N: torch.Tensor | None
+) -> Any:
     """The segments' borders in the place of a mask, for each kind of layer where there are kinds."""
     lengths_N = torch.diff(starts_N, append=starts_N.new_tensor([tokens])).cpu().numpy()
-    borders = borders_of(lengths_N, starts_N.device)
+    flags = None if causal_N is None else causal_N.cpu().numpy()
+    borders = borders_of(lengths_N, starts_N.device, flags)
     kinds = set(getattr(config, "layer_types", None) or ())
     return dict.fromkeys(sorted(kinds), borders) if "sliding_attention" in kinds else borders
 

@@ -12,13 +12,19 @@ from typing import Any
 import torch
 
 
-def block_mask(segment_ids_BL: torch.Tensor, is_causal: bool, window: int | None) -> torch.Tensor:
+def block_mask(
+    segment_ids_BL: torch.Tensor, is_causal: bool | torch.Tensor, window: int | None
+) -> torch.Tensor:
     """True where position i may see position j: (B, 1, L, L).
 
     `window` limits the distance: |i − j| ≤ window, and i − j < window where attention is causal, as
     `transformers` counts it. Padding forms a segment of its own, so that no row of the mask is empty:
-    a softmax over nothing is NaN.
+    a softmax over nothing is NaN. Where `is_causal` says it for each row (B), all reach equally far.
     """
+    if isinstance(is_causal, torch.Tensor):
+        both = block_mask(segment_ids_BL, False, window)
+        left = near(segment_ids_BL.shape[1], True, None, both.device)
+        return both & (left | ~is_causal[:, None, None, None])
     length = segment_ids_BL.shape[1]
     allowed = segment_ids_BL[:, :, None] == segment_ids_BL[:, None, :]
     if is_causal or window is not None:
@@ -39,7 +45,7 @@ def near(length: int, is_causal: bool, window: int | None, device: torch.device)
     return allowed
 
 
-def block_masks(config: Any, segment_ids_BL: torch.Tensor, is_causal: bool) -> Any:
+def block_masks(config: Any, segment_ids_BL: torch.Tensor, is_causal: bool | torch.Tensor) -> Any:
     """The mask for every layer of a model, or one for each kind of layer where it has windows."""
     kinds = set(getattr(config, "layer_types", None) or ())
     window = getattr(config, "sliding_window", None)

@@ -14,6 +14,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from mlm_pretrain.modeling.attention.directions import attend_in_parts, parts_of
 from mlm_pretrain.modeling.attention.fused import fused
 from mlm_pretrain.modeling.attention.layout import is_borders, layout_of
 from mlm_pretrain.modeling.attention.products import products
@@ -67,20 +68,38 @@ def _attend(
         raise NotImplementedError(f"packed attention does not compute {unknown[0]}")
     groups = query.shape[1] // key.shape[1]
     key, value = repeat_kv(key, groups), repeat_kv(value, groups)
-    settings: dict[str, Any] = {
-        "scale": scaling if scaling is not None else query.shape[-1] ** -0.5,
-        "is_causal": is_causal if is_causal is not None else getattr(module, "is_causal", True),
-        "window": sliding_window,
-    }
-    layout = layout_of(attention_mask)
-    heads = (query[0], key[0], value[0])
-    if dropout > 0 or not (method == "varlen" or query.device.type == "cpu"):
-        attended = fused(*heads, layout, **settings, dropout=dropout)
-    elif method == "varlen" and query.device.type == "cuda":
-        attended = varlen(*heads, layout, attention_mask, **settings)
+    attend = partial(
+        _attend_line, method, dropout=dropout, window=sliding_window,
+        scale=scaling if scaling is not None else query.shape[-1] ** -0.5,
+    )  # fmt: skip
+    layout, heads = layout_of(attention_mask), (query[0], key[0], value[0])
+    if layout.causal_N is not None:
+        attended = attend_in_parts(attend, heads, parts_of(layout, attention_mask))
     else:
-        attended = METHODS["fused" if method == "varlen" else method](*heads, layout, **settings)
+        looks_left = is_causal if is_causal is not None else getattr(module, "is_causal", True)
+        attended = attend(*heads, attention_mask, looks_left)
     return attended.unsqueeze(0), None
+
+
+def _attend_line(
+    method: str,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    borders: torch.Tensor,
+    is_causal: bool,
+    *,
+    dropout: float,
+    **settings: Any,
+) -> torch.Tensor:
+    """Attention (T, heads, D) of segments that all look in one way, by `method` where it can."""
+    line = (query, key, value, layout_of(borders))
+    if dropout > 0 or not (method == "varlen" or query.device.type == "cpu"):
+        return fused(*line, is_causal=is_causal, dropout=dropout, **settings)
+    if method == "varlen" and query.device.type == "cuda":
+        return varlen(*line, borders, is_causal=is_causal, **settings)
+    found = METHODS["fused" if method == "varlen" else method]
+    return found(*line, is_causal=is_causal, **settings)
 
 
 def register() -> None:

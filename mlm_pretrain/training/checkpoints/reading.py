@@ -142,6 +142,7 @@ def load_moment(trainer: Any, checkpoint: Path) -> None:
     ]  # the mean is over the steps from here on
     trainer._globalstep_last_logged = counts["step_of_log"]
     trainer.watch.restore(counts)
+    trainer.terms.restore(counts, args.device)
     path = checkpoint / generators_name(args.process_index)
     if path.is_file() and manifest.config["settings"]["processes"] == args.world_size:
         restore_generators(read_state(path))

@@ -29,6 +29,7 @@ from mlm_pretrain.training.checkpoints.finding import (
 from mlm_pretrain.training.checkpoints.fingerprint import fingerprint
 from mlm_pretrain.training.checkpoints.generators import generator_states
 from mlm_pretrain.training.checkpoints.states import write_state
+from mlm_pretrain.training.heads import own_state, write_heads
 
 
 def write_checkpoint(trainer: Any, out: Path) -> Path:
@@ -57,6 +58,7 @@ def _write(trainer: Any, aside: Path, final: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
     _together(trainer)
+    trainer.terms.share(trainer)
     trainer.save_model(str(aside), _internal_call=True)
     if not trainer.args.save_only_model:
         write_state(aside / generators_name(trainer.args.process_index), generator_states())
@@ -120,6 +122,7 @@ def _counts(trainer: Any) -> dict[str, Any]:
         "loss_since_log": float(trainer._tr_loss),
         "step_of_log": trainer._globalstep_last_logged,
         **trainer.watch.facts(),
+        **trainer.terms.facts(),
         **trainer.checkpoint_facts(),
     }
 
@@ -133,7 +136,10 @@ def write_weights(trainer: Any, folder: Path, state_dict: dict[str, Any] | None)
     if not hasattr(model, "save_pretrained"):
         model = trainer.accelerator.unwrap_model(model, keep_torch_compile=False)
     if hasattr(model, "save_pretrained"):
-        model.save_pretrained(folder, state_dict=state_dict)
+        plain = trainer.accelerator.unwrap_model(model, keep_torch_compile=False)
+        state = own_state(plain) if state_dict is None else state_dict
+        model.save_pretrained(folder, state_dict=state)
+        write_heads(plain, folder)
     else:
         save_model(model, str(folder / SAFE_WEIGHTS_NAME))
     if trainer.processing_class is not None:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlm_pretrain.objectives.mask_choice import mask_rows
-from mlm_pretrain.objectives.masked_config import MaskedConfig
+from mlm_pretrain.objectives.masking.config import MaskedConfig
+from mlm_pretrain.objectives.masking.rows import mask_rows
 from mlm_pretrain.objectives.token_loss import IGNORED
 from mlm_pretrain.objectives.vocabulary import Vocabulary
 

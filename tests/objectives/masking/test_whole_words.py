@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from one_row import choose_tokens
 
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.objectives.masked_config import MaskedConfig
+from mlm_pretrain.objectives.masking.config import MaskedConfig
 from mlm_pretrain.objectives.vocabulary import Vocabulary, read_vocabulary
 
 ALGORITHMS = ["wordpiece", "bpe", "byte-bpe", "unigram"]
@@ -55,7 +55,7 @@ def test_the_words_of_this_test() -> None:
     assert found == ["can", "'", "t", "go", "—", "日", "本", "e", "-", "mail", ",", "é1"]
 
 
-@pytest.mark.parametrize("unit", ["word", "span"])
+@pytest.mark.parametrize("unit", ["word", "span", "ngram"])
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_chosen_positions_are_whole_words(
     tokenizers: dict[str, Any], algorithm: str, unit: str
@@ -105,52 +105,6 @@ def test_words_start_exactly_where_the_text_says(
         assert vocabulary.word_starts(ids_T).tolist() == expected
         inside += expected.count(False)
     assert inside > 400
-
-
-class Scripted:
-    """Draws that put some words first, in this order, and give every span one length."""
-
-    def __init__(self, order: list[int], length: int) -> None:
-        self.order, self.length = order, length
-
-    def random(self, shape: tuple[int, int]) -> NDArray[np.float64]:
-        drawn = np.full(shape, 0.9)
-        drawn[0, self.order] = np.arange(len(self.order)) / 100
-        drawn[1] = 1 - 0.9 ** (self.length - 0.5)
-        return drawn
-
-
-# Two segments of ten words: positions 1-10 and 13-22 of the row, and so the numbers of the words.
-TWO_SEGMENTS = np.array([2, *range(5, 15), 3, 2, *range(15, 25), 3])
-
-
-@pytest.mark.parametrize(
-    ("order", "drawn", "longest", "expected"),
-    [
-        ([9, 16], 10, 10, [9, 10, 16, 17, 18, 19]),  # the first span ends with its segment
-        ([22, 1], 10, 10, [22, 1, 2, 3, 4, 5]),  # and the last with the row
-        ([3, 16], 10, 3, [3, 4, 5, 16, 17, 18]),
-        ([3, 4, 16], 4, 10, [3, 4, 5, 6, 7, 16]),  # words chosen before count once
-    ],
-)
-def test_spans_respect_segments_and_the_longest_span(
-    toy: Vocabulary, order: list[int], drawn: int, longest: int, expected: list[int]
-) -> None:
-    config = MaskedConfig(ratio=0.3, unit="span", span_continue=0.9, longest_span=longest)
-    chosen_T = choose_tokens(TWO_SEGMENTS, toy, config, Scripted(order, drawn))
-    assert np.flatnonzero(chosen_T).tolist() == sorted(expected)
-
-
-def test_spans_hang_together_more_than_words(toy: Vocabulary) -> None:
-    ids_T = np.array([2, *[5] * 1_000, 3])
-
-    def runs(span_continue: float) -> int:
-        config = MaskedConfig(ratio=0.1, unit="span", span_continue=span_continue)
-        chosen_T = choose_tokens(ids_T, toy, config, np.random.default_rng(0))
-        assert chosen_T.sum() == 100
-        return int((np.diff(chosen_T.astype(int)) == 1).sum())
-
-    assert runs(0.0) > 80 > 40 > runs(0.8)
 
 
 def test_pieces_are_marked_at_their_ends(toy: Vocabulary) -> None:

@@ -6,18 +6,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xxhash
 from numpy.typing import NDArray
 from one_row import choose_tokens, masked
 
 from mlm_pretrain.config import build_config
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.objectives.mask_choice import mask_rows
 from mlm_pretrain.objectives.masked import MaskedCollator
-from mlm_pretrain.objectives.masked_config import MaskedConfig
+from mlm_pretrain.objectives.masking.config import MaskedConfig
+from mlm_pretrain.objectives.masking.rows import mask_rows
+from mlm_pretrain.objectives.randomness import row_generators
 from mlm_pretrain.objectives.vocabulary import Vocabulary
 
 CLS, SEP, MASK = 2, 3, 4
-UNITS = ["token", "word", "span"]
+UNITS = ["token", "word", "span", "ngram"]
 
 
 def ordinary_row(length: int) -> NDArray[np.int64]:
@@ -95,7 +97,7 @@ def test_a_row_of_specials_alone_has_nothing_to_predict(toy: Vocabulary, unit: s
     assert batch["input_ids"][0, :2].tolist() == [CLS, SEP]
 
 
-@pytest.mark.parametrize("unit", ["word", "span"])
+@pytest.mark.parametrize("unit", ["word", "span", "ngram"])
 def test_the_number_of_tokens_is_within_one_word_of_the_ratio(toy: Vocabulary, unit: str) -> None:
     config = MaskedConfig(ratio=0.25, unit=unit)
     for seed in range(50):
@@ -126,16 +128,39 @@ def test_words_are_taken_as_one_by_one(toy: Vocabulary) -> None:
         assert np.array_equal(found, expected)
 
 
+@pytest.mark.parametrize("count", [None, 6])
+@pytest.mark.parametrize("is_varied", [False, True])
 @pytest.mark.parametrize("unit", UNITS)
-def test_a_rows_mask_does_not_depend_on_its_neighbours(toy: Vocabulary, unit: str) -> None:
-    config = MaskedConfig(unit=unit)
+def test_a_rows_mask_does_not_depend_on_its_neighbours(
+    toy: Vocabulary, unit: str, is_varied: bool, count: int | None
+) -> None:
+    """Nor, where they are given, on the shares of the others."""
+    config = MaskedConfig(unit=unit, count=count)
     source = np.random.default_rng(3)
     rows = [source.integers(0, 37, size=n) for n in (40, 1, 0, 17, 80, 2, 0)]
-    together = mask_rows(rows, toy, config, [np.random.default_rng(n) for n in range(7)])
+    ratios = np.linspace(0.1, 0.9, 7) if is_varied else None
+    weights = source.uniform(0.1, 4, size=37) if is_varied else None
+    drawing = [np.random.default_rng(n) for n in range(7)]
+    together = mask_rows(rows, toy, config, drawing, ratios, weights)
     for number, row in enumerate(rows):
-        alone = mask_rows([row], toy, config, [np.random.default_rng(number)])
+        ratio = None if ratios is None else ratios[[number]]
+        drawing = [np.random.default_rng(number)]
+        alone = mask_rows([row], toy, config, drawing, ratio, weights)
         for found, expected in zip(together, alone, strict=True):
             assert np.array_equal(found[number], expected[0])
+
+
+@pytest.mark.parametrize(
+    ("unit", "expected"),
+    [("token", "96ebb49cb786495a"), ("word", "6d2e24759e5be7cd"), ("span", "50560670e29f4ea9")],
+)
+def test_masks_stay_what_they_were(toy: Vocabulary, unit: str, expected: str) -> None:
+    """Another version of the package must not mask otherwise: recorded losses and resumes hang on it."""
+    rows = [np.arange(length) * 11 % 37 for length in (128, 40, 1, 300)]
+    drawing = row_generators(0, [(0, number) for number in range(4)])
+    masks = mask_rows(rows, toy, MaskedConfig(unit=unit), drawing)
+    lines = np.stack([np.concatenate(part) for part in masks]).astype("<i8")
+    assert xxhash.xxh3_64_hexdigest(lines.tobytes()) == expected
 
 
 def test_settings_that_contradict_each_other_are_refused(toy_tokenizer: Any) -> None:

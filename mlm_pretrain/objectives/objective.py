@@ -1,0 +1,121 @@
+"""What an objective has to say for itself, so that one trainer serves them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+import torch
+
+from mlm_pretrain.config import StrictConfig
+
+Batch: TypeAlias = Mapping[str, torch.Tensor]
+Counts: TypeAlias = Mapping[str, torch.Tensor | int]
+Positions: TypeAlias = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+
+PREDICTED = "predicted"  # the one term of an objective that only predicts tokens
+
+
+class Predicted(NamedTuple):
+    """What a forward pass made of the P tokens it predicted.
+
+    Attributes:
+        total: their summed loss, each weighted where weights were given; with a gradient.
+        nats_P: the loss of each, unweighted, in float32 and without a gradient.
+        ids_P: the right ids.
+        rows_P: where they were scored, in the batch's rows laid flat (B · L).
+    """
+
+    total: torch.Tensor
+    nats_P: torch.Tensor
+    ids_P: torch.Tensor
+    rows_P: torch.Tensor
+
+
+class Passes(Protocol):
+    """The forward passes that a loss may ask for (see `mlm_pretrain.evaluation.passes`)."""
+
+    model: Any
+
+    def predict(
+        self, batch: Batch, objective: Objective, weights_BL: torch.Tensor | None = None
+    ) -> Predicted:
+        """Score the positions that `objective.predicted_positions` finds in the batch's labels."""
+
+    def states(self, batch: Batch) -> torch.Tensor:
+        """The encoder's last hidden states (B, L, H) of the batch's rows, 0 at padding."""
+
+
+class Found(NamedTuple):
+    """A batch's part of its step's loss; the parts of a step add up to it.
+
+    Attributes:
+        loss: what the gradient is taken of.
+        sums: each term's own sum, detached: over its count it is the mean that is logged.
+        predicted: the tokens predicted, where masks follow their losses.
+    """
+
+    loss: torch.Tensor
+    sums: dict[str, torch.Tensor]
+    predicted: Predicted | None = None
+
+
+@dataclass(frozen=True)
+class Objective:
+    """How an objective plugs into training.
+
+    Attributes:
+        name: as `--objective` and records call it.
+        auto_class: name of the `transformers` Auto class whose head it needs.
+        is_causal: whether attention looks only to the left.
+        config: its settings.
+        collator: builds batches from (vocabulary, config, seed).
+        predicted_positions: labels (B, L) → flat positions (P) whose scores are compared with ids (P).
+        count: batch → how many things each term is a mean of. They are added up over a whole step, all its
+            micro-batches and processes, before a loss is asked for, and may be 0.
+        loss: (passes, batch, the step's counts, settings) → the batch's part of the step's loss. Dividing
+            by the step's counts, and by nothing else, makes it the same however the step is split.
+        weights: settings → each term's weight in the loss.
+        terms: their names; what the first one counts is called predicted tokens.
+        serves: names of the token objectives that the trained model can be used for; none means its own.
+        heads: (model, vocabulary, settings) → a module with what the loss needs beside the model: heads,
+            a generator, a memory. It becomes `model.pretraining_heads`, is trained and saved with it, and
+            is kept apart in what is exported. It draws its weights from torch's generator.
+    """
+
+    name: str
+    auto_class: str
+    is_causal: bool
+    config: type[StrictConfig]
+    collator: Callable[..., Callable[..., dict[str, torch.Tensor]]]
+    predicted_positions: Positions
+    count: Callable[[Objective, Batch], dict[str, int]]
+    loss: Callable[[Objective, Passes, Batch, Counts, Any], Found]
+    weights: Callable[[Any], dict[str, float]] = lambda _config: {PREDICTED: 1.0}
+    terms: tuple[str, ...] = (PREDICTED,)
+    serves: tuple[str, ...] = ()
+    heads: Callable[..., torch.nn.Module] | None = None
+
+    @property
+    def served(self) -> tuple[str, ...]:
+        """What the trained model is good for, and validated as."""
+        return self.serves or (self.name,)
+
+    def combined(self, means: Mapping[str, float], config: Any) -> float:
+        """The loss that the terms' means make together."""
+        return sum(weight * means[name] for name, weight in self.weights(config).items())
+
+
+def count_predicted(objective: Objective, batch: Batch) -> dict[str, int]:
+    """The tokens that a batch predicts."""
+    return {PREDICTED: len(objective.predicted_positions(batch["labels"])[0])}
+
+
+def predicted_loss(
+    objective: Objective, passes: Passes, batch: Batch, counts: Counts, config: Any
+) -> Found:
+    """Cross-entropy summed over the predicted tokens, over the step's number of them."""
+    found = passes.predict(batch, objective)
+    total = found.total
+    return Found(total / max(counts[PREDICTED], 1), {PREDICTED: total.detach()}, found)

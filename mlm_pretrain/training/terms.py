@@ -1,0 +1,82 @@
+"""The terms of an objective's loss: one batch's part of them, and their means for the log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from mlm_pretrain.evaluation.passes import ModelPasses, inside_one_call
+from mlm_pretrain.objectives.objective import PREDICTED, Found
+
+
+def found_loss(
+    trainer: Any, wrapped: Any, batch: dict[str, Any], counts: Any, keeps_outputs: bool = False
+) -> tuple[Found, Any]:
+    """(the batch's part of the loss, what the model returned).
+
+    Args:
+        wrapped: the model, or what it is wrapped into.
+        counts: the step's, by term; a number where tokens are predicted alone; None for the batch's own.
+        keeps_outputs: let the model compute its scores, which the loss could do without.
+    """
+    model = trainer.accelerator.unwrap_model(wrapped)
+    head = trainer.head._replace(is_plain=trainer.head.is_plain and not keeps_outputs)
+    passes, objective = ModelPasses(model, head, trainer.accelerator.autocast), trainer.objective
+    if counts is None:
+        counts = objective.count(objective, batch)
+    step = counts if isinstance(counts, Mapping) else {PREDICTED: counts}
+    found = inside_one_call(
+        model, wrapped,
+        lambda: objective.loss(objective, passes, batch, step, trainer.objective_config),
+    )  # fmt: skip
+    return found, passes.outputs
+
+
+class TermMeans:
+    """Sums and counts of each term since the last log, over the steps of all micro-batches."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, torch.Tensor] = {}
+        self.counts: dict[str, int] = {}
+
+    def count(self, counts: Mapping[str, int]) -> None:
+        """Of a whole step, over all processes."""
+        for name, n in counts.items():
+            self.counts[name] = self.counts.get(name, 0) + n
+
+    def add(self, sums: Mapping[str, torch.Tensor]) -> None:
+        """Of one micro-batch of this process."""
+        for name, total in sums.items():
+            self.sums[name] = self.sums[name] + total if name in self.sums else total.double()
+
+    def share(self, trainer: Any) -> None:
+        """Bring the sums of all processes together, in the first one."""
+        if trainer.args.world_size == 1 or not self.sums:
+            return
+        names = sorted(self.sums)
+        together = torch.stack([self.sums[name] for name in names])
+        torch.distributed.all_reduce(together)
+        kept = together if trainer.args.process_index == 0 else torch.zeros_like(together)
+        self.sums = dict(zip(names, kept, strict=True))
+
+    def take(self) -> dict[str, float]:
+        """The mean of each term since this was last asked, where there are several."""
+        means = {n: float(s) / max(self.counts.get(n, 0), 1) for n, s in self.sums.items()}
+        self.sums, self.counts = {}, {}
+        return means if len(means) > 1 else {}
+
+    def facts(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        sums = {name: float(total) for name, total in self.sums.items()}
+        return {"terms": {"sums": sums, "counts": dict(self.counts)}}
+
+    def restore(self, facts: Mapping[str, Any], device: torch.device) -> None:
+        """As a checkpoint's facts have it."""
+        kept = facts.get("terms", {"sums": {}, "counts": {}})
+        self.counts = dict(kept["counts"])
+        self.sums = {
+            name: torch.tensor(total, dtype=torch.float64, device=device)
+            for name, total in kept["sums"].items()
+        }
