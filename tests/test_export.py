@@ -11,10 +11,12 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer, pipeline
 
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.perplexity import evaluate
 from mlm_pretrain.export import export
+from mlm_pretrain.hub.selection import select
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
 
 
@@ -112,6 +114,37 @@ def test_a_decoder_gets_a_generation_config(arch: str, prepared: Path, tmp_path:
     inputs = tokenizer("The", return_tensors="pt", return_token_type_ids=False)
     assert model.generate(**inputs, max_new_tokens=3).shape[1] <= inputs["input_ids"].shape[1] + 3
     assert tokenizer.model_max_length == 64
+
+
+@pytest.mark.parametrize("arch", ["bert:2x64", "roberta:2x64", "modernbert:2x64"])
+def test_what_learned_both_ways_fills_gaps_and_continues_text(
+    arch: str, prepared: Path, tmp_path: Path
+) -> None:
+    settings = {"causal_share": 0.5}
+    result = run(
+        prepared, tmp_path / "run", objective="hybrid", arch=arch, objective_settings=settings
+    )
+    export(tmp_path / "run", tmp_path / "model")
+    text = card(tmp_path / "model")[1]
+    for folder, way in (("", result["validation"]), ("causal", result["validation"]["clm"])):
+        found = evaluate(tmp_path / "model" / folder, prepared)
+        assert found["loss_nats"] == pytest.approx(way["loss_nats"], rel=1e-5)
+        assert f"{way['loss_nats']:.4f} nats a token" in text
+    pipe = pipeline("fill-mask", str(tmp_path / "model"))
+    assert len(pipe("The [MASK] of the array.")) == 5
+    decoder = AutoModelForCausalLM.from_pretrained(tmp_path / "model", subfolder="causal")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model", subfolder="causal")
+    inputs = tokenizer("The", return_tensors="pt", return_token_type_ids=False)
+    assert decoder.generate(**inputs, max_new_tokens=3).shape[1] > inputs["input_ids"].shape[1]
+    uploaded = select(tmp_path / "model").files
+    assert {"model.safetensors", "causal/model.safetensors", "causal/config.json"} <= set(uploaded)
+
+
+def test_an_encoder_without_a_decoder_does_not_learn_both(prepared: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="a distilbert model cannot continue text") as caught:
+        run(prepared, tmp_path / "run", objective="hybrid", arch="distilbert:2x64")
+    assert "bert, roberta, modernbert" in str(caught.value)
+    assert not (tmp_path / "run").exists()
 
 
 def test_roberta_promises_only_positions_it_has(prepared: Path, tmp_path: Path) -> None:

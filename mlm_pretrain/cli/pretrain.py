@@ -288,9 +288,11 @@ def _lines(result: dict[str, Any]) -> list[str]:
     ]
     if "validation" in result:
         score = result["validation"]
-        lines.append(
-            f"validation loss {score['loss_nats']:.4f}, perplexity {score['perplexity']:.2f}"
-        )
+        others = {f" as {name}": part for name, part in score.items() if isinstance(part, dict)}
+        lines += [
+            f"validation loss{way} {part['loss_nats']:.4f}, perplexity {part['perplexity']:.2f}"
+            for way, part in {"": score, **others}.items()
+        ]
     lines.append(f"wrote {result.get('model_folder', result['out'])}")
     return [*lines, *([pushed_line(result["pushed"])] if "pushed" in result else [])]
 

@@ -126,7 +126,8 @@ def loss(objective: Objective, passes: Passes, batch: Batch, counts: Counts, _co
     found = passes.predict(batch, objective, weight_W[way_B][:, None].expand(-1, length))
     way_P = batch["is_causal"][found.rows_P // length]
     sums = {MASKED: found.nats_P[~way_P].sum(), CAUSAL: found.nats_P[way_P].sum()}
-    return Found(found.total, sums, found)
+    filled = found._replace(ids_P=found.ids_P[~way_P], nats_P=found.nats_P[~way_P])
+    return Found(found.total, sums, filled)
 
 
 def weights(config: HybridConfig) -> dict[str, float]:

@@ -53,7 +53,7 @@ class Found(NamedTuple):
     Attributes:
         loss: what the gradient is taken of.
         sums: each term's own sum, detached: over its count it is the mean that is logged.
-        predicted: the tokens predicted, where masks follow their losses.
+        predicted: the masked tokens' ids and losses, for masks that follow them.
     """
 
     loss: torch.Tensor

@@ -64,11 +64,18 @@ def tokens_of(batch: dict[str, torch.Tensor]) -> int:
     return real_tokens(batch) if bool((labels_of(batch) != IGNORED).any()) else 0
 
 
+def made(trainer: Any, batch: Any) -> dict[str, Any]:
+    """A batch as the loss takes it: examples are made into one here where masks follow the last step."""
+    found: dict[str, Any] = trainer.late_collator(batch) if isinstance(batch, list) else batch
+    return found
+
+
 def read_step(
     trainer: Any, batches: Iterator[Any], count: int, device: torch.device
 ) -> tuple[list[Any], dict[str, int], int]:
     """The next `count` micro-batches; what the objective counts in them, and tokens, on all processes."""
-    step, objective = list(itertools.islice(batches, count)), trainer.objective
+    step = [made(trainer, batch) for batch in itertools.islice(batches, count)]
+    objective = trainer.objective
     found = [objective.count(objective, batch) for batch in step if labels_of(batch) is not None]
     names = sorted({name for counts in found for name in counts})
     sums = [sum(counts[name] for counts in found) for name in names]

@@ -109,6 +109,7 @@ def _state_of(trainer: Any) -> dict[str, Any]:
         "weights": {k: v.detach().cpu().clone() for k, v in trainer.model.state_dict().items()},
         "generators": generator_states(),
         "given": given,
+        "adaptive": trainer.adaptive.facts() if trainer.adaptive else None,
         "states": [copy.deepcopy(part.state_dict()) if part else None for part in given],
     }
 
@@ -122,5 +123,7 @@ def _restore(trainer: Any, before: dict[str, Any]) -> None:
         if part is not None:
             part.load_state_dict(copy.deepcopy(state))
     trainer.tokens_this_run = 0
+    if trainer.adaptive is not None:
+        trainer.adaptive.restore(before["adaptive"])
     restore_generators(before["generators"])
     torch.set_grad_enabled(True)

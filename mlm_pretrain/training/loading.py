@@ -62,10 +62,13 @@ def placed_loader(trainer: Any) -> DataLoader:
     batches.progress = _progress(trainer, len(batches))
     trainer.placed_batches = batches
     workers = args.dataloader_num_workers
+    collate: Any = PlacedCollator(collator, trainer.order_seed, trainer.makes_batches)
+    if trainer.adaptive is not None:  # masked when their step begins, see there
+        trainer.late_collator, collate = collate, list
     return DataLoader(
         PlacedDataset(dataset, trainer.order_seed),
         batch_sampler=batches,
-        collate_fn=PlacedCollator(collator, trainer.order_seed, trainer.makes_batches),
+        collate_fn=collate,
         num_workers=workers,
         pin_memory=args.dataloader_pin_memory,
         persistent_workers=args.dataloader_persistent_workers,

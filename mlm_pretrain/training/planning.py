@@ -17,7 +17,7 @@ from mlm_pretrain.modeling.flops import matrix_rate, training_flops
 from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.quiet import quiet_transformers
 from mlm_pretrain.training.assembly import Materials, assemble, build_trainer
-from mlm_pretrain.training.batches import labels_of
+from mlm_pretrain.training.batches import labels_of, made
 from mlm_pretrain.training.budget import Budget
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.trainer import TokenTrainer
@@ -121,7 +121,7 @@ def _try_out(materials: Materials, folder: str) -> tuple[TokenTrainer, _Trial]:
 
 def _batch_seconds(trainer: TokenTrainer) -> float:
     """Seconds to make one batch, masks included."""
-    batches = iter(trainer.get_train_dataloader())
+    batches = (made(trainer, batch) for batch in trainer.get_train_dataloader())
     next(batches)
     started, count = time.perf_counter(), 0
     for count, _ in enumerate(batches, start=1):
@@ -140,7 +140,7 @@ def flops_of(trainer: TokenTrainer, lengths_N: Any, predicted: int) -> float:
 
 def typical_batch(trainer: TokenTrainer) -> tuple[Any, int]:
     """(lengths of the segments in a batch, tokens predicted in it)."""
-    batch = next(iter(trainer.get_train_dataloader()))
+    batch = made(trainer, next(iter(trainer.get_train_dataloader())))
     predicted = len(trainer.objective.predicted_positions(labels_of(batch))[0])
     if "segment_ids" not in batch:
         return batch["attention_mask"].sum(-1).cpu().numpy(), predicted

@@ -31,6 +31,7 @@ from mlm_pretrain.training.batches import (
     makes_own_batches,
     read_step,
 )
+from mlm_pretrain.training.callbacks.adaptive_masking import adaptive_masking
 from mlm_pretrain.training.callbacks.loss_watch import SPIKE_NATS, LossWatch
 from mlm_pretrain.training.callbacks.moment import MomentCallback
 from mlm_pretrain.training.checkpoints import fingerprint, reading, writing
@@ -119,6 +120,10 @@ class TokenTrainer(Trainer):
             spike_nats, mean_over_processes, partial(way_back, Path(self.args.output_dir))
         )
         self.terms = TermMeans()
+        self.late_collator: Any = None
+        self.adaptive = adaptive_masking(data_collator) if self.makes_batches else None
+        if self.adaptive is not None:
+            self.add_callback(self.adaptive)
         self.add_callback(self.watch)
         self.add_callback(MomentCallback(self))
         self.tokens_this_run = 0
@@ -213,6 +218,8 @@ class TokenTrainer(Trainer):
         loss = found.loss
         if num_items_in_batch is not None:
             self.terms.add(found.sums)
+            if self.adaptive is not None and found.predicted is not None:
+                self.adaptive.add(found.predicted)
             loss = loss * self.accelerator.num_processes  # gradients are averaged over processes
         return (loss, outputs) if return_outputs else loss
 

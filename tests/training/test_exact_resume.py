@@ -38,6 +38,7 @@ KINDS = {
     "spans, modernbert": Kind("mlm", MaskedConfig(unit="span"), arch="modernbert:2x64"),
     "next token": Kind("clm", arch="gpt2:2x64"),
     "both ways": Kind("hybrid", HybridConfig(causal_share=0.6, causal_share_end=0.3)),
+    "masks that follow the loss": Kind("mlm", MaskedConfig(adaptive=1.0, ratio_end=0.15)),
     "a collator that draws by itself": Kind("mlm", collator="stock"),
 }
 

@@ -10,7 +10,9 @@ import package_process
 import pytest
 import training_splits as splits
 
-ON_TWO_PROCESSES = ["bert:2x64", "modernbert:2x64", "gpt2:2x64", "hybrid/bert:2x64"]
+ON_TWO_PROCESSES = [
+    "bert:2x64", "modernbert:2x64", "gpt2:2x64", "hybrid/bert:2x64", "adaptive/bert:2x64",
+]  # fmt: skip
 
 
 def assert_same(found: Any, expected: Any) -> None:

@@ -19,6 +19,7 @@ from mlm_pretrain.environment import leave
 from mlm_pretrain.modeling.build import new_model
 from mlm_pretrain.modeling.sizes import DECODERS, FAMILIES
 from mlm_pretrain.objectives import OBJECTIVES
+from mlm_pretrain.objectives.masked import MaskedConfig
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.training.agreement import end_processes
 from mlm_pretrain.training.trainer import TokenTrainer
@@ -27,13 +28,15 @@ from mlm_pretrain.training.trainers import TRAINERS
 ROWS_A_STEP = 16
 STEPS = 3
 EVALUATED_ROWS = [1, 5, 6]  # of which two processes cannot make equal shares
-# ARCH for the objective that its family has, or OBJECTIVE/ARCH.
-ARCHS = [*(f"{family}:2x64" for family in FAMILIES), "hybrid/bert:2x64"]
+SETTINGS = {"adaptive": ("mlm", MaskedConfig(adaptive=2.0))}
+# ARCH for the objective that its family has, or OBJECTIVE/ARCH, or one of SETTINGS/ARCH.
+ARCHS = [*(f"{family}:2x64" for family in FAMILIES), "hybrid/bert:2x64", "adaptive/bert:2x64"]
 
 
 def objective_of(arch: str) -> str:
     if "/" in arch:
-        return arch.partition("/")[0]
+        name = arch.partition("/")[0]
+        return SETTINGS[name][0] if name in SETTINGS else name
     return "clm" if arch.partition(":")[0] in DECODERS else "mlm"
 
 
@@ -65,6 +68,7 @@ def packed_trainer(arch: str, data: str | Path, out: str | Path, **settings: Any
         train_dataset=rows,
         eval_dataset=PackedDataset(data, "validation"),
         processing_class=tokenizer,
+        objective_config=SETTINGS.get(arch.partition("/")[0], (None, None))[1],
     )
 
 

@@ -26,7 +26,7 @@ from mlm_pretrain.training.checkpoints.finding import (
 from mlm_pretrain.training.checkpoints.fingerprint import changes, code_changed, fingerprint
 from mlm_pretrain.training.checkpoints.generators import restore_generators, seed_generators
 from mlm_pretrain.training.checkpoints.states import read_state
-from mlm_pretrain.training.checkpoints.writing import generators_name
+from mlm_pretrain.training.checkpoints.writing import ADAPTIVE_FILE, generators_name
 
 _WAY_OUT = "resume with the old settings, or start a new run from the exported model"
 _OF_THE_MOMENT = {"params", "lr"}  # of a parameter group: what the schedule sets, not the user
@@ -143,6 +143,8 @@ def load_moment(trainer: Any, checkpoint: Path) -> None:
     trainer._globalstep_last_logged = counts["step_of_log"]
     trainer.watch.restore(counts)
     trainer.terms.restore(counts, args.device)
+    if trainer.adaptive is not None and not trainer._weights_only:
+        trainer.adaptive.restore(read_state(checkpoint / ADAPTIVE_FILE))
     path = checkpoint / generators_name(args.process_index)
     if path.is_file() and manifest.config["settings"]["processes"] == args.world_size:
         restore_generators(read_state(path))

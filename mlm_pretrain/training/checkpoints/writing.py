@@ -31,6 +31,8 @@ from mlm_pretrain.training.checkpoints.generators import generator_states
 from mlm_pretrain.training.checkpoints.states import write_state
 from mlm_pretrain.training.heads import own_state, write_heads
 
+ADAPTIVE_FILE = "adaptive.safetensors"
+
 
 def write_checkpoint(trainer: Any, out: Path) -> Path:
     """Save all that `trainer` (a `TokenTrainer`) needs to go on, as `out`/checkpoint-STEP.
@@ -87,6 +89,8 @@ def generators_name(process: int) -> str:
 def _write_states(trainer: Any, aside: Path) -> None:
     write_state(aside / "optimizer.safetensors", trainer.optimizer.state_dict())
     write_state(aside / "scheduler.safetensors", trainer.lr_scheduler.state_dict())
+    if trainer.adaptive is not None:
+        write_state(aside / ADAPTIVE_FILE, trainer.adaptive.facts())
     if trainer.accelerator.scaler is not None:
         write_state(aside / "scaler.safetensors", trainer.accelerator.scaler.state_dict())
 
