@@ -57,6 +57,15 @@ def test_time_to_quality(tmp_path: Path) -> None:
         assert run["minutes"] == pytest.approx(0.08, abs=0.05)
 
 
+def test_objectives(tmp_path: Path) -> None:
+    results = quick("objectives", tmp_path / "record.json")["results"]
+    assert set(results["mlm"]["loss_nats"]) == {"masked"}
+    assert set(results["hybrid"]["loss_nats"]) == {"masked", "causal"}
+    for run in results.values():
+        assert run["minutes"] == pytest.approx(0.05, abs=0.05)
+        assert all(0 < loss < 12 for loss in run["loss_nats"].values())
+
+
 @pytest.mark.fault("killed-mid-step")
 def test_kill9(tmp_path: Path) -> None:
     results = quick("kill9", tmp_path / "record.json")["results"]

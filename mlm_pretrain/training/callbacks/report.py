@@ -35,7 +35,8 @@ class ReportCallback(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self.bar is not None:
-            self.bar.update(max(0, round(self._position(state) - self.bar.n, 1)))
+            reached = min(self.bar.total, round(self._position(state), 1))
+            self.bar.update(max(0, reached - self.bar.n))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         if self.bar is None or not logs or "loss" not in logs:
