@@ -21,6 +21,7 @@ from mlm_pretrain.objectives import OBJECTIVES
 from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
 from mlm_pretrain.training.checkpoints.finding import newest_weights
+from mlm_pretrain.training.heads import GENERATOR_FOLDER, read_generator
 from mlm_pretrain.training.run_folder import MODEL_FOLDER, read_run
 
 _TOKENIZER_FILES = (
@@ -40,7 +41,8 @@ def export(run: str | Path, out: str | Path, *, overwrite: bool = False) -> dict
 
     The folder holds safetensors, config, tokenizer, a generation config for decoders, a card with the
     facts of the run, and a manifest. It is reopened, and its scores compared with the source's. An encoder
-    that also learned to continue text is written a second time, into `causal/`, as the decoder it is too.
+    that also learned to continue text is written a second time, into `causal/`, as the decoder it is too; one
+    that learned to find replaced tokens gets the masked model that replaced them beside it, in `generator/`.
 
     Returns:
         `out`, `source`, `parameters`, `files`, and `logits_equal` (always True: anything else raises).
@@ -50,15 +52,18 @@ def export(run: str | Path, out: str | Path, *, overwrite: bool = False) -> dict
     """
     record = read_run(run)
     source = _source(Path(run))
-    model, source_tokenizer, objective = load_for_evaluation(source)
+    trained_as = _trained_as(record)
+    model, source_tokenizer, objective = load_for_evaluation(source, trained_as)
     out = claim_output(_apart(Path(out), Path(run)), overwrite)
     _write_model(model, out, objective.is_causal)
     _copy_tokenizer(Path(run) / "tokenizer", out, record["config"], model.config)
     if "clm" in OBJECTIVES[record["config"]["objective"]].served and not objective.is_causal:
         _write_decoder(model, source_tokenizer, out)
+    if trained_as is not None:
+        _write_beside(read_generator(model, source), source_tokenizer, out)
     facts = _facts(Path(run), record, model)
     (out / "README.md").write_text(model_card(facts), encoding="utf-8")
-    _check_reload(model, source_tokenizer, out)
+    _check_reload(model, source_tokenizer, out, trained_as)
     inputs = {"run": {"path": Path(run).name, "weights": source.name}}
     counts = {"parameters": facts["parameters"]}
     manifest = write_manifest(out, "export", facts["config"], inputs, counts)
@@ -114,10 +119,29 @@ def _write_decoder(model: Any, source_tokenizer: Any, out: Path) -> None:
     decoder, folder = as_decoder(model), out / CAUSAL_FOLDER
     folder.mkdir()
     _write_model(decoder, folder, is_causal=True)
+    _copy_beside(out, folder)
+    _check_reload(decoder, source_tokenizer, folder)
+
+
+def _write_beside(generator: Any, source_tokenizer: Any, out: Path) -> None:
+    """The masked model that was trained beside the model, in a folder of its own."""
+    folder = out / GENERATOR_FOLDER
+    folder.mkdir()
+    _write_model(generator, folder, is_causal=False)
+    _copy_beside(out, folder)
+    _check_reload(generator, source_tokenizer, folder)
+
+
+def _copy_beside(out: Path, folder: Path) -> None:
     for name in _TOKENIZER_FILES:
         if (out / name).is_file():
             shutil.copyfile(out / name, folder / name)
-    _check_reload(decoder, source_tokenizer, folder)
+
+
+def _trained_as(record: dict[str, Any]) -> str | None:
+    """The run's objective where its model is no language model; None where its head tells."""
+    name = record["config"]["objective"]
+    return name if OBJECTIVES[name].figures is not None else None
 
 
 def _copy_tokenizer(tokenizer: Path, out: Path, config: dict[str, Any], model_config: Any) -> None:
@@ -177,10 +201,12 @@ def _facts(run: Path, record: dict[str, Any], model: Any) -> dict[str, Any]:
 
 def _shareable(config: dict[str, Any]) -> dict[str, Any]:
     """Settings without this machine's folders: of a path from the root only the last part stays."""
-    return {
-        name: Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
-        for name, value in config.items()
-    }
+    shown: dict[str, Any] = {}
+    for name, value in config.items():
+        is_path = isinstance(value, str) and Path(value).is_absolute()
+        plain = Path(value).name if is_path else value
+        shown[name] = _shareable(plain) if isinstance(plain, dict) else plain
+    return shown
 
 
 def _hub_name(init: str | None) -> str | None:
@@ -188,9 +214,11 @@ def _hub_name(init: str | None) -> str | None:
     return None if init is None or Path(init).exists() or Path(init).is_absolute() else init
 
 
-def _check_reload(model: Any, source_tokenizer: Any, out: Path) -> None:
+def _check_reload(
+    model: Any, source_tokenizer: Any, out: Path, trained_as: str | None = None
+) -> None:
     """The exported folder must give the same ids of a text, and the same scores to the bit."""
-    reloaded, tokenizer, _ = load_for_evaluation(out)
+    reloaded, tokenizer, _ = load_for_evaluation(out, trained_as)
     length = min(16, len(tokenizer), int(tokenizer.model_max_length))
     ids = torch.arange(length).unsqueeze(0)
     mask = torch.ones_like(ids)

@@ -10,8 +10,8 @@ from jinja2 import Environment
 _TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
 
 _SHOWN = (
-    "objective", "objective_settings", "arch", "init", "batch_size", "accumulation", "optimizer", "learning_rate",
-    "weight_decay", "warmup_share", "decay_share", "dropout", "masking", "seed",
+    "objective", "objective_settings", "arch", "init", "batch_size", "accumulation", "optimizer",
+    "learning_rate", "weight_decay", "warmup_share", "decay_share", "dropout", "masking", "seed",
 )  # fmt: skip
 
 

@@ -31,7 +31,8 @@ def pretrain(
     objective: Annotated[
         str | None,
         typer.Option(
-            help="mlm: masked tokens; clm: next token; hybrid: both, in one encoder. Settings of its own: "
+            help="mlm: masked tokens; clm: next token; hybrid: both, in one encoder; replaced: which tokens "
+            "a small masked model has put in. Settings of its own: "
             "--set pretrain.objective_settings.NAME=VALUE. [default: mlm]"
         ),
     ] = None,
@@ -66,7 +67,10 @@ def pretrain(
     ] = None,
     accumulation: Annotated[
         int | None,
-        typer.Option(help="Batches a step; changes memory, not the result. [default: 1]"),
+        typer.Option(
+            help="Batches a step; changes memory, not the result (but of contrastive, unless it is cached). "
+            "[default: 1]"
+        ),
     ] = None,
     optimizer: Annotated[
         Literal["adamw", "muon"] | None, typer.Option(help="[default: adamw]")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, TypeAlias, TypeVar
 
 import torch
 
@@ -16,7 +17,7 @@ from mlm_pretrain.objectives import Objective
 from mlm_pretrain.objectives.objective import Predicted
 
 Result = TypeVar("Result")
-_NOT_FOR_MODELS = ("labels", "weights")
+Scores: TypeAlias = Callable[[slice], torch.Tensor]
 
 
 class ModelPasses:
@@ -30,26 +31,38 @@ class ModelPasses:
     Attributes:
         outputs: what the model returned last. Where the output layer is not plain it holds the scores
             (1, P, V), and of more tokens where shapes are kept.
+        kept: the last hidden states (1, P', H) of the tokens that were predicted or read.
     """
 
     def __init__(
         self, model: Any, head: HeadPlan, autocast: Callable[[], Any] = nullcontext
     ) -> None:
         self.model, self.head, self.autocast = model, head, autocast
+        self.call: Callable[..., Any] = model
         self.outputs: Any = None
+        self.kept = torch.empty(0)
+
+    def part(self, name: str) -> ModelPasses:
+        """The passes of a model beside this one, in the same precision."""
+        part = getattr(self.model.pretraining_heads, name)
+        passes = ModelPasses(part, self.head.parts.get(name, HeadPlan()), self.autocast)
+        passes.call = partial(_called_in, self.autocast, part)
+        return passes
 
     def predict(
         self,
         batch: Mapping[str, torch.Tensor],
         objective: Objective,
         weights_BL: torch.Tensor | None = None,
+        reads: torch.Tensor | None = None,
     ) -> Predicted:
         """Score the tokens that the batch's `labels` (B, L) say are to be predicted.
 
         Args:
             weights_BL: of each position's loss in the sum.
+            reads: flat positions (N) in the rows, ascending, whose last hidden states are wanted too.
         """
-        rows = {name: value for name, value in batch.items() if name not in _NOT_FOR_MODELS}
+        rows = _for_models(batch)
         inputs = packed_inputs(
             self.model, rows, objective.is_causal, keeps_padding=self.head.keeps_shapes
         )
@@ -57,18 +70,36 @@ class ModelPasses:
         positions_P, targets_P = objective.predicted_positions(labels)
         rows_P = inputs.places_in_rows(positions_P)
         weights_P = None if weights_BL is None else weights_BL.flatten()[rows_P]
+        read_N = positions_P[:0] if reads is None else inputs.places_in_line(reads)
+        kept = torch.cat([positions_P, read_N])
         if self.head.keeps_shapes:
-            positions_P = filled_up(positions_P, labels.numel())
+            kept = filled_up(kept, labels.numel())
         call = self._in_head if self.head.is_plain else self._on_scores
-        total, nats_P = call(inputs, positions_P, targets_P, weights_P)
-        return Predicted(total, nats_P, targets_P, rows_P)
+        total, nats_P, scores = call(inputs, kept, targets_P, weights_P)
+        behind = slice(len(positions_P), len(positions_P) + len(read_N))
+        return Predicted(total, nats_P, targets_P, rows_P, scores, self.kept[0, behind].float())
+
+    def scores(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """What the head gives (B, L, K) of each token of rows of ids; 0 at padding."""
+        rows = _for_models(batch)
+        inputs = packed_inputs(
+            self.model, rows, looks_left(self.model), keeps_padding=self.head.keeps_shapes
+        )
+        self.outputs = self.call(**inputs.arguments)
+        found = _logits(self.outputs)
+        scores = found if found.dim() == 3 else found[..., None]  # one score a token: ELECTRA
+        return inputs.in_rows(scores.float(), batch["input_ids"].shape)
 
     def states(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """The last hidden states (B, L, H) of rows of ids, each of one segment or packed; 0 at padding."""
-        rows = {name: value for name, value in batch.items() if name not in _NOT_FOR_MODELS}
+        return self.states_of(self.model.base_model, batch)
+
+    def states_of(self, encoder: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """As `states`, of a copy of the model's encoder that shares its settings."""
+        rows = _for_models(batch)
         inputs = packed_inputs(self.model, rows, looks_left(self.model))
         with self.autocast():
-            found = self.model.base_model(**inputs.arguments)[0]
+            found = encoder(**inputs.arguments)[0]
         return inputs.in_rows(found.float(), batch["input_ids"].shape)
 
     def _in_head(
@@ -77,15 +108,16 @@ class ModelPasses:
         positions_P: torch.Tensor,
         targets_P: torch.Tensor,
         weights_P: Any,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    ) -> tuple[torch.Tensor, torch.Tensor, Scores]:
         with (
-            predict_only(self.model, positions_P, self.head.trimming),
+            predict_only(self.model, positions_P, self.head.trimming) as kept,
             loss_in_head(self.model, targets_P, weights_P) as loss,
         ):
-            self.outputs = self.model(**inputs.arguments)
+            self.outputs = self.call(**inputs.arguments)
+        (self.kept,) = kept
         if loss.total is None or loss.nats_P is None:
             raise RuntimeError(f"{type(self.model).__name__} did not call its output layer")
-        return loss.total, loss.nats_P
+        return loss.total, loss.nats_P, loss.scores
 
     def _on_scores(
         self,
@@ -93,14 +125,29 @@ class ModelPasses:
         positions_P: torch.Tensor,
         targets_P: torch.Tensor,
         weights_P: Any,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        with predict_only(self.model, positions_P, self.head.trimming):
-            self.outputs = self.model(**inputs.arguments)
-        logits = self.outputs["logits"] if isinstance(self.outputs, dict) else self.outputs[0]
-        logits_PV = logits[0, : len(targets_P)].float()
+    ) -> tuple[torch.Tensor, torch.Tensor, Scores]:
+        with predict_only(self.model, positions_P, self.head.trimming) as kept:
+            self.outputs = self.call(**inputs.arguments)
+        (self.kept,) = kept
+        logits_PV = _logits(self.outputs)[0, : len(targets_P)].float()
         nats_P = torch.nn.functional.cross_entropy(logits_PV, targets_P, reduction="none")
         total = nats_P.sum() if weights_P is None else nats_P @ weights_P
-        return total, nats_P.detach()
+        return total, nats_P.detach(), logits_PV.detach().__getitem__
+
+
+def _for_models(batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A batch without what only its loss looks at."""
+    return {name: value for name, value in batch.items() if not name.endswith("labels")}
+
+
+def _called_in(context: Callable[[], Any], model: Any, **arguments: Any) -> Any:
+    with context():
+        return model(**arguments)
+
+
+def _logits(outputs: Any) -> torch.Tensor:
+    found: torch.Tensor = outputs["logits"] if isinstance(outputs, dict) else outputs[0]
+    return found
 
 
 def summed_loss(

@@ -87,8 +87,13 @@ def fastest_device() -> torch.device:
 
 
 @quiet_transformers()
-def load_for_evaluation(model: str | Path) -> tuple[torch.nn.Module, Any, Objective]:
+def load_for_evaluation(
+    model: str | Path, trained_as: str | None = None
+) -> tuple[torch.nn.Module, Any, Objective]:
     """(model in eval mode, tokenizer, the objective its head serves).
+
+    Args:
+        trained_as: name of that objective where its head alone does not tell; None asks the head.
 
     Raises:
         InputError: when the folder is no model with a language-modelling head and a tokenizer.
@@ -106,8 +111,9 @@ def load_for_evaluation(model: str | Path) -> tuple[torch.nn.Module, Any, Object
         raise InputError(
             f"--model {model}: holds no tokenizer", "give a folder that has tokenizer.json too"
         )
-    objective = OBJECTIVES[_objective_name(config)]
-    network, missing = read_checkpoint(model, objective.auto_class, f"--model {model}")
+    objective = OBJECTIVES[trained_as or _objective_name(model, config)]
+    auto_class = objective.class_for(config.model_type)
+    network, missing = read_checkpoint(model, auto_class, f"--model {model}")
     if missing:  # they would be drawn at random
         raise InputError(
             f"--model {model}: its weights lack {len(missing)} tensors, for example {missing[0]}",
@@ -116,12 +122,17 @@ def load_for_evaluation(model: str | Path) -> tuple[torch.nn.Module, Any, Object
     return network.eval(), tokenizer, objective
 
 
-def _objective_name(config: Any) -> str:
+def _objective_name(model: str | Path, config: Any) -> str:
     names = getattr(config, "architectures", None) or [""]
     if "MaskedLM" in names[0]:
         return "mlm"
     if names[0].endswith(("ForCausalLM", "LMHeadModel")):
         return "clm"
+    if names[0] == "ElectraForPreTraining" or "replaced" in (config.label2id or {}):
+        raise InputError(
+            f"--model {model}: finds replaced tokens, and predicts none itself",
+            f"give the masked model that was trained beside it: {Path(model) / 'generator'}",
+        )
     raise InputError(
         f"a {names[0] or config.model_type} has no language-modelling head to evaluate",
         "give a model that `mlm-pretrain export` wrote, not a fine-tuned one",
@@ -161,7 +172,7 @@ def score_rows(
         batch = {name: value.to(device) for name, value in collator(examples).items()}
         if reads_leftwards:
             batch["is_causal"] = torch.ones(len(examples), dtype=torch.bool, device=device)
-        with torch.no_grad(), _autocast(device, precision):
+        with torch.no_grad(), autocast_for(device, precision):
             nats, found, _ = summed_loss(model, batch, objective, head=head)
         total, predicted = total + float(nats), predicted + found
         tokens += sum(rows.text_tokens(i) for i in range(start, min(start + batch_size, count)))
@@ -171,7 +182,8 @@ def score_rows(
     return _summary(total / predicted, predicted, tokens, rows, count)
 
 
-def _autocast(device: torch.device, precision: Precision) -> Any:
+def autocast_for(device: torch.device, precision: Precision) -> Any:
+    """What the passes of an evaluation run in."""
     if resolve_precision(precision) == "fp32":
         return nullcontext()
     return torch.autocast(device.type, dtype=torch.bfloat16)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,23 @@ from mlm_pretrain.progress import say
 
 
 def new_model(
-    arch: str, auto_class: str, tokenizer: Any, max_length: int, seed: int, dropout: float = 0.0
+    arch: str,
+    auto_class: str,
+    tokenizer: Any,
+    max_length: int,
+    seed: int,
+    dropout: float = 0.0,
+    family_classes: Mapping[str, str] | None = None,
 ) -> torch.nn.Module:
-    """A model of `arch` from random weights that depend on `seed` alone."""
+    """A model of `arch` from random weights that depend on `seed` alone.
+
+    Args:
+        family_classes: of the model types that need another Auto class than `auto_class`, its name.
+    """
     import transformers
 
     config = build_config(arch, tokenizer, max_length, dropout)
+    auto_class = (family_classes or {}).get(config.model_type, auto_class)
     _check_family(f"--arch {arch}", config, auto_class)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -45,6 +57,7 @@ def continued_model(
     max_length: int,
     seed: int,
     revision: str | None = None,
+    family_classes: Mapping[str, str] | None = None,
 ) -> torch.nn.Module:
     """The checkpoint at `source` (a folder or a Hub name), with the head that training needs.
 
@@ -57,7 +70,10 @@ def continued_model(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model, missing = read_checkpoint(source, auto_class, f"--init {source}", revision)
+        model, missing = read_checkpoint(
+            source, auto_class, f"--init {source}", revision, family_classes
+        )
+    auto_class = (family_classes or {}).get(model.config.model_type, auto_class)
     _check_family(f"--init {source}", model.config, auto_class)
     check_length(model.config, max_length)
     _check_vocabulary(source, model, tokenizer, revision)
@@ -65,14 +81,17 @@ def continued_model(
     if missing:
         _refuse_partial(source, model, missing)
         _start_as_identity(model, missing)
-        say(
-            f"{source}: no head for {auto_class}; built on the tied embeddings ({len(missing)} new tensors)"
-        )
+        start = "built on the tied embeddings" if model.get_output_embeddings() else "a fresh one"
+        say(f"{source}: no head for {auto_class}; {start} ({len(missing)} new tensors)")
     return model
 
 
 def read_checkpoint(
-    source: str | Path, auto_class: str, role: str, revision: str | None = None
+    source: str | Path,
+    auto_class: str,
+    role: str,
+    revision: str | None = None,
+    family_classes: Mapping[str, str] | None = None,
 ) -> tuple[Any, list[str]]:
     """(model in float32 on "sdpa" attention, names of the weights that the checkpoint lacks).
 
@@ -83,6 +102,11 @@ def read_checkpoint(
 
     verify_model(source)
     try:
+        if family_classes:
+            family = transformers.AutoConfig.from_pretrained(
+                source, revision=revision or "main", trust_remote_code=False
+            ).model_type
+            auto_class = family_classes.get(family, auto_class)
         model, info = getattr(transformers, auto_class).from_pretrained(
             source, dtype=torch.float32, attn_implementation="sdpa", revision=revision or "main",
             output_loading_info=True, use_safetensors=True, trust_remote_code=False,
@@ -149,8 +173,10 @@ def _check_family(role: str, config: Any, auto_class: str) -> None:
     is_encoder = type(config) in transformers.AutoModelForMaskedLM._model_mapping
     sees_ahead = auto_class == "AutoModelForCausalLM" and is_encoder
     sees_ahead = sees_ahead and not getattr(config, "is_decoder", False)
-    if sees_ahead or type(config) not in getattr(transformers, auto_class)._model_mapping:
-        objective = "clm" if auto_class == "AutoModelForMaskedLM" else "mlm"
+    sees_left_alone = auto_class != "AutoModelForCausalLM" and not is_encoder
+    is_unknown = type(config) not in getattr(transformers, auto_class)._model_mapping
+    if sees_ahead or sees_left_alone or is_unknown:
+        objective = "clm" if sees_left_alone else "mlm"
         raise InputError(f"{role}: has no head for this objective", f"try --objective {objective}")
 
 

@@ -36,10 +36,12 @@ def training_flops(
         predicted_weights: of the last layer, those that only predicted tokens meet.
     """
     tokens = int(lengths_N.sum())
+    generator = getattr(getattr(model, "pretraining_heads", None), "generator", None)
+    beside = set() if generator is None else {id(p) for p in generator.parameters()}
     tables = embedding_tables(model)
     inner = matrix_weights(model.base_model, tables)
     output = model.get_output_embeddings()
-    head = matrix_weights(model, tables) - inner
+    head = matrix_weights(model, tables | beside) - inner
     if output is not None and id(output.weight) in tables:  # tied: multiplied all the same
         head += output.weight.numel()
     attention = (

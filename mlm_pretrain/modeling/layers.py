@@ -14,6 +14,13 @@ def layers_of(model: Any) -> torch.nn.ModuleList | None:
     return max(lists, key=lambda found: sum(p.numel() for p in found.parameters()), default=None)
 
 
+def token_table(model: Any) -> torch.Tensor:
+    """The token vectors (V, H) that a model reads: another model's where its own are a difference to them."""
+    embedding = model.get_input_embeddings()
+    weight: torch.Tensor = getattr(embedding, "base", embedding).weight
+    return weight
+
+
 def embedding_tables(model: torch.nn.Module) -> set[int]:
     """`id`s of the weights of all embeddings: tokens', positions', kinds of segment."""
     return {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}

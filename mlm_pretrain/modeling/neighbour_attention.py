@@ -19,6 +19,8 @@ from typing import Any
 
 import torch
 
+from mlm_pretrain.modeling.layers import token_table
+
 ENCODER_DISTANCES = (-1, 1, -2, 2, -3, 3)  # of one head each; further heads start as usual
 DECODER_DISTANCES = (-1, -2, -3, -4)
 WAVES = 16  # each takes two dimensions
@@ -40,8 +42,8 @@ def start_at_neighbours(model: Any, is_causal: bool, seed: int) -> int:
     Returns:
         The number of layers changed: 0 where positions are not learned (RoPE) or of another width.
     """
-    table, tokens = _position_table(model), model.get_input_embeddings().weight
-    layers = _projections(model)
+    table, tokens = _position_table(model.base_model), token_table(model)
+    layers = _projections(model.base_model)
     if table is None or not layers or table.shape[1] != layers[0][0].shape[1] != tokens.shape[1]:
         return 0
     heads = model.config.num_attention_heads

@@ -12,8 +12,10 @@ linear one computes the loss in its place (`vocabulary_loss.py`), so that the sc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -31,18 +33,27 @@ class HeadPlan(NamedTuple):
         trimming: what the last layer may leave out.
         keeps_shapes: batches of one shape have to stay so: padding and a few tokens that nobody predicts are
             computed too.
+        parts: plans of the models beside this one, by their names among its `pretraining_heads`.
     """
 
     is_plain: bool = False
     trimming: Trimming | None = None
     keeps_shapes: bool = False
+    parts: Mapping[str, Any] = MappingProxyType({})
+
+    def without_trimming(self) -> HeadPlan:
+        """All layers whole, here and in the parts."""
+        parts = {name: plan.without_trimming() for name, plan in self.parts.items()}
+        return self._replace(trimming=None, parts=parts)
 
 
 @contextmanager
 def predict_only(
     model: torch.nn.Module, positions_P: torch.Tensor, trimming: Trimming | None = None
-) -> Iterator[None]:
+) -> Iterator[list[torch.Tensor]]:
     """Inside, `model(**inputs).logits` is (1, P, V): the scores at flat `positions_P` of B·L.
+
+    The list that it gives then holds the hidden states (1, P, H) they were made from.
 
     Args:
         model: the unwrapped Hugging Face model with a language-modelling head.
@@ -55,15 +66,17 @@ def predict_only(
         # Rows that the last layer dropped are gone already.
         is_kept = hidden_BLH.shape[:-1].numel() == len(positions_P) and trimming is not None
         kept_1PH = hidden_BLH if is_kept else rows_at(hidden_BLH, positions_P)
+        states.append(kept_1PH)
         if isinstance(output, tuple):
             return (kept_1PH, *output[1:])
         output.last_hidden_state = kept_1PH
         return output
 
+    states: list[torch.Tensor] = []
     handle = model.base_model.register_forward_hook(keep_predicted)
     try:
         with trimmed(trimming, positions_P):
-            yield
+            yield states
     finally:
         handle.remove()
 
@@ -73,11 +86,13 @@ class HeadLoss:
 
     Attributes:
         nats_P: the loss of each token, without a gradient.
+        scores: a slice of the tokens → their scores, computed anew, without a gradient.
     """
 
     def __init__(self) -> None:
         self.total: torch.Tensor | None = None
         self.nats_P: torch.Tensor | None = None
+        self.scores: Any = None
 
     def take(self, total: torch.Tensor, rows: torch.Size) -> torch.Tensor:
         """Keep the loss, and return a view of it in the shape of scores over a vocabulary of one.
@@ -109,6 +124,7 @@ def loss_in_head(
             hidden_PH = hidden_PH.to(torch.get_autocast_dtype(hidden_PH.device.type))
         found = chunked_cross_entropy(hidden_PH, layer.weight, layer.bias, targets_P, weights_P)
         loss.nats_P = found.nats_P
+        loss.scores = partial(_scores, hidden_PH.detach(), layer)
         return loss.take(found.total, hidden_1PH.shape[:-1])
 
     layer.forward = forward
@@ -118,14 +134,25 @@ def loss_in_head(
         del layer.forward
 
 
+def _scores(hidden_PH: torch.Tensor, layer: Any, rows: slice) -> torch.Tensor:
+    bias = None if layer.bias is None else layer.bias.detach()
+    with torch.autocast(hidden_PH.device.type, enabled=False):
+        kind = hidden_PH.dtype
+        return torch.nn.functional.linear(
+            hidden_PH[rows], layer.weight.detach().to(kind), None if bias is None else bias.to(kind)
+        )
+
+
 def plan_head(model: torch.nn.Module) -> HeadPlan:
     """What may be left out, shown on a few tokens; the model's mode and the generators are left alone."""
+    generator = getattr(getattr(model, "pretraining_heads", None), "generator", None)
+    parts = {} if generator is None else {"generator": plan_head(generator)}
     was_training = model.training
     model.eval()
     try:
         with torch.no_grad():
             fitting = (c for c in candidates(model) if _changes_nothing(model, c))
-            return HeadPlan(_has_plain_head(model), next(fitting, None), is_compiled(model))
+            return HeadPlan(_has_plain_head(model), next(fitting, None), is_compiled(model), parts)
     finally:
         model.train(was_training)
 

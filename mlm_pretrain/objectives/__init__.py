@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlm_pretrain.objectives import causal, hybrid, masked
+from mlm_pretrain.objectives import causal, contrastive, hybrid, masked, order, replaced
 from mlm_pretrain.objectives.objective import Objective, count_predicted, predicted_loss
 
 __all__ = ["OBJECTIVES", "Objective"]
@@ -24,4 +24,7 @@ OBJECTIVES = {
     "mlm": _token_prediction("mlm", "AutoModelForMaskedLM", False, masked, "Masked"),
     "clm": _token_prediction("clm", "AutoModelForCausalLM", True, causal, "Causal"),
     "hybrid": hybrid.OBJECTIVE,
+    "contrastive": contrastive.OBJECTIVE,
+    "replaced": replaced.OBJECTIVE,
+    "order": order.OBJECTIVE,
 }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import torch
@@ -25,12 +25,16 @@ class Predicted(NamedTuple):
         nats_P: the loss of each, unweighted, in float32 and without a gradient.
         ids_P: the right ids.
         rows_P: where they were scored, in the batch's rows laid flat (B · L).
+        scores: a slice of P → the scores (P', V) of those tokens, without a gradient; made when asked for.
+        states_NH: the last hidden states at the places that were to be read besides, in float32.
     """
 
     total: torch.Tensor
     nats_P: torch.Tensor
     ids_P: torch.Tensor
     rows_P: torch.Tensor
+    scores: Callable[[slice], torch.Tensor]
+    states_NH: torch.Tensor
 
 
 class Passes(Protocol):
@@ -39,12 +43,26 @@ class Passes(Protocol):
     model: Any
 
     def predict(
-        self, batch: Batch, objective: Objective, weights_BL: torch.Tensor | None = None
+        self,
+        batch: Batch,
+        objective: Objective,
+        weights_BL: torch.Tensor | None = None,
+        reads: torch.Tensor | None = None,
     ) -> Predicted:
-        """Score the positions that `objective.predicted_positions` finds in the batch's labels."""
+        """Score the positions that `objective.predicted_positions` finds in the batch's labels, and read
+        the states of others: flat in B · L, ascending, none of them predicted."""
 
     def states(self, batch: Batch) -> torch.Tensor:
         """The encoder's last hidden states (B, L, H) of the batch's rows, 0 at padding."""
+
+    def scores(self, batch: Batch) -> torch.Tensor:
+        """What the model's head gives (B, L, K) of each token of the batch's rows, 0 at padding."""
+
+    def part(self, name: str) -> Passes:
+        """The passes of a model beside this one: what its heads (see `Objective.heads`) call `name`."""
+
+    def states_of(self, encoder: Any, batch: Batch) -> torch.Tensor:
+        """As `states`, of a copy of the model's encoder that shares its settings."""
 
 
 class Found(NamedTuple):
@@ -54,11 +72,13 @@ class Found(NamedTuple):
         loss: what the gradient is taken of.
         sums: each term's own sum, detached: over its count it is the mean that is logged.
         predicted: the masked tokens' ids and losses, for masks that follow them.
+        tallies: what `Objective.figures` is made from, added up over a validation.
     """
 
     loss: torch.Tensor
     sums: dict[str, torch.Tensor]
     predicted: Predicted | None = None
+    tallies: Mapping[str, torch.Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +101,16 @@ class Objective:
         serves: names of the token objectives that the trained model can be used for; none means its own.
         heads: (model, vocabulary, settings) → a module with what the loss needs beside the model: heads,
             a generator, a memory. It becomes `model.pretraining_heads`, is trained and saved with it, and
-            is kept apart in what is exported. It draws its weights from torch's generator.
+            is kept apart in what is exported. It draws its weights from torch's generator. A module that
+            changes the model's own weights has a method `fold`: (the model's state) → what is saved as the
+            model's; it then holds the changed parameters itself too, and saves them. Where it holds a whole
+            masked model, it calls it `generator`.
+            One that remembers steps has a method `end_step`: (the model), called after each of them.
+        prepare: (passes, this process's micro-batches of a step, settings), before the first loss of a step,
+            where the loss spans them.
+        figures: tallies → what a validation says beside the losses, where the model is no token objective's:
+            it is then validated by its own loss.
+        family_classes: of the model types that need another Auto class, its name.
     """
 
     name: str
@@ -96,11 +125,18 @@ class Objective:
     terms: tuple[str, ...] = (PREDICTED,)
     serves: tuple[str, ...] = ()
     heads: Callable[..., torch.nn.Module] | None = None
+    prepare: Callable[[Objective, Passes, Iterable[Batch], Any], None] | None = None
+    figures: Callable[[Mapping[str, float]], dict[str, float]] | None = None
+    family_classes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def served(self) -> tuple[str, ...]:
         """What the trained model is good for, and validated as."""
         return self.serves or (self.name,)
+
+    def class_for(self, model_type: str) -> str:
+        """Name of the Auto class for a model of this type."""
+        return self.family_classes.get(model_type, self.auto_class)
 
     def combined(self, means: Mapping[str, float], config: Any) -> float:
         """The loss that the terms' means make together."""

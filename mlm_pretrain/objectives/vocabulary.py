@@ -39,6 +39,7 @@ class Vocabulary:
         closes_word_V: True for pieces after which a new word starts whatever comes (punctuation).
         continues_word_V: True for pieces that can never start a word ("##" pieces).
         unknown_id: id of what stands for characters the tokenizer lacks, in the middle of words too.
+        texts_V: each piece as it reads in a text, with the space before it.
     """
 
     size: int
@@ -50,6 +51,7 @@ class Vocabulary:
     closes_word_V: NDArray[np.bool_]
     continues_word_V: NDArray[np.bool_]
     unknown_id: int | None = None
+    texts_V: tuple[str, ...] = ()
 
     def word_starts(self, ids_L: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Where a word starts in a row of ids (L). Special tokens are starts of their own."""
@@ -90,6 +92,7 @@ def read_vocabulary(tokenizer: Any) -> Vocabulary:
         size=size, mask_id=tokenizer.mask_token_id, pad_id=tokenizer.pad_token_id, special_V=special,
         ordinary_ids=np.flatnonzero(~special), opens_word_V=opens, closes_word_V=closes,
         continues_word_V=continues, unknown_id=unknown,
+        texts_V=tuple(_spaced(piece or "", style) for piece in pieces),
     )  # fmt: skip
 
 
@@ -137,6 +140,16 @@ def _readable(piece: str, style: str) -> str:
     from tokenizers import decoders
 
     return str(decoders.ByteLevel().decode([piece]))
+
+
+def _spaced(piece: str, style: str) -> str:
+    """The text of a piece; where pieces do not hold their spaces, one before words and opening marks."""
+    if style != "##":
+        return _readable(piece, style)
+    if piece.startswith("##"):
+        return piece[2:]
+    is_closing = unicodedata.category(piece[:1] or " ") in ("Po", "Pe", "Pf")
+    return piece if is_closing else f" {piece}"
 
 
 def _in_word(character: str) -> bool:

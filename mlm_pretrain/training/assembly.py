@@ -36,7 +36,7 @@ from mlm_pretrain.training.defaults import (
     default_workers,
     gpu_tokens,
 )
-from mlm_pretrain.training.heads import attach_heads
+from mlm_pretrain.training.heads import GENERATOR_FOLDER, attach_heads
 from mlm_pretrain.training.optimizers import build_optimizer
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.schedule import rate_share
@@ -62,6 +62,11 @@ class Materials:
     train: PackedDataset
     model: torch.nn.Module
     budget: Budget
+
+    @property
+    def objective_config(self) -> Any:
+        """The objective's settings."""
+        return _objective_config(self.config)
 
 
 def assemble(config: PretrainConfig, checksums: bool = False) -> Materials:
@@ -113,6 +118,9 @@ def _objective_config(config: PretrainConfig) -> Any:
         return build_config(MaskedConfig, {**config.masking.model_dump(), **given}, _SETTINGS)
     if "masking" in objective.config.model_fields:
         given.setdefault("masking", config.masking.model_dump())
+    beside = Path(config.init or "") / GENERATOR_FOLDER  # of a run that was exported
+    if "generator" in objective.config.model_fields and config.init and beside.is_dir():
+        given.setdefault("generator", str(beside))
     return build_config(objective.config, given, _SETTINGS)
 
 
@@ -147,10 +155,14 @@ def _build_model(
     length = train.max_length
     if config.init is not None:
         return continued_model(
-            config.init, objective.auto_class, tokenizer, length, config.seed, config.revision
-        )
+            config.init, objective.auto_class, tokenizer, length, config.seed, config.revision,
+            objective.family_classes,
+        )  # fmt: skip
     arch = config.arch or DEFAULT_ARCH[objective.is_causal]
-    return new_model(arch, objective.auto_class, tokenizer, length, config.seed, config.dropout)
+    return new_model(
+        arch, objective.auto_class, tokenizer, length, config.seed, config.dropout,
+        objective.family_classes,
+    )  # fmt: skip
 
 
 def _budget(config: PretrainConfig, rows: int) -> Budget:

@@ -13,6 +13,7 @@ from mlm_pretrain.modeling.packing_proof import prove_packable
 from mlm_pretrain.modeling.sparse_head import HeadPlan, plan_head
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.training.batches import computes_layers_again, has_segments
+from mlm_pretrain.training.heads import generator_of
 
 _PUSH = (
     "export the run and push that: mlm-pretrain push FOLDER --to USER/NAME, or mlm_pretrain.push"
@@ -76,9 +77,10 @@ def prepare_model(trainer: Any) -> HeadPlan:
     with uncompiled():
         if trainer.makes_batches:
             _prove_packable(trainer)
+            _prove_generator(trainer)
         head = plan_head(trainer.model)
     if computes_layers_again(trainer.args):  # its hooks would be gone then
-        head = head._replace(trimming=None)
+        head = head.without_trimming()
     return head
 
 
@@ -101,3 +103,16 @@ def _prove_packable(trainer: Any) -> None:
             if has_segments(trainer.train_dataset, trainer.eval_dataset):
                 raise
             leave_unpacked(model, given)
+
+
+def _prove_generator(trainer: Any) -> None:
+    """That a generator beside the model keeps documents apart too, by the model's own method."""
+    model, generator = trainer.model, generator_of(trainer.model)
+    if generator is None or not is_decided(model):
+        return
+    if is_decided(generator) and method_of(generator) == method_of(model):
+        return
+    ids, device = trainer.data_collator.vocabulary.ordinary_ids, next(model.parameters()).device
+    bf16 = trainer.args.bf16 and device.type != "cpu"
+    with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        prove_packable(generator, ids, False, method_of(model))

@@ -6,11 +6,14 @@ model's own weights, so that these stay what `from_pretrained` expects.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from mlm_pretrain.errors import InputError
@@ -18,6 +21,7 @@ from mlm_pretrain.objectives import Objective
 
 NAME = "pretraining_heads"
 HEADS_FILE = "heads.safetensors"
+GENERATOR_FOLDER = "generator"  # of an exported model: the model that was trained beside it
 
 
 def attach_heads(model: Any, objective: Objective, vocabulary: Any, config: Any, seed: int) -> None:
@@ -30,22 +34,59 @@ def attach_heads(model: Any, objective: Objective, vocabulary: Any, config: Any,
     model.add_module(NAME, heads.to(next(model.parameters()).device))
 
 
+def generator_of(model: Any) -> Any:
+    """The masked model that is trained beside `model`; None where there is none."""
+    return getattr(getattr(model, NAME, None), "generator", None)
+
+
+def is_of_heads(name: str) -> bool:
+    """Whether a weight of this name belongs to the heads."""
+    return name.startswith(f"{NAME}.")
+
+
+def count_parameters(model: Any) -> int:
+    """The model's own, without what is only trained beside it."""
+    return sum(p.numel() for name, p in model.named_parameters() if not is_of_heads(name))
+
+
 def own_state(model: Any) -> dict[str, torch.Tensor] | None:
     """The model's weights without its heads; None where it has none, and so nothing to leave out."""
     if not hasattr(model, NAME):
         return None
-    state = model.state_dict()
-    return {name: weight for name, weight in state.items() if not name.startswith(f"{NAME}.")}
+    return {name: weight.detach() for name, weight in _parts(model)[0].items()}
+
+
+def _parts(model: Any) -> tuple[Mapping[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """(what is saved as the model's own, what is saved beside it), each tensor once.
+
+    Weights that the heads share with the model are the model's, unless the heads fold them into others.
+    """
+    heads, whole = getattr(model, NAME), model.state_dict(keep_vars=True)
+    own = {name: weight for name, weight in whole.items() if not name.startswith(f"{NAME}.")}
+    if hasattr(heads, "fold"):
+        own = heads.fold(own)
+    seen, beside = {id(weight) for weight in own.values()}, dict[str, torch.Tensor]()
+    for name, weight in heads.state_dict(keep_vars=True).items():
+        if id(weight) not in seen:
+            seen.add(id(weight))
+            beside[name] = weight
+    return own, beside
 
 
 def write_heads(model: Any, folder: Path) -> None:
     """Write the heads, where there are any, as `folder`/heads.safetensors."""
     heads = getattr(model, NAME, None)
     if heads is not None:
-        state = {
-            name: weight.detach().cpu().contiguous() for name, weight in heads.state_dict().items()
-        }
-        save_file(state, folder / HEADS_FILE, metadata={"format": "pt"})
+        beside = _parts(model)[1].items()
+        state = {name: weight.detach().cpu().contiguous() for name, weight in beside}
+        # One entry alone: several would be written in any order, and the file would not be the same twice.
+        generator = generator_of(model)
+        fact = (
+            {"generator": generator.config.to_json_string()}
+            if generator is not None
+            else {"format": "pt"}
+        )
+        save_file(state, folder / HEADS_FILE, metadata=fact)
 
 
 def read_heads(model: Any, folder: Path) -> None:
@@ -58,9 +99,47 @@ def read_heads(model: Any, folder: Path) -> None:
     if heads is None:
         return
     path = folder / HEADS_FILE
+    with _reading(path):
+        state = load_file(path)
+        if differing := state.keys() ^ _parts(model)[1].keys():
+            raise RuntimeError(f"of other heads: {min(differing)}")
+        heads.load_state_dict(state, strict=False)  # what it shares with the model is there already
+
+
+def read_generator(model: Any, folder: Path) -> Any:
+    """The generator that was trained beside `model` (as `from_pretrained` opens it), saved in `folder`.
+
+    Raises:
+        InputError: when it is missing or damaged.
+    """
+    from transformers import AutoConfig, AutoModelForMaskedLM
+
+    path, prefix = folder / HEADS_FILE, "generator."
+    with _reading(path):
+        with safe_open(path, "pt") as file:
+            settings = json.loads(file.metadata()["generator"])
+        state = {
+            name.removeprefix(prefix): weight
+            for name, weight in load_file(path).items()
+            if name.startswith(prefix)
+        }
+        with torch.random.fork_rng(devices=[]):
+            generator = AutoModelForMaskedLM.from_config(
+                AutoConfig.for_model(**settings), attn_implementation="sdpa"
+            )
+        generator.load_state_dict(state, strict=False)  # tied weights are there once
+    table, weights = generator.get_input_embeddings().weight, generator.state_dict(keep_vars=True)
+    if not any(weights[name] is table for name in state):  # one for both, saved as the model's
+        with torch.no_grad():
+            table.copy_(model.get_input_embeddings().weight)
+    return generator.float().eval()
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
     try:
-        heads.load_state_dict(load_file(path))
-    except (OSError, SafetensorError, RuntimeError) as error:
+        yield
+    except (OSError, SafetensorError, RuntimeError, KeyError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(
             f"{path}: cannot be read ({reason})", "resume from another checkpoint"

@@ -8,9 +8,11 @@ from typing import Any
 import torch
 
 from mlm_pretrain.modeling.cooccurrence import SAMPLE_TOKENS, cooccurrence_embeddings
+from mlm_pretrain.modeling.layers import token_table
 from mlm_pretrain.modeling.neighbour_attention import start_at_neighbours
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.progress import say
+from mlm_pretrain.training.heads import generator_of
 
 _BLOCK_TOKENS = 4_000_000
 # Standard deviation of the first scores: rows drawn with the usual 0.02 give 0.3 at a width of 256, and
@@ -26,6 +28,8 @@ def informed_start(
     started = time.monotonic()
     known = start_embeddings(model, rows, tokenizer, seed)
     layers = start_at_neighbours(model, is_causal, seed)
+    if (generator := generator_of(model)) is not None:
+        start_at_neighbours(generator, is_causal, seed)
     seconds = time.monotonic() - started
     say(
         f"start: embeddings of {known:,} tokens from co-occurrence"
@@ -43,15 +47,24 @@ def start_embeddings(model: Any, rows: PackedDataset, tokenizer: Any, seed: int)
     Returns:
         Tokens that were set.
     """
-    embedding = model.get_input_embeddings().weight
+    embedding = token_table(model)
     blocks = rows.blocks(SAMPLE_TOKENS, _BLOCK_TOKENS)
     found, known = cooccurrence_embeddings(
         blocks, len(embedding), embedding.shape[1], tokenizer.all_special_ids, seed
     )
-    head = model.get_output_embeddings()
     spread = SCORE_SPREAD / embedding.shape[1] ** 0.5  # the states they meet are normalised
     with torch.no_grad():
-        for weight in {id(w): w for w in (embedding, getattr(head, "weight", embedding))}.values():
+        for weight in {id(w): w for w in _tables(model)}.values():
             if weight.shape == embedding.shape:
                 weight[known] = (spread * found[known]).to(weight)
     return int(known.sum())
+
+
+def _tables(model: Any) -> list[torch.Tensor]:
+    """Token vectors and output layers, of a generator beside the model too."""
+    found = []
+    for network in (model, generator_of(model)):
+        if network is not None:
+            head = network.get_output_embeddings()
+            found += [token_table(network), *([head.weight] if hasattr(head, "weight") else [])]
+    return found

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 
 from mlm_pretrain.modeling.layers import embedding_tables
+from mlm_pretrain.training.heads import NAME, generator_of
 from mlm_pretrain.training.muon import MuonAdamW
 
 OptimizerName = Literal["adamw", "muon"]
@@ -49,13 +50,16 @@ def build_optimizer(
 
 
 def _hidden_matrices(model: torch.nn.Module) -> set[str]:
-    """Names of the 2-D weights inside the base model's layers."""
+    """Names of the 2-D weights inside the base model's layers, and those of a generator beside it."""
     embeddings = embedding_tables(model)
-    return {
+    found = {
         f"{model.base_model_prefix}.{name}"
         for name, parameter in model.base_model.named_parameters()
         if parameter.dim() == 2 and id(parameter) not in embeddings
     }
+    if (generator := generator_of(model)) is not None:
+        found |= {f"{NAME}.generator.{name}" for name in _hidden_matrices(generator)}
+    return found
 
 
 def _row_blocks(name: str) -> int:

@@ -19,6 +19,7 @@ from mlm_pretrain.quiet import quiet_transformers
 from mlm_pretrain.training.assembly import Materials, assemble, build_trainer
 from mlm_pretrain.training.batches import labels_of, made
 from mlm_pretrain.training.budget import Budget
+from mlm_pretrain.training.heads import count_parameters, generator_of
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.trainer import TokenTrainer
 
@@ -96,7 +97,7 @@ def _sizes(materials: Materials) -> dict[str, Any]:
     config = materials.config
     return {
         "model": type(materials.model).__name__,
-        "parameters": _parameters(materials),
+        "parameters": count_parameters(materials.model),
         "rows": len(materials.train),
         "tokens": materials.manifest.counts["train"]["tokens"],
         "rows_a_step": config.batch_size * config.accumulation,
@@ -134,8 +135,11 @@ def flops_of(trainer: TokenTrainer, lengths_N: Any, predicted: int) -> float:
     """Model FLOPs of a batch like `typical_batch`, forward and backward."""
     trimming = trainer.head.trimming
     weights = trimming.weights if trimming else 0
-    is_causal = trainer.objective.is_causal
-    return training_flops(trainer.model, lengths_N, predicted, is_causal, weights)
+    is_causal, generator = trainer.objective.is_causal, generator_of(trainer.model)
+    if generator is None:
+        return training_flops(trainer.model, lengths_N, predicted, is_causal, weights)
+    beside = training_flops(generator, lengths_N, predicted, is_causal)
+    return beside + training_flops(trainer.model, lengths_N, int(lengths_N.sum()), is_causal)
 
 
 def typical_batch(trainer: TokenTrainer) -> tuple[Any, int]:

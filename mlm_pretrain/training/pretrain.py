@@ -12,6 +12,7 @@ import torch
 from mlm_pretrain.claiming import claim_output, clear_false_start, telling_of_a_full_disk
 from mlm_pretrain.environment import process_count, process_rank
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.objective_loss import score_objective
 from mlm_pretrain.evaluation.perplexity import score_rows
 from mlm_pretrain.evaluation.record import write_metrics
 from mlm_pretrain.evaluation.texts import open_rows
@@ -27,6 +28,7 @@ from mlm_pretrain.training.callbacks.loss_watch import LossSpike
 from mlm_pretrain.training.callbacks.report import ReportCallback
 from mlm_pretrain.training.callbacks.validation import ValidationCallback
 from mlm_pretrain.training.checkpoints.reading import first_process_checkpoint, restore
+from mlm_pretrain.training.heads import count_parameters
 from mlm_pretrain.training.informed_start import informed_start
 from mlm_pretrain.training.occupancy import leave, occupy, sign
 from mlm_pretrain.training.pretrain_config import PretrainConfig
@@ -222,9 +224,21 @@ def _has_validation(materials: Materials) -> bool:
 
 def _validate(materials: Materials) -> dict[str, Any]:
     """The loss as the model is used; where it is used in a second way, that under the way's name."""
+    if materials.objective.figures is not None:
+        return _validate_itself(materials)
     first, *others = materials.objective.served
     found = _validate_as(materials, first)
     return {**found, **{name: _validate_as(materials, name) for name in others}}
+
+
+def _validate_itself(materials: Materials) -> dict[str, Any]:
+    """By the objective's own loss, with its own settings."""
+    rows = open_rows(materials.config.data, materials.tokenizer, materials.model.config, None)
+    return score_objective(
+        materials.model, rows, materials.objective, materials.objective_config,
+        materials.vocabulary, precision=materials.config.precision,
+        batch_size=min(_VALIDATION_ROWS, materials.config.batch_size),
+    )  # fmt: skip
 
 
 def _validate_as(materials: Materials, objective: str) -> dict[str, Any]:
@@ -242,7 +256,7 @@ def _finish(trainer: TokenTrainer, materials: Materials) -> dict[str, Any]:
     result: dict[str, Any] = {
         "out": config.out,
         "model": type(materials.model).__name__,
-        "parameters": sum(p.numel() for p in materials.model.parameters()),
+        "parameters": count_parameters(materials.model),
         "steps": trainer.state.global_step,
         "epochs": round(trainer.state.epoch or 0.0, 4),
         "tokens": trainer.tokens_seen,

@@ -21,7 +21,7 @@ class PretrainConfig(StrictConfig):
     Attributes:
         data: a folder that `prepare` wrote (a recipe that prepares its own leaves it out).
         out: folder of the run: checkpoints, log, final model.
-        objective: "mlm" (masked tokens), "clm" (next token) or "hybrid" (both, in one encoder).
+        objective: what the model learns to predict, a name in `objectives/README.md`.
         objective_settings: of the objective itself, such as `causal_share` of "hybrid". How it masks is said
             by `masking`.
         arch: FAMILY-SIZE, FAMILY:LAYERSxHIDDEN, or the path of a config.json; unused with `init`.

@@ -9,6 +9,7 @@ import torch
 
 from mlm_pretrain.evaluation.passes import ModelPasses, inside_one_call
 from mlm_pretrain.objectives.objective import PREDICTED, Found
+from mlm_pretrain.training.heads import NAME as HEADS
 
 
 def found_loss(
@@ -32,6 +33,30 @@ def found_loss(
         lambda: objective.loss(objective, passes, batch, step, trainer.objective_config),
     )  # fmt: skip
     return found, passes.outputs
+
+
+def prepare_step(trainer: Any) -> None:
+    """Before the first loss of a step: let an objective whose loss spans its batches look at them all.
+
+    Not when they are read, since a resumed training gets its generators back only then.
+    """
+    batches, trainer.to_prepare = trainer.to_prepare, []
+    objective = trainer.objective
+    if objective.prepare is None or not batches:
+        return
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    model.train()
+    passes = ModelPasses(model, trainer.head, trainer.accelerator.autocast)
+    inputs = (trainer._prepare_inputs(batch) for batch in batches)
+    objective.prepare(objective, passes, inputs, trainer.objective_config)
+
+
+def part_figures(trainer: Any) -> dict[str, float]:
+    """For the log: the mean loss of each term since the last one, and what the heads say of themselves."""
+    trainer.terms.share(trainer)
+    means = {f"loss_{name}": mean for name, mean in trainer.terms.take().items()}
+    heads = getattr(trainer.accelerator.unwrap_model(trainer.model), HEADS, None)
+    return {**means, **getattr(heads, "health", {})}
 
 
 class TermMeans:

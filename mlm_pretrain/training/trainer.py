@@ -44,10 +44,10 @@ from mlm_pretrain.training.compatibility import (
 )
 from mlm_pretrain.training.evaluation import dense_prediction, token_weighted_metrics
 from mlm_pretrain.training.fitting import train_fitting
-from mlm_pretrain.training.heads import attach_heads, read_heads
+from mlm_pretrain.training.heads import attach_heads, is_of_heads, read_heads
 from mlm_pretrain.training.loading import can_place, order_seed, own_collator, placed_loader
 from mlm_pretrain.training.placement import placed
-from mlm_pretrain.training.terms import TermMeans, found_loss
+from mlm_pretrain.training.terms import TermMeans, found_loss, part_figures, prepare_step
 
 _OWN_COLUMNS = (
     "labels", "segment_lengths", "segment_final", "epoch", "example", "progress", "weightless",
@@ -120,6 +120,7 @@ class TokenTrainer(Trainer):
             spike_nats, mean_over_processes, partial(way_back, Path(self.args.output_dir))
         )
         self.terms = TermMeans()
+        self.to_prepare: list[Any] = []  # a step's batches until its first loss
         self.late_collator: Any = None
         self.adaptive = adaptive_masking(data_collator) if self.makes_batches else None
         if self.adaptive is not None:
@@ -196,14 +197,13 @@ class TokenTrainer(Trainer):
         self.state.num_input_tokens_seen += tokens  # kept in checkpoints
         if self.state.global_step + 1 not in self.watch.skipped:
             self.terms.count(counts)
+            self.to_prepare = batches
         return batches, counts
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log with each term's own loss, and the tokens seen so far, padding not counted."""
-        if "loss" in logs:
-            self.terms.share(self)
-            logs = {**logs, **{f"loss_{name}": mean for name, mean in self.terms.take().items()}}
-        super().log({**logs, "tokens": self.tokens_seen}, start_time)
+        parts = part_figures(self) if "loss" in logs else {}
+        super().log({**logs, **parts, "tokens": self.tokens_seen}, start_time)
 
     def compute_loss(
         self,
@@ -230,6 +230,7 @@ class TokenTrainer(Trainer):
         step = self.state.global_step + 1
         if step in self.watch.skipped:
             return torch.zeros((), device=self.args.device)
+        prepare_step(self)
         loss = super().training_step(model, inputs, num_items_in_batch=num_items_in_batch)
         self.watch.add(step, loss)
         return loss
@@ -255,6 +256,10 @@ class TokenTrainer(Trainer):
         reading.require_safe_weights(Path(resume_from_checkpoint))
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         read_heads(self.model if model is None else model, Path(resume_from_checkpoint))
+
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        missing = [name for name in load_result.missing_keys if not is_of_heads(name)]
+        super()._issue_warnings_after_load(load_result._replace(missing_keys=missing))
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         if checkpoint is not None and self._weights_only:

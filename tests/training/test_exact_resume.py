@@ -11,9 +11,12 @@ import torch
 import training_splits as splits
 from transformers import AutoTokenizer, DataCollatorForLanguageModeling, TrainerCallback
 
+from mlm_pretrain.objectives.contrastive import ContrastiveConfig
 from mlm_pretrain.objectives.hybrid import HybridConfig
 from mlm_pretrain.objectives.masked import MaskedConfig
+from mlm_pretrain.objectives.vocabulary import read_vocabulary
 from mlm_pretrain.packing import PackedDataset
+from mlm_pretrain.training.heads import attach_heads
 from mlm_pretrain.training.optimizers import build_optimizer
 from mlm_pretrain.training.trainers import TRAINERS
 
@@ -39,6 +42,11 @@ KINDS = {
     "next token": Kind("clm", arch="gpt2:2x64"),
     "both ways": Kind("hybrid", HybridConfig(causal_share=0.6, causal_share_end=0.3)),
     "masks that follow the loss": Kind("mlm", MaskedConfig(adaptive=1.0, ratio_end=0.15)),
+    "texts of a whole step, with a bank": Kind(
+        "contrastive", ContrastiveConfig(cached=True, bank_size=24, health_every=3)
+    ),
+    "replaced tokens, muon": Kind("replaced", None, "own", "muon", "replaced/bert:2x64"),
+    "sentences in order": Kind("order"),
     "a collator that draws by itself": Kind("mlm", collator="stock"),
 }
 
@@ -77,6 +85,8 @@ def train(
             return super().training_step(model, inputs, num_items_in_batch)
 
     model = splits.small_model(kind.arch, tokenizer, dropout=0.1)
+    settings_ = kind.config or base.objective.config()
+    attach_heads(model, base.objective, read_vocabulary(tokenizer), settings_, seed=42)
     optimizer = build_optimizer(model, kind.optimizer, 1e-3, 0.05)  # type: ignore[arg-type]
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (1 + step))
     arguments: dict[str, Any] = {
@@ -94,10 +104,11 @@ def train(
 
 
 def state(out: Path, step: int = STEPS) -> dict[str, str]:
-    """sha256 of weights, optimiser, schedule and generators."""
-    names = ("model", "optimizer", "scheduler", "generators-0")
+    """sha256 of weights, optimiser, schedule and generators, and of what the loss needs beside the model."""
+    names = ("model", "optimizer", "scheduler", "generators-0", "heads")
     files = {name: out / f"checkpoint-{step}" / f"{name}.safetensors" for name in names}
-    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+    found = {name: path for name, path in files.items() if name != "heads" or path.exists()}
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in found.items()}
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)

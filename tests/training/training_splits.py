@@ -19,6 +19,7 @@ from mlm_pretrain.environment import leave
 from mlm_pretrain.modeling.build import new_model
 from mlm_pretrain.modeling.sizes import DECODERS, FAMILIES
 from mlm_pretrain.objectives import OBJECTIVES
+from mlm_pretrain.objectives.contrastive import ContrastiveConfig
 from mlm_pretrain.objectives.masked import MaskedConfig
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.training.agreement import end_processes
@@ -28,9 +29,19 @@ from mlm_pretrain.training.trainers import TRAINERS
 ROWS_A_STEP = 16
 STEPS = 3
 EVALUATED_ROWS = [1, 5, 6]  # of which two processes cannot make equal shares
-SETTINGS = {"adaptive": ("mlm", MaskedConfig(adaptive=2.0))}
+SETTINGS: dict[str, Any] = {
+    "adaptive": ("mlm", MaskedConfig(adaptive=2.0)),
+    "cached": ("contrastive", ContrastiveConfig(positives="augmented", cached=True, bank_size=40)),
+}
 # ARCH for the objective that its family has, or OBJECTIVE/ARCH, or one of SETTINGS/ARCH.
-ARCHS = [*(f"{family}:2x64" for family in FAMILIES), "hybrid/bert:2x64", "adaptive/bert:2x64"]
+ARCHS = [
+    *(f"{family}:2x64" for family in FAMILIES),
+    "hybrid/bert:2x64",
+    "adaptive/bert:2x64",
+    "order/bert:2x64",
+    "cached/bert:2x64",
+    "replaced/bert:2x64",
+]
 
 
 def objective_of(arch: str) -> str:
@@ -44,9 +55,10 @@ def small_model(
     arch: str, tokenizer: Any, max_length: int = 64, dropout: float = 0.0
 ) -> torch.nn.Module:
     """Two layers of 64, the same weights each time."""
-    auto_class = OBJECTIVES[objective_of(arch)].auto_class
-    name = arch.rpartition("/")[2]
-    return new_model(name, auto_class, tokenizer, max_length, seed=1, dropout=dropout)
+    objective, name = OBJECTIVES[objective_of(arch)], arch.rpartition("/")[2]
+    return new_model(
+        name, objective.auto_class, tokenizer, max_length, 1, dropout, objective.family_classes
+    )
 
 
 def arguments(out: str | Path, **settings: Any) -> TrainingArguments:

@@ -41,6 +41,10 @@ class PackedInputs:
         """Where in the flat rows (B · L) the positions (P) of the model's order lie."""
         return positions_P if self.order_T is None else self.order_T[positions_P]
 
+    def places_in_line(self, rows_N: torch.Tensor) -> torch.Tensor:
+        """Where in the model's order the positions (N) of the flat rows (B · L) lie; none of them padding."""
+        return rows_N if self.order_T is None else torch.searchsorted(self.order_T, rows_N)
+
     def in_rows(self, outputs: torch.Tensor, rows: torch.Size) -> torch.Tensor:
         """Outputs (1, T, V) back in the rows' shape (B, L, V), zero at padding that was left out."""
         if self.order_T is None:

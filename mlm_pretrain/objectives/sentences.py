@@ -1,0 +1,28 @@
+"""Where sentences begin in a row of ids, as sentencex finds them in its text."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlm_pretrain.objectives.vocabulary import Ids, Vocabulary
+
+
+def sentence_starts(ids_T: Ids, vocabulary: Vocabulary, language: str = "en") -> NDArray[np.int64]:
+    """The tokens (S) that begin a sentence, the first token among them.
+
+    Args:
+        ids_T: text alone, without special tokens.
+        language: ISO 639-1, whose abbreviations and marks are known.
+    """
+    from sentencex import get_sentence_boundaries
+
+    pieces = [vocabulary.texts_V[index] for index in ids_T.tolist()]
+    places_T = np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])])[:-1]
+    found = get_sentence_boundaries(language, "".join(pieces))
+    begins_S = np.array([sentence["start_index"] for sentence in found], dtype=np.int64)
+    # A sentence may begin behind the space that belongs to its first token, or is a token before it.
+    starts_S = np.searchsorted(places_T, begins_S, side="right") - 1
+    is_space_T = np.array([piece.isspace() for piece in pieces])
+    starts_S -= (starts_S > 0) & is_space_T[starts_S - 1]
+    return np.unique(np.concatenate([[0], starts_S]))

@@ -1,0 +1,147 @@
+"""Sentences put into another order: where they begin, what moves, and the loss of both terms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from mlm_pretrain.evaluation.passes import ModelPasses
+from mlm_pretrain.modeling.attention.choosing import require_packable
+from mlm_pretrain.modeling.build import new_model
+from mlm_pretrain.modeling.sparse_head import HeadPlan, plan_head
+from mlm_pretrain.objectives.order import OBJECTIVE, OrderCollator, OrderConfig
+from mlm_pretrain.objectives.sentences import sentence_starts
+from mlm_pretrain.objectives.token_loss import IGNORED
+from mlm_pretrain.objectives.vocabulary import read_vocabulary
+from mlm_pretrain.training.heads import attach_heads
+
+KINDS = ["wordpiece", "byte-bpe", "unigram", "bpe"]
+SENTENCES = [
+    "The function returns a new array.", "It has the same type as before.", "See the value of None.",
+    "Then an error is raised, as in the loop.", "Übrigens: naïve tests fail.", "The end of it.",
+]  # fmt: skip
+
+
+def segment(tokenizer: Any, sentences: list[str]) -> list[int]:
+    """[CLS] sentences [SEP], as prepared rows have them."""
+    ids: list[int] = tokenizer(" ".join(sentences), add_special_tokens=False)["input_ids"]
+    return [tokenizer.cls_token_id, *ids, tokenizer.sep_token_id]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sentences_begin_where_they_do_in_the_text(kind: str, tokenizers: dict[str, Any]) -> None:
+    tokenizer = tokenizers[kind]
+    lengths = [
+        len(tokenizer(" ".join(SENTENCES[:count]), add_special_tokens=False)["input_ids"])
+        for count in range(len(SENTENCES) + 1)
+    ]
+    ids = np.array(tokenizer(" ".join(SENTENCES), add_special_tokens=False)["input_ids"])
+    assert sentence_starts(ids, read_vocabulary(tokenizer)).tolist() == lengths[:-1]
+    assert sentence_starts(ids[:1], read_vocabulary(tokenizer)).tolist() == [0]
+
+
+def rows(tokenizer: Any, count: int) -> list[dict[str, Any]]:
+    generator = np.random.default_rng(0)
+    made = []
+    for number in range(count):
+        segments = [
+            segment(tokenizer, [SENTENCES[i] for i in generator.permutation(6)]),
+            segment(tokenizer, SENTENCES[:2]),  # too short to be put into another order
+        ]
+        made.append(
+            {
+                "input_ids": np.array([i for part in segments for i in part]),
+                "segment_lengths": [len(part) for part in segments], "epoch": 0, "example": number,
+            }
+        )  # fmt: skip
+    return made
+
+
+def only_moved(collator: OrderCollator, example: dict[str, Any]) -> tuple[Any, Any]:
+    from mlm_pretrain.objectives.randomness import row_generator
+
+    rng = row_generator(1, 0, example["example"])
+    return collator._reordered(example, example["input_ids"], rng)
+
+
+@pytest.mark.parametrize("parts", [2, 3])
+def test_whole_sentences_move_and_nothing_is_lost(parts: int, tokenizers: dict[str, Any]) -> None:
+    tokenizer = tokenizers["wordpiece"]
+    vocabulary = read_vocabulary(tokenizer)
+    collator = OrderCollator(vocabulary, OrderConfig(parts=parts), 0)
+    orders = []
+    for example in rows(tokenizer, 60):
+        seen, labels = only_moved(collator, example)
+        before, length = example["input_ids"], example["segment_lengths"][0]
+        assert (labels[1:] == IGNORED).all()  # the second segment is too short
+        orders.append(int(labels[0]))
+        assert np.array_equal(seen[length:], before[length:])
+        assert sorted(seen) == sorted(before)
+        starts = 1 + sentence_starts(before[1 : length - 1], vocabulary)
+        fixed = [slice(0, starts[1]), slice(starts[-1], None)]  # what may be fragments
+        assert all(np.array_equal(seen[part], before[part]) for part in fixed)
+        whole = {tuple(before[a:b]) for a, b in zip(starts, [*starts[1:], length - 1], strict=True)}
+        now = 1 + sentence_starts(seen[1 : length - 1], vocabulary)
+        assert {tuple(seen[a:b]) for a, b in zip(now, [*now[1:], length - 1], strict=True)} == whole
+        assert np.array_equal(seen, before) == (orders[-1] == 0)
+    assert set(orders) == set(range([2, 6][parts - 2]))
+
+
+def test_a_row_does_not_depend_on_its_neighbours(tokenizers: dict[str, Any]) -> None:
+    tokenizer = tokenizers["wordpiece"]
+    collator = OrderCollator(read_vocabulary(tokenizer), OrderConfig(), 0)
+    examples = rows(tokenizer, 6)
+    batch = collator(examples)
+    for place, example in enumerate(examples):
+        alone = collator([example])
+        length = len(example["input_ids"])
+        for name in ("input_ids", "labels", "order_labels"):
+            assert torch.equal(alone[name][0, :length], batch[name][place, :length])
+
+
+@pytest.mark.parametrize("method", ["products8", "masks"])
+@pytest.mark.parametrize("arch", ["bert", "roberta", "modernbert"])
+def test_both_losses_are_those_of_each_segment_alone(
+    arch: str, method: str, tokenizers: dict[str, Any]
+) -> None:
+    tokenizer = tokenizers["wordpiece"]
+    vocabulary, config = read_vocabulary(tokenizer), OrderConfig(order_weight=0.7)
+    model: Any = new_model(f"{arch}:3x64", OBJECTIVE.auto_class, tokenizer, 128, seed=0).eval()
+    attach_heads(model, OBJECTIVE, vocabulary, config, seed=0)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight *= 2  # what leaks would show
+    batch = OrderCollator(vocabulary, config, 0)(rows(tokenizer, 4))
+    counts = OBJECTIVE.count(OBJECTIVE, batch)
+    assert counts["order"] == 4
+    expected = naive(model, batch)
+    require_packable(model, method)
+    for head in (HeadPlan(), plan_head(model)):
+        found = OBJECTIVE.loss(OBJECTIVE, ModelPasses(model, head), batch, counts, config)
+        for name, total in expected.items():
+            assert found.sums[name].item() == pytest.approx(total, rel=1e-5)
+        whole = expected["masked"] / counts["masked"] + 0.7 * expected["order"] / counts["order"]
+        assert found.loss.item() == pytest.approx(whole, rel=1e-5)
+        gradients = torch.autograd.grad(found.loss, list(model.pretraining_heads.parameters()))
+        assert all(gradient.abs().max() > 0 for gradient in gradients)
+
+
+def naive(model: Any, batch: dict[str, torch.Tensor]) -> dict[str, float]:
+    """Sums of both terms, segment after segment, by the plain model with dense scores."""
+    sums = {"masked": 0.0, "order": 0.0}
+    for row, numbers in enumerate(batch["segment_ids"]):
+        for number in range(1, int(numbers.max()) + 1):
+            its = numbers == number
+            output = model(input_ids=batch["input_ids"][row, its][None], output_hidden_states=True)
+            labels, order = batch["labels"][row, its], batch["order_labels"][row, its][0]
+            sums["masked"] += float(
+                torch.nn.functional.cross_entropy(output.logits[0], labels, reduction="sum")
+            )
+            if order != IGNORED:
+                state = model.base_model(input_ids=batch["input_ids"][row, its][None])[0][0, 0]
+                scores = model.pretraining_heads["order"](state)
+                sums["order"] += float(torch.nn.functional.cross_entropy(scores, order))
+    return sums
