@@ -21,7 +21,7 @@ from mlm_pretrain.objectives import OBJECTIVES
 from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
 from mlm_pretrain.training.checkpoints.finding import newest_weights
-from mlm_pretrain.training.heads import GENERATOR_FOLDER, read_generator
+from mlm_pretrain.training.heads import GENERATOR_FOLDER, export_heads, read_generator
 from mlm_pretrain.training.run_folder import MODEL_FOLDER, read_run
 
 _TOKENIZER_FILES = (
@@ -61,6 +61,7 @@ def export(run: str | Path, out: str | Path, *, overwrite: bool = False) -> dict
         _write_decoder(model, source_tokenizer, out)
     if trained_as is not None:
         _write_beside(read_generator(model, source), source_tokenizer, out)
+    export_heads(OBJECTIVES[record["config"]["objective"]], source, out)
     facts = _facts(Path(run), record, model)
     (out / "README.md").write_text(model_card(facts), encoding="utf-8")
     _check_reload(model, source_tokenizer, out, trained_as)

@@ -15,7 +15,7 @@ from mlm_pretrain.redaction import find_secrets, is_binary
 _CARD = "README.md"
 _ALLOWED = (
     "model.safetensors", "model-*.safetensors", "model.safetensors.index.json",
-    "config.json", "generation_config.json",
+    "heads.safetensors", "config.json", "generation_config.json",
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
     "vocab.txt", "vocab.json", "merges.txt",
     _CARD, "metrics.json", MANIFEST,

@@ -108,6 +108,7 @@ class Objective:
             One that remembers steps has a method `end_step`: (the model), called after each of them.
         prepare: (passes, this process's micro-batches of a step, settings), before the first loss of a step,
             where the loss spans them.
+        exported_heads: beginnings of the names of heads that are of use afterwards, and exported.
         figures: tallies → what a validation says beside the losses, where the model is no token objective's:
             it is then validated by its own loss.
         family_classes: of the model types that need another Auto class, its name.
@@ -125,6 +126,7 @@ class Objective:
     terms: tuple[str, ...] = (PREDICTED,)
     serves: tuple[str, ...] = ()
     heads: Callable[..., torch.nn.Module] | None = None
+    exported_heads: tuple[str, ...] = ()
     prepare: Callable[[Objective, Passes, Iterable[Batch], Any], None] | None = None
     figures: Callable[[Mapping[str, float]], dict[str, float]] | None = None
     family_classes: Mapping[str, str] = field(default_factory=dict)

@@ -170,5 +170,5 @@ def weights(config: OrderConfig) -> dict[str, float]:
 OBJECTIVE = Objective(
     name="order", auto_class="AutoModelForMaskedLM", is_causal=False, config=OrderConfig,
     collator=OrderCollator, predicted_positions=predicted_positions, count=count, loss=loss,
-    weights=weights, terms=(MASKED, ORDER), serves=("mlm",), heads=heads,
+    weights=weights, terms=(MASKED, ORDER), serves=("mlm",), heads=heads, exported_heads=("order.",),
 )  # fmt: skip

@@ -13,6 +13,7 @@ from mlm_pretrain.modeling.packing_proof import prove_packable
 from mlm_pretrain.modeling.sparse_head import HeadPlan, plan_head
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.training.batches import computes_layers_again, has_segments
+from mlm_pretrain.training.heads import NAME as HEADS
 from mlm_pretrain.training.heads import generator_of
 
 _PUSH = (
@@ -46,7 +47,25 @@ def refuse_unsupported(trainer: Any) -> None:
             f"{name}: cannot resume a model that FSDP or DeepSpeed has split up",
             "start it with torchrun alone, one whole model a GPU",
         )
+    _refuse_untrained_heads(trainer)
     _refuse_other_tokenizer(trainer)
+
+
+def _refuse_untrained_heads(trainer: Any) -> None:
+    """An optimiser that was made before the objective's heads were there would never train them."""
+    heads = getattr(trainer.model, HEADS, None)
+    if heads is None or trainer.optimizer is None:
+        return
+    known = {id(p) for group in trainer.optimizer.param_groups for p in group["params"]}
+    trained = [
+        name for name, p in heads.named_parameters() if p.requires_grad and id(p) not in known
+    ]
+    if trained:
+        raise InputError(
+            f"{type(trainer).__name__}: the optimiser does not know {len(trained)} weights that "
+            f"{trainer.objective.name} trains beside the model, for example {trained[0]}",
+            "make it after mlm_pretrain.training.heads.attach_heads(model, …), or let the trainer make it",
+        )
 
 
 def _refuse_other_tokenizer(trainer: Any) -> None:

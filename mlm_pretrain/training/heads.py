@@ -135,6 +135,17 @@ def read_generator(model: Any, folder: Path) -> Any:
     return generator.float().eval()
 
 
+def export_heads(objective: Objective, source: Path, out: Path) -> None:
+    """Copy what is of use after training from `source`'s heads to `out`'s, where there is anything."""
+    if not objective.exported_heads:
+        return
+    with _reading(source / HEADS_FILE):
+        found = load_file(source / HEADS_FILE)
+    kept = {n: w for n, w in found.items() if n.startswith(objective.exported_heads)}
+    if kept:
+        save_file(kept, out / HEADS_FILE, metadata={"format": "pt"})
+
+
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
     try:

@@ -257,6 +257,10 @@ class TokenTrainer(Trainer):
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         read_heads(self.model if model is None else model, Path(resume_from_checkpoint))
 
+    def _load_best_model(self) -> None:
+        super()._load_best_model()
+        read_heads(self.model, Path(str(self.state.best_model_checkpoint)))
+
     def _issue_warnings_after_load(self, load_result: Any) -> None:
         missing = [name for name in load_result.missing_keys if not is_of_heads(name)]
         super()._issue_warnings_after_load(load_result._replace(missing_keys=missing))

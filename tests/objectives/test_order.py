@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForMaskedLM, AutoTokenizer, TrainingArguments
 
+from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.passes import ModelPasses
+from mlm_pretrain.export import export
 from mlm_pretrain.modeling.attention.choosing import require_packable
 from mlm_pretrain.modeling.build import new_model
 from mlm_pretrain.modeling.sparse_head import HeadPlan, plan_head
@@ -16,7 +21,10 @@ from mlm_pretrain.objectives.order import OBJECTIVE, OrderCollator, OrderConfig
 from mlm_pretrain.objectives.sentences import sentence_starts
 from mlm_pretrain.objectives.token_loss import IGNORED
 from mlm_pretrain.objectives.vocabulary import read_vocabulary
+from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.training.heads import attach_heads
+from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
+from mlm_pretrain.training.trainers import TRAINERS
 
 KINDS = ["wordpiece", "byte-bpe", "unigram", "bpe"]
 SENTENCES = [
@@ -145,3 +153,29 @@ def naive(model: Any, batch: dict[str, torch.Tensor]) -> dict[str, float]:
                 scores = model.pretraining_heads["order"](state)
                 sums["order"] += float(torch.nn.functional.cross_entropy(scores, order))
     return sums
+
+
+def test_the_head_is_exported_beside_the_encoder(prepared: Path, tmp_path: Path) -> None:
+    config = PretrainConfig(
+        data=str(prepared), out=str(tmp_path / "run"), arch="bert:2x64", objective="order", steps=2,
+        objective_settings={"parts": 3}, batch_size=8, precision="fp32",
+    )  # fmt: skip
+    pretrain(config)
+    export(tmp_path / "run", tmp_path / "model")
+    head = load_file(tmp_path / "model" / "heads.safetensors")
+    assert head["order.2.weight"].shape == (6, 64)
+    weights = load_file(tmp_path / "model" / "model.safetensors")
+    assert not [name for name in weights if "order" in name]
+    assert AutoModelForMaskedLM.from_pretrained(tmp_path / "model").config.model_type == "bert"
+
+
+def test_an_optimiser_without_the_heads_is_refused(prepared: Path, tmp_path: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(prepared / "tokenizer")
+    model = new_model("bert:2x64", OBJECTIVE.auto_class, tokenizer, 64, seed=0)
+    optimizer = torch.optim.AdamW(model.parameters())
+    with pytest.raises(InputError, match="does not know 4 weights that order trains beside"):
+        TRAINERS["order"](
+            model=model, args=TrainingArguments(str(tmp_path), use_cpu=True),
+            train_dataset=PackedDataset(prepared, "train"), processing_class=tokenizer,
+            optimizers=(optimizer, None),
+        )  # fmt: skip

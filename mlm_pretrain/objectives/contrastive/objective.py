@@ -126,4 +126,5 @@ OBJECTIVE = Objective(
     name="contrastive", auto_class="AutoModelForMaskedLM", is_causal=False, config=ContrastiveConfig,
     collator=ContrastiveCollator, predicted_positions=predicted_positions, count=count, loss=loss,
     weights=weights, terms=(TEXTS,), serves=("mlm",), heads=build_heads, prepare=prepare_step,
+    exported_heads=("projection.",),
 )  # fmt: skip
