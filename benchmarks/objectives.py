@@ -18,7 +18,9 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from benchmarks.linear_probes import TASKS, probe_scores
@@ -30,18 +32,32 @@ _QUICK_ROWS = 64
 
 
 class Run(NamedTuple):
-    """An objective with its settings."""
+    """An objective with its settings.
+
+    Attributes:
+        given: other settings of the training.
+        after: the run whose model it goes on from, for a sixth of the minutes.
+    """
 
     objective: str
     settings: dict[str, Any]
+    given: Mapping[str, Any] = MappingProxyType({})
+    after: str | None = None
 
 
+_DROPOUT = MappingProxyType({"dropout": 0.1})
+_FEW = MappingProxyType({"batch_size": 12, "dropout": 0.1})  # rows of 128 tokens: some 32 texts
 RUNS = {
     "mlm": Run("mlm", {}),
     "mlm, 30 to 15 %": Run("mlm", {"ratio": 0.3, "ratio_end": 0.15}),
     "mlm, adaptive": Run("mlm", {"adaptive": 1.0}),
     "mlm, n-grams": Run("mlm", {"unit": "ngram"}),
     "hybrid": Run("hybrid", {}),
+    "order": Run("order", {}),
+    "replaced": Run("replaced", {}),
+    "contrastive": Run("contrastive", {}, _DROPOUT, after="mlm"),
+    "contrastive, 32": Run("contrastive", {}, _FEW, after="mlm"),
+    "contrastive, 32, bank": Run("contrastive", {"bank_size": 4_096}, _FEW, after="mlm"),
 }
 
 
@@ -84,8 +100,9 @@ def _parse() -> argparse.Namespace:
 
 
 def _measured(work: Path, arguments: argparse.Namespace, name: str) -> dict[str, Any]:
-    slug = "".join(c if c.isalnum() else "-" for c in name) + f"-{arguments.minutes:g}min"
-    slug += f"-seed{arguments.seed}"
+    slug = _slug(name, arguments)
+    if (before := RUNS[name].after) is not None:
+        _measured(work, arguments, before)
     found = kept(work / f"{slug}.json", lambda: _in_a_process(work / slug, arguments, name))
     model = work / slug / "model"
     if arguments.tasks:
@@ -95,6 +112,12 @@ def _measured(work: Path, arguments: argparse.Namespace, name: str) -> dict[str,
             lambda: probe_scores(model, arguments.tasks, arguments.rows),
         )
     return found
+
+
+def _slug(name: str, arguments: argparse.Namespace) -> str:
+    """What a run's folder is called."""
+    plain = "".join(c if c.isalnum() else "-" for c in name)
+    return f"{plain}-{arguments.minutes:g}min-seed{arguments.seed}"
 
 
 def _in_a_process(folder: Path, arguments: argparse.Namespace, name: str) -> dict[str, Any]:
@@ -116,10 +139,13 @@ def _train(arguments: argparse.Namespace) -> dict[str, Any]:
     from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
 
     folder, run = arguments.work, RUNS[arguments.child]
+    start: dict[str, Any] = {"arch": arguments.arch, "minutes": arguments.minutes}
+    if run.after is not None:
+        before = folder.parent / _slug(run.after, arguments) / "model"
+        start = {"init": str(before), "minutes": arguments.minutes / 6}
     config = PretrainConfig(
-        data=str(folder.parent / f"data-{LENGTH}"), out=str(folder / "run"), arch=arguments.arch,
-        objective=run.objective, objective_settings=run.settings, minutes=arguments.minutes,
-        seed=arguments.seed,
+        data=str(folder.parent / f"data-{LENGTH}"), out=str(folder / "run"), seed=arguments.seed,
+        objective=run.objective, objective_settings=run.settings, **start, **run.given,
     )  # fmt: skip
     result = pretrain(config, overwrite=True)
     export(folder / "run", folder / "model", overwrite=True)
@@ -131,7 +157,9 @@ def _train(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _ways(model: Path) -> dict[str, Path]:
-    """The folders of a model, by how it is read."""
+    """The folders of a model that predicts tokens, by how it is read."""
+    if (model / "generator").is_dir():
+        return {}  # it tells tokens apart, and predicts none
     folders = {"masked": model, "causal": model / "causal"}
     return {way: folder for way, folder in folders.items() if folder.is_dir()}
 
@@ -149,12 +177,12 @@ def _blimp(model: Path, arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _print(results: dict[str, Any]) -> None:
     columns = ["tokens", "masked", "causal", "BLiMP", "causal", *TASKS]
-    print(f"{'run':18}" + "".join(f"{name:>12}" for name in columns))
+    print(f"{'run':24}" + "".join(f"{name:>12}" for name in columns))
     for name, run in results.items():
         loss, blimp, probes = (run.get(part, {}) for part in ("loss_nats", "blimp", "probes"))
         ways = [part.get(way, "") for part in (loss, blimp) for way in ("masked", "causal")]
         cells = [f"{run['tokens']:,}", *ways, *(probes.get(task, "") for task in TASKS)]
-        print(f"{name:18}" + "".join(f"{cell!s:>12}" for cell in cells))
+        print(f"{name:24}" + "".join(f"{cell!s:>12}" for cell in cells))
 
 
 if __name__ == "__main__":

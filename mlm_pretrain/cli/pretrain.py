@@ -92,7 +92,10 @@ def pretrain(
             help="Mask tokens, whole words, or spans or n-grams of words. [default: token]"
         ),
     ] = None,
-    dropout: Annotated[float | None, typer.Option(help="[default: 0]")] = None,
+    dropout: Annotated[
+        float | None,
+        typer.Option(help="Of the layers. [default: 0; with --init the checkpoint's own]"),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Of weights, order and masks. [default: 0]")
     ] = None,

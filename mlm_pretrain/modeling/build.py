@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import verify_model
 from mlm_pretrain.modeling.attention.choosing import require_packable
-from mlm_pretrain.modeling.sizes import build_config, check_length
+from mlm_pretrain.modeling.sizes import build_config, check_length, dropout_settings
 from mlm_pretrain.progress import say
 
 
@@ -58,8 +58,11 @@ def continued_model(
     seed: int,
     revision: str | None = None,
     family_classes: Mapping[str, str] | None = None,
+    dropout: float = 0.0,
 ) -> torch.nn.Module:
     """The checkpoint at `source` (a folder or a Hub name), with the head that training needs.
+
+    With `dropout` its layers get that share; without, they keep their own.
 
     A missing masked-LM head is built on the tied input embeddings; the layer between encoder and
     embeddings starts as the identity, so that the first scores are hidden · embeddingᵀ and not noise.
@@ -71,7 +74,7 @@ def continued_model(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model, missing = read_checkpoint(
-            source, auto_class, f"--init {source}", revision, family_classes
+            source, auto_class, f"--init {source}", revision, family_classes, dropout
         )
     auto_class = (family_classes or {}).get(model.config.model_type, auto_class)
     _check_family(f"--init {source}", model.config, auto_class)
@@ -92,6 +95,7 @@ def read_checkpoint(
     role: str,
     revision: str | None = None,
     family_classes: Mapping[str, str] | None = None,
+    dropout: float = 0.0,
 ) -> tuple[Any, list[str]]:
     """(model in float32 on "sdpa" attention, names of the weights that the checkpoint lacks).
 
@@ -102,14 +106,16 @@ def read_checkpoint(
 
     verify_model(source)
     try:
-        if family_classes:
+        changed: dict[str, float] = {}
+        if family_classes or dropout:
             family = transformers.AutoConfig.from_pretrained(
                 source, revision=revision or "main", trust_remote_code=False
             ).model_type
-            auto_class = family_classes.get(family, auto_class)
+            auto_class = (family_classes or {}).get(family, auto_class)
+            changed = dropout_settings(family, dropout) if dropout else {}
         model, info = getattr(transformers, auto_class).from_pretrained(
             source, dtype=torch.float32, attn_implementation="sdpa", revision=revision or "main",
-            output_loading_info=True, use_safetensors=True, trust_remote_code=False,
+            output_loading_info=True, use_safetensors=True, trust_remote_code=False, **changed,
         )  # fmt: skip
     except SafetensorError as error:
         raise InputError(f"{role}: its .safetensors file is damaged ({error})") from None

@@ -206,6 +206,22 @@ def _llama(shape: Shape, max_length: int, dropout: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def dropout_settings(family: str, dropout: float) -> dict[str, float]:
+    """What a family's config calls the dropout of its layers.
+
+    Raises:
+        InputError: when the family is not known here.
+    """
+    if family not in _FAMILY_SETTINGS:
+        raise InputError(
+            f"--dropout {dropout}: it is not known how a {family} model calls its dropout",
+            "set it in the checkpoint's config.json",
+        )
+    named = _FAMILY_SETTINGS[family](Shape(1, HEAD_WIDTH), 1, dropout)
+    return {name: value for name, value in named.items() if name.endswith(_DROPOUT_NAMES)}
+
+
+_DROPOUT_NAMES = ("dropout", "dropout_prob", "pdrop")
 _FAMILY_SETTINGS = {
     "bert": _bert, "roberta": _bert, "electra": _electra, "distilbert": _distilbert,
     "modernbert": _modernbert, "gpt2": _gpt2, "llama": _llama,

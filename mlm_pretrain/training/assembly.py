@@ -156,7 +156,7 @@ def _build_model(
     if config.init is not None:
         return continued_model(
             config.init, objective.auto_class, tokenizer, length, config.seed, config.revision,
-            objective.family_classes,
+            objective.family_classes, config.dropout,
         )  # fmt: skip
     arch = config.arch or DEFAULT_ARCH[objective.is_causal]
     return new_model(

@@ -35,6 +35,7 @@ class PretrainConfig(StrictConfig):
         learning_rate: peak, in AdamW's units for both optimisers. 0 follows
             `defaults.default_learning_rate`.
         warmup_share, decay_share: of the run, for the rise to the peak and the line to zero.
+        dropout: of the layers; with `init`, 0 leaves the checkpoint's own.
         max_grad_norm: gradients are scaled down to this norm.
         workers: processes that make batches; 0 makes them in the training process. None is 2 on a GPU,
             which must not wait, and 0 on a processor, which they would share.
@@ -101,6 +102,4 @@ class PretrainConfig(StrictConfig):
             raise ValueError("warmup_share + decay_share must not exceed 1")
         if self.arch is not None and self.init is not None:
             raise ValueError("give arch (random weights) or init (a checkpoint), not both")
-        if self.init is not None and self.dropout:
-            raise ValueError("dropout is the checkpoint's own: set it in the config.json of init")
         return self

@@ -79,6 +79,20 @@ def test_a_continued_encoder_begins_better_than_chance(minilm: Path, minilm_toke
     assert ranks.float().median() < 30_522 / 20
 
 
+@pytest.mark.parametrize("arch", ["bert", "roberta", "electra", "distilbert", "modernbert"])
+def test_a_continued_model_gets_the_dropout_that_is_asked_for(
+    arch: str, tokenizer: Any, tmp_path: Path
+) -> None:
+    new_model(f"{arch}:2x64", MLM, tokenizer, 64, seed=0).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    ids = torch.arange(5, 25)[None]
+    for dropout in (0.0, 0.2):
+        model: Any = continued_model(str(tmp_path), MLM, tokenizer, 64, seed=0, dropout=dropout)
+        model.train()
+        first, second = (model.base_model(input_ids=ids)[0] for _ in range(2))
+        assert torch.equal(first, second) == (dropout == 0)
+
+
 def test_a_complete_model_keeps_its_head(tiny_model: Path) -> None:
     from transformers import AutoTokenizer
 

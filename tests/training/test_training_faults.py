@@ -158,8 +158,6 @@ def test_lengths_and_shares_that_contradict() -> None:
         PretrainConfig(steps=1, minutes=1.0)
     with pytest.raises(ValueError, match="not both"):
         PretrainConfig(arch="bert-tiny", init="somewhere")
-    with pytest.raises(ValueError, match="checkpoint's own"):
-        PretrainConfig(init="somewhere", dropout=0.1)
     with pytest.raises(ValueError, match="warmup_share"):
         PretrainConfig(warmup_share=0.6, decay_share=0.6)
 

@@ -157,8 +157,7 @@ def build_heads(model: Any, _vocabulary: Vocabulary, config: ContrastiveConfig) 
     if config.positives == "dropout" and not has_dropout(model):
         raise InputError(
             "positives: dropout needs a model with dropout, and this one has none",
-            "give --dropout 0.1 (with --init, set it in the checkpoint's config.json), or "
-            "objective_settings of positives: spans or augmented",
+            "give --dropout 0.1, or objective_settings of positives: spans or augmented",
         )
     trained = {id(parameter) for parameter in model.base_model.parameters()}
     for parameter in model.parameters():
