@@ -11,6 +11,7 @@ from mlm_pretrain.modeling.attention.choosing import is_decided, leave_unpacked,
 from mlm_pretrain.modeling.compilation import uncompiled
 from mlm_pretrain.modeling.packing_proof import prove_packable
 from mlm_pretrain.modeling.sparse_head import HeadPlan, plan_head
+from mlm_pretrain.objectives.objective import count_predicted
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.training.batches import computes_layers_again, has_segments
 from mlm_pretrain.training.heads import NAME as HEADS
@@ -24,6 +25,26 @@ _PUSH = (
 def refuse_push(name: str) -> InputError:
     """The stock Trainer's pushes take whole folders along, the optimiser's state and a token among it."""
     return InputError(f"{name}: does not push by itself", _PUSH)
+
+
+def require_own_batches(trainer: Any, tokenizer: Any) -> None:
+    """Labels alone say all there is to predict for masked and next tokens, and for no other objective.
+
+    Raises:
+        InputError: where the batches come from elsewhere, or there is no tokenizer to make them with.
+    """
+    objective, name = trainer.objective, type(trainer).__name__
+    if objective.count is count_predicted:
+        return
+    if not trainer.makes_batches:
+        raise InputError(
+            f"{name}: {objective.name} makes its own batches, from examples without labels",
+            "leave out data_collator and the labels",
+        )
+    if tokenizer is None:
+        raise InputError(
+            f"{name}: {objective.name} needs a tokenizer", "pass processing_class=tokenizer"
+        )
 
 
 def refuse_unsupported(trainer: Any) -> None:

@@ -40,6 +40,7 @@ from mlm_pretrain.training.compatibility import (
     prepare_model,
     refuse_push,
     refuse_unsupported,
+    require_own_batches,
     verify_rows,
 )
 from mlm_pretrain.training.evaluation import dense_prediction, token_weighted_metrics
@@ -93,6 +94,7 @@ class TokenTrainer(Trainer):
         )
         self.order_seed = order_seed(args)
         self.objective_config = objective_config or self.objective.config()
+        require_own_batches(self, processing_class)
         if self.objective.heads is not None and model is not None:
             vocabulary = read_vocabulary(processing_class)
             attach_heads(model, self.objective, vocabulary, self.objective_config, self.order_seed)

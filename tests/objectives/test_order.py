@@ -179,3 +179,14 @@ def test_an_optimiser_without_the_heads_is_refused(prepared: Path, tmp_path: Pat
             train_dataset=PackedDataset(prepared, "train"), processing_class=tokenizer,
             optimizers=(optimizer, None),
         )  # fmt: skip
+
+
+def test_labels_from_elsewhere_are_refused(prepared: Path, tmp_path: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(prepared / "tokenizer")
+    model = new_model("bert:2x64", OBJECTIVE.auto_class, tokenizer, 64, seed=0)
+    given = {"model": model, "args": TrainingArguments(str(tmp_path), use_cpu=True)}
+    rows = [{"input_ids": [2, 7, 8, 3], "labels": [-100, 7, -100, -100]}]
+    with pytest.raises(InputError, match="order makes its own batches"):
+        TRAINERS["order"](**given, train_dataset=rows, processing_class=tokenizer)
+    with pytest.raises(InputError, match="order needs a tokenizer"):
+        TRAINERS["order"](**given, train_dataset=PackedDataset(prepared, "train"))
