@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.packing import PackedDataset
+from mlm_pretrain.training.assembly import assemble
 from mlm_pretrain.training.planning import plan
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
 
@@ -166,9 +167,15 @@ def test_an_epoch_is_every_row(prepared: Path, tmp_path: Path) -> None:
     rows = len(PackedDataset(prepared, "train"))
     batch = rows // 2 - 1  # two full batches and a small one
     for epochs, steps in ((2.0, 6), (0.5, 2)):
-        planned = plan(config(prepared, tmp_path, steps=None, epochs=epochs, batch_size=batch))
-        assert planned["steps"] == steps
-    planned = plan(config(prepared, tmp_path, steps=None, batch_size=0))
-    assert planned["rows_a_step"] >= 1
-    assert planned["steps"] == -(-rows // planned["rows_a_step"])
-    assert list(tmp_path.iterdir()) == []  # a plan writes nothing
+        made = assemble(config(prepared, tmp_path, steps=None, epochs=epochs, batch_size=batch))
+        assert made.budget.steps == steps
+    made = assemble(config(prepared, tmp_path, steps=None, batch_size=0))
+    assert made.config.batch_size >= 1
+    assert made.budget.steps == -(-rows // made.config.batch_size)
+
+
+def test_a_plan_writes_nothing(prepared: Path, tmp_path: Path) -> None:
+    planned = plan(config(prepared, tmp_path / "run", steps=None, epochs=2.0, batch_size=8))
+    rows = len(PackedDataset(prepared, "train"))
+    assert planned["steps"] == 2 * -(-rows // 8)
+    assert list(tmp_path.iterdir()) == []
