@@ -73,7 +73,9 @@ def set_value(values: dict[str, Any], item: str) -> None:
         )
     *sections, last = key.split(".")
     for section in sections:
-        values = values.setdefault(section, {})
+        if values.get(section) is None:  # left out, or switched off: `section: null`
+            values[section] = {}
+        values = values[section]
         if not isinstance(values, dict):
             raise InputError(f"--set {item}: '{section}' is a value, not a section")
     try:

@@ -17,7 +17,7 @@ from mlm_pretrain.manifest import MANIFEST, read_manifest, verify_files, write_m
 from mlm_pretrain.model_card import model_card
 from mlm_pretrain.modeling.as_decoder import as_decoder
 from mlm_pretrain.modeling.sizes import unused_positions
-from mlm_pretrain.objectives import OBJECTIVES
+from mlm_pretrain.objectives.together import recorded
 from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
 from mlm_pretrain.training.checkpoints.finding import newest_weights
@@ -39,10 +39,11 @@ _SAMPLE = "Déjà vu: 12 NEW words, isn't it? (naïve) 東京\n\tend"
 def export(run: str | Path, out: str | Path, *, overwrite: bool = False) -> dict[str, Any]:
     """Write the final model of `run` (or its newest checkpoint) as a standard folder.
 
-    The folder holds safetensors, config, tokenizer, a generation config for decoders, a card with the
-    facts of the run, and a manifest. It is reopened, and its scores compared with the source's. An encoder
-    that also learned to continue text is written a second time, into `causal/`, as the decoder it is too; one
-    that learned to find replaced tokens gets the masked model that replaced them beside it, in `generator/`.
+    The folder holds safetensors, config, tokenizer, a generation config for what generates text, a card with
+    the facts of the run, and a manifest. It is reopened, and its scores compared with the source's. An
+    encoder that also learned to continue text is written a second time, into `causal/`, as the decoder it is
+    too; one that learned to find replaced tokens gets the masked model that replaced them beside it, in
+    `generator/`.
 
     Returns:
         `out`, `source`, `parameters`, `files`, and `logits_equal` (always True: anything else raises).
@@ -55,13 +56,14 @@ def export(run: str | Path, out: str | Path, *, overwrite: bool = False) -> dict
     trained_as = _trained_as(record)
     model, source_tokenizer, objective = load_for_evaluation(source, trained_as)
     out = claim_output(_apart(Path(out), Path(run)), overwrite)
-    _write_model(model, out, objective.is_causal)
+    _write_model(model, out, objective.is_causal or model.config.is_encoder_decoder)
     _copy_tokenizer(Path(run) / "tokenizer", out, record["config"], model.config)
-    if "clm" in OBJECTIVES[record["config"]["objective"]].served and not objective.is_causal:
+    learnt = recorded(record["config"])
+    if "clm" in learnt.served and not objective.is_causal:
         _write_decoder(model, source_tokenizer, out)
-    if trained_as is not None:
+    if trained_as is not None and "generator" in learnt.config.model_fields:
         _write_beside(read_generator(model, source), source_tokenizer, out)
-    export_heads(OBJECTIVES[record["config"]["objective"]], source, out)
+    export_heads(learnt, source, out)
     facts = _facts(Path(run), record, model)
     (out / "README.md").write_text(model_card(facts), encoding="utf-8")
     _check_reload(model, source_tokenizer, out, trained_as)
@@ -104,8 +106,8 @@ def _apart(out: Path, run: Path) -> Path:
     return out
 
 
-def _write_model(model: Any, out: Path, is_causal: bool) -> None:
-    if not is_causal:
+def _write_model(model: Any, out: Path, generates: bool) -> None:
+    if not generates:
         model.generation_config = None
     model.save_pretrained(out)
     path = out / "config.json"
@@ -119,7 +121,7 @@ def _write_decoder(model: Any, source_tokenizer: Any, out: Path) -> None:
     """The same weights as a decoder, in a folder of its own; and that it reads as the encoder does."""
     decoder, folder = as_decoder(model), out / CAUSAL_FOLDER
     folder.mkdir()
-    _write_model(decoder, folder, is_causal=True)
+    _write_model(decoder, folder, generates=True)
     _copy_beside(out, folder)
     _check_reload(decoder, source_tokenizer, folder)
 
@@ -128,7 +130,7 @@ def _write_beside(generator: Any, source_tokenizer: Any, out: Path) -> None:
     """The masked model that was trained beside the model, in a folder of its own."""
     folder = out / GENERATOR_FOLDER
     folder.mkdir()
-    _write_model(generator, folder, is_causal=False)
+    _write_model(generator, folder, generates=False)
     _copy_beside(out, folder)
     _check_reload(generator, source_tokenizer, folder)
 
@@ -141,8 +143,8 @@ def _copy_beside(out: Path, folder: Path) -> None:
 
 def _trained_as(record: dict[str, Any]) -> str | None:
     """The run's objective where its model is no language model; None where its head tells."""
-    name = record["config"]["objective"]
-    return name if OBJECTIVES[name].figures is not None else None
+    objective = recorded(record["config"])
+    return objective.name if objective.figures is not None else None
 
 
 def _copy_tokenizer(tokenizer: Path, out: Path, config: dict[str, Any], model_config: Any) -> None:
@@ -223,9 +225,11 @@ def _check_reload(
     length = min(16, len(tokenizer), int(tokenizer.model_max_length))
     ids = torch.arange(length).unsqueeze(0)
     mask = torch.ones_like(ids)
+    inputs = {"input_ids": ids, "attention_mask": mask}
+    if model.config.is_encoder_decoder:
+        inputs["decoder_input_ids"] = ids
     with torch.no_grad():
-        before = model(input_ids=ids, attention_mask=mask).logits
-        after = reloaded(input_ids=ids, attention_mask=mask).logits
+        before, after = model(**inputs).logits, reloaded(**inputs).logits
     if not torch.equal(before, after):
         raise InputError(f"{out}: the reopened model scores differently", "please report this")
     if tokenizer(_SAMPLE)["input_ids"] != source_tokenizer(_SAMPLE)["input_ids"]:

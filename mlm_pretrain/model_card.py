@@ -10,13 +10,16 @@ from jinja2 import Environment
 _TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
 
 _SHOWN = (
-    "objective", "objective_settings", "arch", "init", "batch_size", "accumulation", "optimizer",
-    "learning_rate", "weight_decay", "warmup_share", "decay_share", "dropout", "masking", "seed",
+    "objective", "objective_settings", "objectives", "together", "balance", "arch", "init", "batch_size",
+    "accumulation", "optimizer", "learning_rate", "weight_decay", "warmup_share", "decay_share", "dropout",
+    "masking", "seed",
 )  # fmt: skip
+_OF_SEVERAL = ("objectives", "together", "balance")
 
 
 def model_card(facts: dict[str, Any]) -> str:
     """Render the card from a run's facts (see `export`)."""
     # Markdown, not HTML, so nothing is escaped.
     template = Environment(autoescape=False).from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(**facts, shown=_SHOWN)
+    left_out = () if facts["config"].get("objectives") else _OF_SEVERAL
+    return template.render(**facts, shown=[name for name in _SHOWN if name not in left_out])

@@ -29,6 +29,8 @@ class TokenizerConfig(StrictConfig):
         max_word_characters: longer words (encoded data, mostly) are counted and not learned from.
         max_distinct_words: bound on the words held in memory; when it is exceeded the rarest are
             dropped and counted.
+        sentinels: tokens <extra_id_0>, <extra_id_1> … at the end of the vocabulary, which stand for spans of
+            text in training an encoder with a decoder.
         model_max_length: tokens a model takes, written into the tokenizer's configuration.
         reading: how corpus files are read.
     """
@@ -42,5 +44,6 @@ class TokenizerConfig(StrictConfig):
     seed: int = 0
     max_word_characters: int = Field(default=100, ge=1)
     max_distinct_words: int = Field(default=2_000_000, ge=1)
+    sentinels: int = Field(default=0, ge=0, le=1000)
     model_max_length: int = Field(default=512, ge=8)
     reading: ReadOptions = Field(default_factory=ReadOptions)

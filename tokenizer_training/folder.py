@@ -7,13 +7,15 @@ that 4.x does not have.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tokenizers import Tokenizer
 
 from tokenizer_training.algorithm import Algorithm
-from tokenizer_training.specials import SpecialTokens
+from tokenizer_training.specials import SpecialTokens, sentinel_tokens
 
 TOKENIZER_FILE = "tokenizer.json"
 # The one class that both versions have and that takes tokenizer.json as it is.
@@ -21,18 +23,28 @@ _TOKENIZER_CLASS = "PreTrainedTokenizerFast"
 
 
 def write_tokenizer(
-    folder: Path, tokenizer: Tokenizer, algorithm: Algorithm, model_max_length: int
+    folder: Path,
+    tokenizer: Tokenizer,
+    algorithm: Algorithm,
+    model_max_length: int,
+    sentinels: int = 0,
 ) -> None:
     """Write tokenizer.json, tokenizer_config.json and special_tokens_map.json."""
     (folder / TOKENIZER_FILE).write_text(tokenizer.to_str(pretty=True) + "\n", encoding="utf-8")
-    _write(folder / "tokenizer_config.json", describe(algorithm, model_max_length))
-    _write(folder / "special_tokens_map.json", _map_specials(algorithm.specials))
+    first = tokenizer.get_vocab_size() - sentinels
+    added = {first + n: token.content for n, token in enumerate(sentinel_tokens(sentinels))}
+    _write(folder / "tokenizer_config.json", describe(algorithm, model_max_length, added))
+    specials = _map_specials(algorithm.specials)
+    _write(folder / "special_tokens_map.json", {**specials, **_additional(added)})
 
 
-def describe(algorithm: Algorithm, model_max_length: int) -> dict[str, Any]:
-    """The tokenizer_config.json of a tokenizer trained by `algorithm`."""
+def describe(
+    algorithm: Algorithm, model_max_length: int, sentinels: Mapping[int, str] = MappingProxyType({})
+) -> dict[str, Any]:
+    """The tokenizer_config.json of a tokenizer trained by `algorithm`, with its sentinels by id."""
     specials = algorithm.specials
-    added = {str(i): _flags(specials, token) for i, token in enumerate(specials.ordered)}
+    named = {**dict(enumerate(specials.ordered)), **sentinels}
+    added = {str(i): _flags(specials, token) for i, token in named.items()}
     return {
         "tokenizer_class": _TOKENIZER_CLASS,
         "model_max_length": model_max_length,
@@ -43,7 +55,12 @@ def describe(algorithm: Algorithm, model_max_length: int) -> dict[str, Any]:
         "clean_up_tokenization_spaces": False,
         "added_tokens_decoder": {i: {**flags, "special": True} for i, flags in added.items()},
         **specials.roles,
+        **_additional(sentinels),
     }
+
+
+def _additional(sentinels: Mapping[int, str]) -> dict[str, Any]:
+    return {"additional_special_tokens": list(sentinels.values())} if sentinels else {}
 
 
 def _map_specials(specials: SpecialTokens) -> dict[str, Any]:

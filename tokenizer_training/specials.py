@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from tokenizers import AddedToken
 
 
+def sentinel_tokens(count: int) -> list[AddedToken]:
+    """<extra_id_0> and on (T5's names), each of which may stand for a span of text."""
+    return [AddedToken(f"<extra_id_{n}>", special=True, normalized=False) for n in range(count)]
+
+
 @dataclass(frozen=True, slots=True)
 class SpecialTokens:
     """Special tokens by role. `ordered` gives their ids: the first token has id 0.

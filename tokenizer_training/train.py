@@ -21,6 +21,7 @@ from tokenizer_training.algorithms import ALGORITHMS
 from tokenizer_training.config import TokenizerConfig
 from tokenizer_training.folder import TOKENIZER_FILE, write_tokenizer
 from tokenizer_training.sampling import WordSample
+from tokenizer_training.specials import sentinel_tokens
 
 STAGE = "tokenizer train"
 # Above this share, words that are not learned from are a matter of the language, not of stray data.
@@ -65,7 +66,7 @@ def train_tokenizer(
         claim_output(folder)
     tokenizer, counts = learn_tokenizer(corpus, chosen, vocab_size, config)
     claim_output(folder, overwrite)
-    write_tokenizer(folder, tokenizer, chosen, config.model_max_length)
+    write_tokenizer(folder, tokenizer, chosen, config.model_max_length, config.sentinels)
     settings = {"algorithm": algorithm, "vocab_size": vocab_size, **config.model_dump()}
     inputs = {"corpus": fingerprint_corpus(corpus, config.reading)}
     write_manifest(folder, STAGE, settings, inputs, counts)
@@ -151,10 +152,11 @@ def learn_tokenizer(
         )
     _say_too_long(sample, config)
     say(f"learning {algorithm.name} from {len(words):,} distinct words")
-    learned = _learn(words, algorithm, vocab_size, config, sample)
+    learned = _learn(words, algorithm, vocab_size - config.sentinels, config, sample)
     tokenizer.model = learned.model
     tokenizer.post_processor = algorithm.frame()
     tokenizer.add_special_tokens(algorithm.specials.added_tokens())
+    tokenizer.add_special_tokens(sentinel_tokens(config.sentinels))
     return tokenizer, {"corpus": audit.as_dict(), **sample.counts, **learned.counts}
 
 
@@ -167,18 +169,31 @@ def _learn(
 ) -> Learned:
     try:
         return algorithm.learn(words, vocab_size, config)
+    except InputError as error:
+        if not config.sentinels:
+            raise
+        beside = f"{config.sentinels} sentinels, which --vocab-size includes, come on top"
+        raise InputError(error.problem, f"{error.way_out}; {beside}") from None
     except TooFewPiecesError as error:
         if error.limited and config.alphabet_limit is None and config.alphabet_share < 1:
             # Nothing else would take the entries that are left over.
             ample = config.model_copy(update={"alphabet_share": 1.0})
             return _learn(words, algorithm, vocab_size, ample, sample)
         limit = config.alphabet_limit if error.limited else None
-        raise _too_few(vocab_size, error.feasible, len(words), limit, sample) from None
+        raise _too_few(
+            vocab_size, error.feasible, config.sentinels, len(words), limit, sample
+        ) from None
 
 
 def _too_few(
-    vocab_size: int, feasible: int, distinct_words: int, limit: int | None, sample: WordSample
+    vocab_size: int,
+    feasible: int,
+    sentinels: int,
+    distinct_words: int,
+    limit: int | None,
+    sample: WordSample,
 ) -> InputError:
+    vocab_size, feasible = vocab_size + sentinels, feasible + sentinels
     within = f" with --alphabet-limit {limit}" if limit else ""
     return InputError(
         f"--vocab-size {vocab_size}: the corpus yields {feasible} entries at most{within} "

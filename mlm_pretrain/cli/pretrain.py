@@ -32,17 +32,18 @@ def pretrain(
         str | None,
         typer.Option(
             help="mlm: masked tokens; clm: next token; hybrid: both, in one encoder; replaced: which tokens "
-            "a small masked model has put in. Settings of its own: "
+            "a small masked model has put in; denoising: write out a text that was read noised, by an "
+            "encoder with a decoder. Settings of its own: "
             "--set pretrain.objective_settings.NAME=VALUE. [default: mlm]"
         ),
     ] = None,
     arch: Annotated[
         str | None,
         typer.Option(
-            help="FAMILY-SIZE (bert, roberta, modernbert, distilbert, electra; gpt2, llama; tiny 2x128, "
-            "mini 4x256, small 4x512, medium 8x512, base 12x768, large 24x1024), "
+            help="FAMILY-SIZE (bert, roberta, modernbert, distilbert, electra; gpt2, llama; t5, bart; "
+            "tiny 2x128, mini 4x256, small 4x512, medium 8x512, base 12x768, large 24x1024), "
             "FAMILY:LAYERSxHIDDEN such as modernbert:6x384, or a config.json. "
-            "[default: modernbert-mini; llama-mini for clm]"
+            "[default: modernbert-mini; llama-mini for clm, bart-mini for denoising]"
         ),
     ] = None,
     init: Annotated[

@@ -60,6 +60,14 @@ def train(
             "more, up to three quarters of the vocabulary.",
         ),
     ] = None,
+    sentinels: Annotated[
+        int,
+        typer.Option(
+            "--sentinels",
+            help="Tokens <extra_id_0> and on, of --vocab-size, that stand for spans of text: 100 for "
+            "training an encoder with a decoder as T5 does.",
+        ),
+    ] = 0,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the sample.")] = 0,
     text_field: reading.TextField = "text",
     text_unit: reading.TextUnit = "line",
@@ -82,6 +90,7 @@ def train(
     values: dict[str, Any] = {
         "cased": cased,
         "alphabet_limit": alphabet_limit,
+        "sentinels": sentinels,
         "seed": seed,
         "model_max_length": model_max_length,
         "reading": reading.reading_of(locals()),

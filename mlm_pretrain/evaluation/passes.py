@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from copy import copy
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
@@ -15,6 +16,7 @@ from mlm_pretrain.modeling.compilation import filled_up
 from mlm_pretrain.modeling.sparse_head import HeadPlan, loss_in_head, predict_only
 from mlm_pretrain.objectives import Objective
 from mlm_pretrain.objectives.objective import Predicted
+from mlm_pretrain.objectives.token_loss import IGNORED as _IGNORED
 
 Result = TypeVar("Result")
 Scores: TypeAlias = Callable[[slice], torch.Tensor]
@@ -32,6 +34,7 @@ class ModelPasses:
         outputs: what the model returned last. Where the output layer is not plain it holds the scores
             (1, P, V), and of more tokens where shapes are kept.
         kept: the last hidden states (1, P', H) of the tokens that were predicted or read.
+        heads: what the objective trains beside the model; None where it trains nothing.
     """
 
     def __init__(
@@ -41,12 +44,19 @@ class ModelPasses:
         self.call: Callable[..., Any] = model
         self.outputs: Any = None
         self.kept = torch.empty(0)
+        self.heads: Any = getattr(model, "pretraining_heads", None)
 
     def part(self, name: str) -> ModelPasses:
         """The passes of a model beside this one, in the same precision."""
-        part = getattr(self.model.pretraining_heads, name)
+        part = getattr(self.heads, name)
         passes = ModelPasses(part, self.head.parts.get(name, HeadPlan()), self.autocast)
         passes.call = partial(_called_in, self.autocast, part)
+        return passes
+
+    def seeing(self, name: str) -> ModelPasses:
+        """The same passes with the heads of one objective among several; None where it has none."""
+        passes = copy(self)
+        passes.heads = self.heads[name] if self.heads is not None and name in self.heads else None
         return passes
 
     def predict(
@@ -62,7 +72,7 @@ class ModelPasses:
             weights_BL: of each position's loss in the sum.
             reads: flat positions (N) in the rows, ascending, whose last hidden states are wanted too.
         """
-        rows = _for_models(batch)
+        rows = for_models(batch)
         inputs = packed_inputs(
             self.model, rows, objective.is_causal, keeps_padding=self.head.keeps_shapes
         )
@@ -79,9 +89,21 @@ class ModelPasses:
         behind = slice(len(positions_P), len(positions_P) + len(read_N))
         return Predicted(total, nats_P, targets_P, rows_P, scores, self.kept[0, behind].float())
 
+    def predict_pairs(self, pairs: Mapping[str, torch.Tensor]) -> Predicted:
+        """Score the targets `labels` (N, D) that an encoder–decoder is to write of what it reads."""
+        flat = pairs["labels"].flatten()
+        positions_P = (flat != _IGNORED).nonzero().flatten()
+        shifted_ND = self.model.prepare_decoder_input_ids_from_labels(pairs["labels"])
+        rows = for_models(pairs)
+        inputs = PackedInputs({**rows, "decoder_input_ids": shifted_ND, "use_cache": False}, None)
+        call = self._in_head if self.head.is_plain else self._on_scores
+        total, nats_P, scores = call(inputs, positions_P, flat[positions_P], None)
+        none = self.kept[0, :0].float()
+        return Predicted(total, nats_P, flat[positions_P], positions_P, scores, none)
+
     def scores(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """What the head gives (B, L, K) of each token of rows of ids; 0 at padding."""
-        rows = _for_models(batch)
+        rows = for_models(batch)
         inputs = packed_inputs(
             self.model, rows, looks_left(self.model), keeps_padding=self.head.keeps_shapes
         )
@@ -96,7 +118,7 @@ class ModelPasses:
 
     def states_of(self, encoder: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """As `states`, of a copy of the model's encoder that shares its settings."""
-        rows = _for_models(batch)
+        rows = for_models(batch)
         inputs = packed_inputs(self.model, rows, looks_left(self.model))
         with self.autocast():
             found = encoder(**inputs.arguments)[0]
@@ -135,9 +157,13 @@ class ModelPasses:
         return total, nats_P.detach(), logits_PV.detach().__getitem__
 
 
-def _for_models(batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def for_models(batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """A batch without what only its loss looks at."""
-    return {name: value for name, value in batch.items() if not name.endswith("labels")}
+    return {
+        name: value
+        for name, value in batch.items()
+        if not name.endswith("labels") and "/" not in name and name != "progress"
+    }
 
 
 def _called_in(context: Callable[[], Any], model: Any, **arguments: Any) -> Any:

@@ -133,6 +133,11 @@ def _objective_name(model: str | Path, config: Any) -> str:
             f"--model {model}: finds replaced tokens, and predicts none itself",
             f"give the masked model that was trained beside it: {Path(model) / 'generator'}",
         )
+    if getattr(config, "is_encoder_decoder", False):
+        raise InputError(
+            f"--model {model}: is an encoder with a decoder, which this does not evaluate",
+            "its loss on held-out text stands in its run's metrics.json; fine-tune it with transformers",
+        )
     raise InputError(
         f"a {names[0] or config.model_type} has no language-modelling head to evaluate",
         "give a model that `mlm-pretrain export` wrote, not a fine-tuned one",

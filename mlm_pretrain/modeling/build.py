@@ -12,7 +12,12 @@ from safetensors import SafetensorError
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import verify_model
 from mlm_pretrain.modeling.attention.choosing import require_packable
-from mlm_pretrain.modeling.sizes import build_config, check_length, dropout_settings
+from mlm_pretrain.modeling.sizes import (
+    ENCODER_DECODERS,
+    build_config,
+    check_length,
+    dropout_settings,
+)
 from mlm_pretrain.progress import say
 
 
@@ -80,7 +85,8 @@ def continued_model(
     _check_family(f"--init {source}", model.config, auto_class)
     check_length(model.config, max_length)
     _check_vocabulary(source, model, tokenizer, revision)
-    require_packable(model)
+    if not model.config.is_encoder_decoder:
+        require_packable(model)
     if missing:
         _refuse_partial(source, model, missing)
         _start_as_identity(model, missing)
@@ -171,10 +177,18 @@ def _check_family(role: str, config: Any, auto_class: str) -> None:
     """Refuse a model without the head, and one that sees what it should predict."""
     import transformers
 
-    if getattr(config, "is_encoder_decoder", False):
+    is_pair, wants_pair = config.is_encoder_decoder, auto_class == "AutoModelForSeq2SeqLM"
+    if is_pair and not wants_pair:
         raise InputError(
-            f"{role}: is an encoder with a decoder, which neither objective trains",
-            "choose an encoder (mlm) or a decoder (clm)",
+            f"{role}: is an encoder with a decoder, which this objective does not train",
+            "choose an encoder (mlm) or a decoder (clm), or --objective denoising",
+        )
+    if wants_pair:
+        if is_pair and type(config) in transformers.AutoModelForSeq2SeqLM._model_mapping:
+            return
+        raise InputError(
+            f"{role}: is no encoder with a decoder, which denoising trains",
+            f"choose one of {', '.join(ENCODER_DECODERS)}, for example --arch t5-mini",
         )
     is_encoder = type(config) in transformers.AutoModelForMaskedLM._model_mapping
     sees_ahead = auto_class == "AutoModelForCausalLM" and is_encoder

@@ -2,7 +2,8 @@
 
 Model FLOPs: what the mathematics needs, not what an implementation spends (Chowdhery et al. 2022, PaLM,
 appendix B): every weight of a matrix takes part in one multiplication and one addition a token forward,
-and twice that backward; attention adds its two products. The head counts for predicted tokens alone.
+and twice that backward; attention adds its two products. The head counts for predicted tokens alone. Of an
+encoder with a decoder it is an estimate: as if the decoder wrote as many tokens as are read.
 """
 
 from __future__ import annotations

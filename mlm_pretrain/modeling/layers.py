@@ -14,6 +14,11 @@ def layers_of(model: Any) -> torch.nn.ModuleList | None:
     return max(lists, key=lambda found: sum(p.numel() for p in found.parameters()), default=None)
 
 
+def writes_what_it_reads(model: Any) -> bool:
+    """Whether the model is an encoder with a decoder, which takes two texts."""
+    return bool(getattr(model.config, "is_encoder_decoder", False))
+
+
 def token_table(model: Any) -> torch.Tensor:
     """The token vectors (V, H) that a model reads: another model's where its own are a difference to them."""
     embedding = model.get_input_embeddings()

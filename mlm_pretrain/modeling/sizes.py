@@ -27,6 +27,8 @@ HEAD_WIDTH = 64
 ENCODERS = ("bert", "roberta", "modernbert", "distilbert", "electra")
 DECODERS = ("gpt2", "llama")
 FAMILIES = ENCODERS + DECODERS
+ENCODER_DECODERS = ("t5", "bart")  # of as many layers each
+_NAMED = FAMILIES + ENCODER_DECODERS
 # Their positions count from pad_token_id + 1, so that many of them are never used.
 _OFFSET_MODELS = (
     "roberta", "xlm-roberta", "camembert", "roberta-prelayernorm", "xlm-roberta-xl", "data2vec-text",
@@ -62,21 +64,21 @@ def parse_arch(arch: str) -> tuple[str, Shape]:
     """
     if match := re.fullmatch(r"([a-z0-9]+):(\d+)x(\d+)", arch):
         family, shape = match[1], Shape(int(match[2]), int(match[3]))
-        if family in FAMILIES and shape.layers and shape.hidden and shape.hidden % HEAD_WIDTH == 0:
+        if family in _NAMED and shape.layers and shape.hidden and shape.hidden % HEAD_WIDTH == 0:
             return family, shape
         raise InputError(
             f"--arch {arch}: unknown family, no layers, or a hidden width that {HEAD_WIDTH} does not "
             "divide",
-            f"families: {', '.join(FAMILIES)}; for example modernbert:6x384",
+            f"families: {', '.join(_NAMED)}; for example modernbert:6x384",
         )
     family, _, size = arch.partition("-")
-    if family in FAMILIES and size in SIZES:
+    if family in _NAMED and size in SIZES:
         return family, Shape(*SIZES[size])
-    known = [f"{family}-{size}" for family in FAMILIES for size in SIZES]
+    known = [f"{family}-{size}" for family in _NAMED for size in SIZES]
     near = difflib.get_close_matches(arch, known, n=1)
     raise InputError(
         f"--arch {arch}: no such architecture" + (f"; did you mean {near[0]}?" if near else ""),
-        f"FAMILY-SIZE of {', '.join(FAMILIES)} and {', '.join(SIZES)}; FAMILY:LAYERSxHIDDEN; "
+        f"FAMILY-SIZE of {', '.join(_NAMED)} and {', '.join(SIZES)}; FAMILY:LAYERSxHIDDEN; "
         "or the path of a Hugging Face config.json",
     )
 
@@ -92,7 +94,11 @@ def build_config(arch: str, tokenizer: Any, max_length: int, dropout: float = 0.
     family, shape = parse_arch(arch)
     from transformers import AutoConfig
 
-    settings = {**_common(tokenizer, shape), **_FAMILY_SETTINGS[family](shape, max_length, dropout)}
+    own = _FAMILY_SETTINGS[family](shape, max_length, dropout)
+    if family in ENCODER_DECODERS:
+        settings = {**_between_two(family, tokenizer), **own}
+    else:
+        settings = {**_common(tokenizer, shape), **own}
     if family == "roberta":  # its positions count from pad_token_id + 1
         settings["max_position_embeddings"] += tokenizer.pad_token_id + 1
     return AutoConfig.for_model(family, **settings)
@@ -100,7 +106,7 @@ def build_config(arch: str, tokenizer: Any, max_length: int, dropout: float = 0.
 
 def _is_named(arch: str) -> bool:
     family, _, size = arch.partition("-")
-    return family in FAMILIES and size in SIZES
+    return family in _NAMED and size in SIZES
 
 
 def _read_config(path: str, tokenizer: Any, max_length: int) -> Any:
@@ -161,6 +167,17 @@ def _common(tokenizer: Any, shape: Shape) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _between_two(family: str, tokenizer: Any) -> dict[str, Any]:
+    """T5 begins to write at a padding token, BART at an end token."""
+    special = _special_ids(tokenizer)
+    end = special["eos_token_id"]
+    first = special["pad_token_id"] if family == "t5" or end is None else end
+    return {
+        "vocab_size": len(tokenizer), "tie_word_embeddings": True, **special,
+        "decoder_start_token_id": first,
+    }  # fmt: skip
+
+
 def _bert(shape: Shape, max_length: int, dropout: float) -> dict[str, Any]:
     return {
         "max_position_embeddings": max_length,
@@ -206,6 +223,9 @@ def _llama(shape: Shape, max_length: int, dropout: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
+_DROPOUT_NAMES = ("dropout", "dropout_prob", "dropout_rate", "pdrop")
+
+
 def dropout_settings(family: str, dropout: float) -> dict[str, float]:
     """What a family's config calls the dropout of its layers.
 
@@ -221,8 +241,24 @@ def dropout_settings(family: str, dropout: float) -> dict[str, float]:
     return {name: value for name, value in named.items() if name.endswith(_DROPOUT_NAMES)}
 
 
-_DROPOUT_NAMES = ("dropout", "dropout_prob", "pdrop")
+def _t5(shape: Shape, _max_length: int, dropout: float) -> dict[str, Any]:
+    return {
+        "d_model": shape.hidden, "d_kv": HEAD_WIDTH, "d_ff": shape.feed_forward, "num_layers": shape.layers,
+        "num_decoder_layers": shape.layers, "num_heads": shape.heads, "dropout_rate": dropout,
+    }  # fmt: skip
+
+
+def _bart(shape: Shape, max_length: int, dropout: float) -> dict[str, Any]:
+    sizes = {"layers": shape.layers, "attention_heads": shape.heads, "ffn_dim": shape.feed_forward}
+    stacks = {f"{stack}_{n}": size for stack in ("encoder", "decoder") for n, size in sizes.items()}
+    return {
+        **stacks, "d_model": shape.hidden, "max_position_embeddings": max_length, "dropout": dropout,
+        "attention_dropout": dropout, "forced_eos_token_id": None,
+    }  # fmt: skip
+
+
 _FAMILY_SETTINGS = {
     "bert": _bert, "roberta": _bert, "electra": _electra, "distilbert": _distilbert,
     "modernbert": _modernbert, "gpt2": _gpt2, "llama": _llama,
+    "t5": _t5, "bart": _bart,
 }  # fmt: skip

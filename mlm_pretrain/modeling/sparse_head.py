@@ -22,6 +22,7 @@ import torch
 
 from mlm_pretrain.modeling.compilation import is_compiled
 from mlm_pretrain.modeling.last_layer import Trimming, candidates, rows_at, trimmed
+from mlm_pretrain.modeling.layers import writes_what_it_reads
 from mlm_pretrain.modeling.vocabulary_loss import chunked_cross_entropy
 
 
@@ -57,7 +58,7 @@ def predict_only(
 
     Args:
         model: the unwrapped Hugging Face model with a language-modelling head.
-        positions_P: int64, on the model's device, each once.
+        positions_P: int64, on the model's device, each once; of what the decoder writes where there are two.
         trimming: what its last layer may leave out.
     """
 
@@ -73,7 +74,8 @@ def predict_only(
         return output
 
     states: list[torch.Tensor] = []
-    handle = model.base_model.register_forward_hook(keep_predicted)
+    stack = model.get_decoder() if writes_what_it_reads(model) else model.base_model
+    handle = stack.register_forward_hook(keep_predicted)
     try:
         with trimmed(trimming, positions_P):
             yield states
@@ -151,7 +153,8 @@ def plan_head(model: torch.nn.Module) -> HeadPlan:
     model.eval()
     try:
         with torch.no_grad():
-            fitting = (c for c in candidates(model) if _changes_nothing(model, c))
+            tried = [] if writes_what_it_reads(model) else candidates(model)
+            fitting = (c for c in tried if _changes_nothing(model, c))
             return HeadPlan(_has_plain_head(model), next(fitting, None), is_compiled(model), parts)
     finally:
         model.train(was_training)
@@ -166,9 +169,10 @@ def _has_plain_head(model: Any) -> bool:
     if type(layer) is not torch.nn.Linear or "forward" in vars(layer):
         return False
     ids = _few_ids(model)
+    written = {"decoder_input_ids": ids} if writes_what_it_reads(model) else {}
     try:
         with loss_in_head(model, ids[0]) as loss:
-            return loss.stands_for(model(input_ids=ids).logits)
+            return loss.stands_for(model(input_ids=ids, **written).logits)
     except (RuntimeError, ValueError, TypeError, AttributeError):
         return False  # something stands between that expects scores
 

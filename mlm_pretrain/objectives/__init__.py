@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlm_pretrain.objectives import causal, contrastive, hybrid, masked, order, replaced
+from mlm_pretrain.objectives import causal, contrastive, denoising, hybrid, masked, order, replaced
 from mlm_pretrain.objectives.objective import Objective, count_predicted, predicted_loss
 
 __all__ = ["OBJECTIVES", "Objective"]
@@ -27,4 +27,5 @@ OBJECTIVES = {
     "contrastive": contrastive.OBJECTIVE,
     "replaced": replaced.OBJECTIVE,
     "order": order.OBJECTIVE,
+    "denoising": denoising.OBJECTIVE,
 }

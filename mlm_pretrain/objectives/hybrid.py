@@ -119,7 +119,9 @@ def count(_objective: Objective, batch: Batch) -> dict[str, int]:
 def loss(objective: Objective, passes: Passes, batch: Batch, counts: Counts, _config: Any) -> Found:
     """Each way's mean over the step, weighted by its share of the step's rows."""
     rows = counts[f"{MASKED}_rows"] + counts[f"{CAUSAL}_rows"]
-    of_way = [counts[f"{name}_rows"] / rows / max(counts[name], 1) for name in (MASKED, CAUSAL)]
+    shares = [counts[f"{name}_rows"] / max(rows, 1) for name in (MASKED, CAUSAL)]
+    pairs = zip(shares, (MASKED, CAUSAL), strict=True)
+    of_way = [share / max(counts[name], 1) for share, name in pairs]
     weight_W = torch.tensor(of_way, device=batch["labels"].device)
     way_B = batch["is_causal"].long()
     length = batch["labels"].shape[1]

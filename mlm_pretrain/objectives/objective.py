@@ -41,6 +41,7 @@ class Passes(Protocol):
     """The forward passes that a loss may ask for (see `mlm_pretrain.evaluation.passes`)."""
 
     model: Any
+    heads: Any  # what the objective trains beside the model
 
     def predict(
         self,
@@ -58,8 +59,15 @@ class Passes(Protocol):
     def scores(self, batch: Batch) -> torch.Tensor:
         """What the model's head gives (B, L, K) of each token of the batch's rows, 0 at padding."""
 
+    def predict_pairs(self, pairs: Batch) -> Predicted:
+        """Score the targets `labels` (N, D) of an encoder–decoder that reads `input_ids` (N, S), with their
+        `attention_mask`; −100 is no token of a target."""
+
     def part(self, name: str) -> Passes:
         """The passes of a model beside this one: what its heads (see `Objective.heads`) call `name`."""
+
+    def seeing(self, name: str) -> Passes:
+        """The same passes for the objective `name` among several: its heads are its own."""
 
     def states_of(self, encoder: Any, batch: Batch) -> torch.Tensor:
         """As `states`, of a copy of the model's encoder that shares its settings."""
@@ -112,6 +120,8 @@ class Objective:
         figures: tallies → what a validation says beside the losses, where the model is no token objective's:
             it is then validated by its own loss.
         family_classes: of the model types that need another Auto class, its name.
+        trains_head: whether the loss goes through the model's own output layer, which else stays as it was.
+        is_packed: whether the model reads rows of several segments, and has to show that it keeps them apart.
     """
 
     name: str
@@ -130,6 +140,8 @@ class Objective:
     prepare: Callable[[Objective, Passes, Iterable[Batch], Any], None] | None = None
     figures: Callable[[Mapping[str, float]], dict[str, float]] | None = None
     family_classes: Mapping[str, str] = field(default_factory=dict)
+    trains_head: bool = True
+    is_packed: bool = True
 
     @property
     def served(self) -> tuple[str, ...]:

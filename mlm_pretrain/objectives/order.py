@@ -156,7 +156,7 @@ def loss(
     flat = batch["order_labels"].flatten()
     firsts_N = torch.nonzero(flat != IGNORED).flatten()
     found = passes.predict(batch, objective, reads=firsts_N)
-    head = passes.model.pretraining_heads["order"]
+    head = passes.heads["order"]
     order = order_loss(head(found.states_NH), flat[firsts_N])
     masked = found.total / max(counts[MASKED], 1)
     total = masked + config.order_weight * order / max(counts[ORDER], 1)

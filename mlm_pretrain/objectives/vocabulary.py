@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,6 +22,7 @@ Numbers: TypeAlias = NDArray[np.float64]
 
 REPLACEMENT = "\ufffd"  # what part of a multi-byte character decodes to
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")  # a byte of a character outside the alphabet
+_SENTINEL = re.compile(r"<extra_id_(\d+)>")
 _CONTROLS = ("bos", "eos", "cls", "sep", "pad", "mask")
 
 
@@ -40,6 +41,7 @@ class Vocabulary:
         continues_word_V: True for pieces that can never start a word ("##" pieces).
         unknown_id: id of what stands for characters the tokenizer lacks, in the middle of words too.
         texts_V: each piece as it reads in a text, with the space before it.
+        sentinel_ids: of the tokens <extra_id_0>, <extra_id_1> … that stand for spans, in this order.
     """
 
     size: int
@@ -52,6 +54,7 @@ class Vocabulary:
     continues_word_V: NDArray[np.bool_]
     unknown_id: int | None = None
     texts_V: tuple[str, ...] = ()
+    sentinel_ids: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def word_starts(self, ids_L: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Where a word starts in a row of ids (L). Special tokens are starts of their own."""
@@ -82,6 +85,8 @@ def read_vocabulary(tokenizer: Any) -> Vocabulary:
     pieces = tokenizer.convert_ids_to_tokens(list(range(size)))
     special = np.zeros(size, dtype=bool)
     special[[i for i in tokenizer.all_special_ids if i < size]] = True
+    sentinels = find_sentinels(tokenizer)
+    special[sentinels] = True
     style = _marker_style(tokenizer)
     unknown = find_unknown(tokenizer)
     if unknown is not None and style != "##":  # a "##" tokenizer never has it inside a word
@@ -92,8 +97,18 @@ def read_vocabulary(tokenizer: Any) -> Vocabulary:
         size=size, mask_id=tokenizer.mask_token_id, pad_id=tokenizer.pad_token_id, special_V=special,
         ordinary_ids=np.flatnonzero(~special), opens_word_V=opens, closes_word_V=closes,
         continues_word_V=continues, unknown_id=unknown,
-        texts_V=tuple(_spaced(piece or "", style) for piece in pieces),
+        texts_V=tuple(_spaced(piece or "", style) for piece in pieces), sentinel_ids=sentinels,
     )  # fmt: skip
+
+
+def find_sentinels(tokenizer: Any) -> Ids:
+    """Ids of <extra_id_0>, <extra_id_1> … as far as they go."""
+    named = {
+        int(match[1]): index
+        for piece, index in tokenizer.get_vocab().items()
+        if (match := _SENTINEL.fullmatch(piece))
+    }
+    return np.array([named[number] for number in sorted(named)], dtype=np.int64)
 
 
 def find_unknown(tokenizer: Any) -> int | None:

@@ -7,13 +7,27 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import Manifest, read_manifest, verify, verify_files
 from mlm_pretrain.packing.shards import FINAL, LAYOUT, ROWS, SEGMENTS, map_file
+
+
+class RowBlock(NamedTuple):
+    """Rows that follow each other.
+
+    Attributes:
+        ids_T: of all of them, one row after the other (T,).
+        lengths_R: tokens of each, int64 (R,).
+        segments_R: segments of each, int64 (R,).
+    """
+
+    ids_T: np.ndarray
+    lengths_R: np.ndarray
+    segments_R: np.ndarray
 
 
 class PackedDataset:
@@ -107,6 +121,19 @@ class PackedDataset:
                 np.concatenate([row["input_ids"] for row in rows]),
                 np.repeat(np.arange(len(lengths)), lengths),
             )
+
+    def row_blocks(self, rows: int) -> Iterator[RowBlock]:
+        """All rows in order, so many at a time, without taking them apart."""
+        starts, _, shards = self._maps or self._open()
+        for first in range(0, self._count, rows):
+            bounds = starts[first : first + rows + 1]
+            start, end = int(bounds[0, 0]), int(bounds[-1, 0])
+            parts = [
+                shard[max(start - at, 0) : max(end - at, 0)]
+                for at, shard in zip(self._firsts, shards, strict=True)
+            ]
+            lengths_R, segments_R = np.diff(bounds, axis=0).T
+            yield RowBlock(np.concatenate(parts), lengths_R, segments_R)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_maps": None}

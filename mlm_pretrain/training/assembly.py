@@ -26,10 +26,12 @@ from mlm_pretrain.modeling.compilation import compile_layers
 from mlm_pretrain.modeling.packing_proof import prove_packable
 from mlm_pretrain.objectives import OBJECTIVES, Objective
 from mlm_pretrain.objectives.masked import MaskedConfig
+from mlm_pretrain.objectives.together import TogetherConfig, together
 from mlm_pretrain.objectives.vocabulary import Vocabulary, read_vocabulary
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.precision import Precision, resolve_precision
 from mlm_pretrain.training.budget import Budget
+from mlm_pretrain.training.curriculum import Curriculum, build_curriculum
 from mlm_pretrain.training.defaults import (
     default_batch_size,
     default_learning_rate,
@@ -41,12 +43,13 @@ from mlm_pretrain.training.optimizers import build_optimizer
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.schedule import rate_share
 from mlm_pretrain.training.trainer import TokenTrainer
-from mlm_pretrain.training.trainers import TRAINERS
+from mlm_pretrain.training.trainers import trainer_for
 
 DEFAULT_ARCH = {
     False: "modernbert-mini",
     True: "llama-mini",
 }  # by whether it looks only to the left
+DEFAULT_PAIR = "bart-mini"  # of an encoder and a decoder
 _SETTINGS = "objective_settings"
 
 
@@ -62,6 +65,7 @@ class Materials:
     train: PackedDataset
     model: torch.nn.Module
     budget: Budget
+    curriculum: Curriculum | None = None
 
     @property
     def objective_config(self) -> Any:
@@ -76,7 +80,7 @@ def assemble(config: PretrainConfig, checksums: bool = False) -> Materials:
         checksums: also compare the data's checksums, which reads all of it once; sizes always are.
     """
     config = _pinned(config)
-    objective = OBJECTIVES[config.objective]
+    objective = _objective(config)
     manifest = read_manifest(config.data, "prepare")
     verify(config.data, manifest, checksums=checksums)
     tokenizer = AutoTokenizer.from_pretrained(
@@ -91,8 +95,11 @@ def assemble(config: PretrainConfig, checksums: bool = False) -> Materials:
     if "clm" in objective.served and not objective.is_causal:
         require_decoder(model)
     attach_heads(model, objective, vocabulary, _objective_config(config), config.seed)
+    if not objective.is_packed:  # pairs, for which nothing of the kind is known
+        config = config.model_copy(update={"start": "random", "attention": "masks"})
     config = _resolved(config, model, train)
-    prove_packable(model, vocabulary.ordinary_ids, objective.is_causal, config.attention)
+    if objective.is_packed:
+        prove_packable(model, vocabulary.ordinary_ids, objective.is_causal, config.attention)
     config = config.model_copy(update={"attention": method_of(model)})
     if len(train) < config.batch_size:
         raise InputError(
@@ -100,7 +107,12 @@ def assemble(config: PretrainConfig, checksums: bool = False) -> Materials:
             "prepare more text, or lower --batch-size",
         )
     budget = _budget(config, len(train))
-    return Materials(config, objective, manifest, tokenizer, vocabulary, train, model, budget)
+    curriculum = None
+    if config.curriculum is not None:
+        curriculum = build_curriculum(config.curriculum, train, config.seed, tokenizer)
+    return Materials(
+        config, objective, manifest, tokenizer, vocabulary, train, model, budget, curriculum
+    )
 
 
 def _pinned(config: PretrainConfig) -> PretrainConfig:
@@ -111,17 +123,35 @@ def _pinned(config: PretrainConfig) -> PretrainConfig:
     return config.model_copy(update={"revision": commit or config.revision})
 
 
+def _objective(config: PretrainConfig) -> Objective:
+    """What is learnt, one objective or several."""
+    return (
+        together(_objective_config(config)) if config.objectives else OBJECTIVES[config.objective]
+    )
+
+
 def _objective_config(config: PretrainConfig) -> Any:
-    """The objective's settings: how it masks is said in one place for all that mask."""
-    objective, given = OBJECTIVES[config.objective], dict(config.objective_settings)
+    """The objective's settings, of all parts where there are several."""
+    if not config.objectives:
+        return _settings_of(config, config.objective, config.objective_settings, _SETTINGS)
+    parts = []
+    for part in config.objectives:
+        found = _settings_of(config, part.name, part.settings, f"settings of {part.name}")
+        parts.append(part.model_copy(update={"settings": found.model_dump()}))
+    return TogetherConfig(parts=parts, together=config.together, balance=config.balance)
+
+
+def _settings_of(config: PretrainConfig, name: str, settings: dict[str, Any], origin: str) -> Any:
+    """One objective's settings: how it masks is said in one place for all that mask."""
+    objective, given = OBJECTIVES[name], dict(settings)
     if objective.config is MaskedConfig:
-        return build_config(MaskedConfig, {**config.masking.model_dump(), **given}, _SETTINGS)
+        return build_config(MaskedConfig, {**config.masking.model_dump(), **given}, origin)
     if "masking" in objective.config.model_fields:
         given.setdefault("masking", config.masking.model_dump())
     beside = Path(config.init or "") / GENERATOR_FOLDER  # of a run that was exported
     if "generator" in objective.config.model_fields and config.init and beside.is_dir():
         given.setdefault("generator", str(beside))
-    return build_config(objective.config, given, _SETTINGS)
+    return build_config(objective.config, given, origin)
 
 
 def _resolved(
@@ -158,7 +188,8 @@ def _build_model(
             config.init, objective.auto_class, tokenizer, length, config.seed, config.revision,
             objective.family_classes, config.dropout,
         )  # fmt: skip
-    arch = config.arch or DEFAULT_ARCH[objective.is_causal]
+    default = DEFAULT_ARCH[objective.is_causal] if objective.is_packed else DEFAULT_PAIR
+    arch = config.arch or default
     return new_model(
         arch, objective.auto_class, tokenizer, length, config.seed, config.dropout,
         objective.family_classes,
@@ -200,12 +231,13 @@ def build_trainer(materials: Materials, callbacks: Sequence[TrainerCallback] = (
     if config.compile:
         compile_layers(model)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rate(config, materials.budget))
-    trainer = TRAINERS[config.objective](
+    trainer = trainer_for(materials.objective)(
         model=model, args=training_arguments(materials), train_dataset=materials.train,
         processing_class=materials.tokenizer, optimizers=(optimizer, schedule),
         objective_config=_objective_config(config), spike_nats=config.spike_nats,
         callbacks=list(callbacks),
     )  # fmt: skip
+    trainer.curriculum = materials.curriculum
     trainer.progress_at = materials.budget.progress
     # These print to stdout, which is for results.
     for unwanted in (PrinterCallback, ProgressCallback):

@@ -115,7 +115,7 @@ def verify_rows(trainer: Any) -> None:
 def prepare_model(trainer: Any) -> HeadPlan:
     """How the model's scores are computed, once packed documents are known to stay apart in it."""
     with uncompiled():
-        if trainer.makes_batches:
+        if trainer.makes_batches and trainer.objective.is_packed:
             _prove_packable(trainer)
             _prove_generator(trainer)
         head = plan_head(trainer.model)

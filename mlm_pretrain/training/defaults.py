@@ -26,7 +26,7 @@ _FRESH_RATE, _FRESH_WIDTH = 1e-3, 256
 _INFORMED_SHARE = 1.5
 # Layers normalised after the residual sum, which large rates break where there are many. Four of them
 # reached 4.44 nats in 3 minutes at the full rate and 4.56 at half of it (informed start, 256 wide).
-_POST_NORM = {"bert", "roberta", "distilbert", "electra", "xlm-roberta", "camembert"}
+_POST_NORM = {"bert", "roberta", "distilbert", "electra", "xlm-roberta", "camembert", "bart"}
 _POST_NORM_SHARE, _SHALLOW_LAYERS = 0.5, 6
 _CONTINUED_SHARE = 0.1  # a checkpoint has something to lose
 
@@ -64,7 +64,8 @@ def tokens_that_fit(model: torch.nn.Module, memory_bytes: int) -> int:
     """
     config: Any = model.config
     state = _STATE_BYTES * sum(p.numel() for p in model.parameters())
-    a_token = _LAYER_BYTES * config.num_hidden_layers * config.hidden_size
+    layers = config.num_hidden_layers * (2 if config.is_encoder_decoder else 1)
+    a_token = _LAYER_BYTES * layers * config.hidden_size
     return max(0, int((0.8 * memory_bytes - state) / a_token))
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from transformers.trainer_utils import has_length
 
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.passes import for_models
 from mlm_pretrain.modeling.attention.inputs import packed_inputs
 from mlm_pretrain.training.batches import labels_of
 from mlm_pretrain.training.terms import found_loss
@@ -79,11 +81,15 @@ def _without_repeats(
 
 def dense_prediction(trainer: Any, model: Any, inputs: dict[str, Any]) -> tuple[Any, Any, Any]:
     """Loss, scores (B, L, V) and labels (B, L) of one batch, aligned with its positions."""
+    if not trainer.objective.is_packed:
+        raise InputError(
+            f"{type(trainer).__name__}: has no scores for each token that is read",
+            "leave compute_metrics out, or generate texts with the exported model and compare those",
+        )
     inputs = trainer._prepare_inputs(inputs)
     with torch.no_grad(), trainer.compute_loss_context_manager():
         loss = trainer.compute_loss(model, inputs)
-        batch = {name: value for name, value in inputs.items() if name != "labels"}
         unwrapped = trainer.accelerator.unwrap_model(model)
-        packed = packed_inputs(unwrapped, batch, trainer.objective.is_causal)
+        packed = packed_inputs(unwrapped, for_models(inputs), trainer.objective.is_causal)
         logits = model(**packed.arguments)["logits"].float()
     return loss, packed.in_rows(logits, inputs["labels"].shape), inputs["labels"]

@@ -31,7 +31,17 @@ def attach_heads(model: Any, objective: Objective, vocabulary: Any, config: Any,
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         heads = objective.heads(model, vocabulary, config)
+    if not objective.trains_head:
+        _freeze_head(model)
     model.add_module(NAME, heads.to(next(model.parameters()).device))
+
+
+def _freeze_head(model: Any) -> None:
+    """The model's output layer gets no gradient, and several processes would wait for one."""
+    trained = {id(parameter) for parameter in model.base_model.parameters()}
+    for parameter in model.parameters():
+        if id(parameter) not in trained:
+            parameter.requires_grad_(False)
 
 
 def generator_of(model: Any) -> Any:

@@ -14,6 +14,7 @@ from transformers.trainer_utils import has_length
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.objectives.vocabulary import read_vocabulary
 from mlm_pretrain.training.checkpoints.generators import drawing_from
+from mlm_pretrain.training.curriculum.order import paced_order
 from mlm_pretrain.training.placement import DealtBatches, PlacedCollator, PlacedDataset, shuffled
 
 _ORDER_PART = 3
@@ -44,8 +45,12 @@ def can_place(trainer: Any) -> bool:
     """
     dataset = trainer.train_dataset
     if isinstance(dataset, IterableDataset) or not has_length(dataset):
-        return False
-    return trainer.args.train_sampling_strategy != "batch_rebalance"
+        is_placed = False
+    else:
+        is_placed = trainer.args.train_sampling_strategy != "batch_rebalance"
+    if not is_placed and trainer.curriculum is not None:
+        raise _unordered(trainer)
+    return is_placed
 
 
 def placed_loader(trainer: Any) -> DataLoader:
@@ -60,6 +65,8 @@ def placed_loader(trainer: Any) -> DataLoader:
         args.process_index, args.dataloader_drop_last,
     )  # fmt: skip
     batches.progress = _progress(trainer, len(batches))
+    if trainer.curriculum is not None:
+        batches.order, batches.repeats = _paced(trainer, batches), True
     trainer.placed_batches = batches
     workers = args.dataloader_num_workers
     collate: Any = PlacedCollator(collator, trainer.order_seed, trainer.makes_batches)
@@ -102,8 +109,7 @@ def _without_unused_columns(trainer: Any) -> tuple[Any, Any]:
 def order_of(trainer: Any) -> Callable[[int], Sequence[int]]:
     """Epoch → indices: shuffled, or as the sampler says that the settings or a subclass ask for."""
     dataset, seed = trainer.train_dataset, trainer.order_seed
-    is_stock = type(trainer)._get_train_sampler is Trainer._get_train_sampler
-    if is_stock and trainer.args.train_sampling_strategy == "random":
+    if _is_shuffled(trainer):
         return shuffled(seed, len(dataset))
 
     def order(epoch: int) -> Sequence[int]:
@@ -114,3 +120,28 @@ def order_of(trainer: Any) -> Callable[[int], Sequence[int]]:
             return list(sampler)
 
     return order
+
+
+def _is_shuffled(trainer: Any) -> bool:
+    is_stock = type(trainer)._get_train_sampler is Trainer._get_train_sampler
+    return is_stock and trainer.args.train_sampling_strategy == "random"
+
+
+def _paced(trainer: Any, batches: DealtBatches) -> Callable[[int], Sequence[int]]:
+    """Epoch → indices as the trainer's curriculum draws them, the same on any number of processes."""
+    if not _is_shuffled(trainer) or len(trainer.curriculum.ranked_R) != batches.size:
+        raise _unordered(trainer)
+    a_round = batches.rows * batches.processes
+    return paced_order(
+        trainer.curriculum, batches.order, trainer.order_seed,
+        a_round * trainer.args.gradient_accumulation_steps,
+        lambda epoch, place: batches.progress(epoch, place // a_round),
+    )  # fmt: skip
+
+
+def _unordered(trainer: Any) -> InputError:
+    return InputError(
+        f"{type(trainer).__name__}: a curriculum ranks the very rows that are trained on, and orders them "
+        "itself",
+        "build it from train_dataset, which must have a length, and leave the sampler as it is",
+    )

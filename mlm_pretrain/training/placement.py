@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
 
@@ -18,6 +19,7 @@ from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.training.checkpoints.generators import drawing_from
 
 WEIGHTLESS, PROGRESS = "weightless", "progress"
+_ANEW = 1 << 32  # no run has so many epochs
 _ROW_PART, _BATCH_PART = 1, 2  # draws of a dataset and of a collator for the same place differ
 
 
@@ -93,7 +95,10 @@ class PlacedCollator:
             with drawing_from(self.seed, first["epoch"], 4 * first["example"] + _BATCH_PART):
                 batch = self.collator(plain)
         if WEIGHTLESS in first:
-            batch["labels"] = torch.full_like(batch["labels"], IGNORED)
+            blank = {
+                k: torch.full_like(v, IGNORED) for k, v in batch.items() if k.endswith("labels")
+            }
+            return {**batch, **blank}
         return batch
 
 
@@ -113,6 +118,9 @@ class DealtBatches(Sampler[list[Place]]):
         size: how many there are.
         drop_last: leave out a last round that is not full.
         progress: (epoch, number of the round in it) → share of the run done by then; None: always 0.
+
+    Attributes:
+        repeats: rows come several times an epoch, and are to be masked anew each time.
     """
 
     def __init__(
@@ -123,7 +131,7 @@ class DealtBatches(Sampler[list[Place]]):
         self.order, self.size, self.rows = order, size, rows
         self.processes, self.process, self.drop_last = processes, process, drop_last
         self.progress = progress or (lambda epoch, number: 0.0)
-        self.epoch = 0
+        self.epoch, self.repeats = 0, False
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
@@ -134,15 +142,28 @@ class DealtBatches(Sampler[list[Place]]):
 
     def __iter__(self) -> Iterator[list[Place]]:
         order, a_round = self.order(self.epoch), self.rows * self.processes
+        epochs = epochs_apart(self.epoch, order) if self.repeats else [self.epoch] * len(order)
         for number in range(len(self)):
-            dealt = order[number * a_round : (number + 1) * a_round]
+            part = slice(number * a_round, (number + 1) * a_round)
+            dealt = [(epoch, int(i)) for epoch, i in zip(epochs[part], order[part], strict=True)]
             mine, done = self._share(dealt), self.progress(self.epoch, number)
-            yield [Place(self.epoch, int(i), progress=done) for i in mine] or [
-                Place(self.epoch, int(dealt[0]), weightless=True, progress=done)
+            yield [Place(*known, progress=done) for known in mine] or [
+                Place(*dealt[0], weightless=True, progress=done)
             ]
 
-    def _share(self, dealt: Sequence[int]) -> Sequence[int]:
+    def _share(self, dealt: Sequence[tuple[int, int]]) -> Sequence[tuple[int, int]]:
         """This process's part of a round; parts differ by one row at most."""
         small, larger = divmod(len(dealt), self.processes)
         start = self.process * small + min(self.process, larger)
         return dealt[start : start + small + (self.process < larger)]
+
+
+def epochs_apart(epoch: int, order: Sequence[int]) -> list[int]:
+    """A number in place of `epoch` for each row of `order`, another each time that a row comes again."""
+    order_R = np.asarray(order)
+    by_row_R = np.argsort(order_R, kind="stable")
+    at_R = np.arange(len(order_R))
+    is_first_R = np.diff(order_R[by_row_R], prepend=-1) != 0
+    times_R = np.empty_like(at_R)
+    times_R[by_row_R] = at_R - np.maximum.accumulate(np.where(is_first_R, at_R, 0))
+    return [epoch + _ANEW * int(times) for times in times_R]

@@ -72,6 +72,7 @@ def plan(config: PretrainConfig) -> dict[str, Any]:
     share = flops / step_seconds / matrix_rate(dtype, next(materials.model.parameters()).device)
     return {
         **_sizes(materials),
+        **_curriculum(materials),
         "precision": resolve_precision(config.precision),
         "attention": config.attention,
         "tokens_a_step": tokens,
@@ -106,6 +107,14 @@ def _sizes(materials: Materials) -> dict[str, Any]:
     }
 
 
+def _curriculum(materials: Materials) -> dict[str, Any]:
+    """By what the rows are ordered, where they are, and how long it took to score them."""
+    found = materials.curriculum
+    if found is None:
+        return {}
+    return {"curriculum": found.config.measure, "curriculum_seconds": round(found.seconds, 2)}
+
+
 def _parameters(materials: Materials) -> int:
     return sum(p.numel() for p in materials.model.parameters())
 
@@ -114,7 +123,9 @@ def _try_out(materials: Materials, folder: str) -> tuple[TokenTrainer, _Trial]:
     settings = materials.config.model_copy(update={"out": folder})
     trial = _Trial()
     trainer = build_trainer(
-        replace(materials, config=settings, budget=Budget(steps=_MOST_STEPS)), [trial]
+        # Of all rows alike: the first steps of a curriculum are not like the others.
+        replace(materials, config=settings, budget=Budget(steps=_MOST_STEPS), curriculum=None),
+        [trial],
     )
     trainer.train()
     return trainer, trial
@@ -147,7 +158,7 @@ def typical_batch(trainer: TokenTrainer) -> tuple[Any, int]:
     batch = made(trainer, next(iter(trainer.get_train_dataloader())))
     predicted = len(trainer.objective.predicted_positions(labels_of(batch))[0])
     if "segment_ids" not in batch:
-        return batch["attention_mask"].sum(-1).cpu().numpy(), predicted
+        return batch["attention_mask"].sum(-1).flatten().cpu().numpy(), predicted
     places_T = batch["position_ids"][batch["segment_ids"] > 0].cpu()
     starts = torch.nonzero(places_T == 0).flatten().numpy()
     return np.diff(starts, append=len(places_T)), predicted

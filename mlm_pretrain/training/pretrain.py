@@ -116,7 +116,13 @@ def pretrain(
 def _with_whole_paths(config: PretrainConfig) -> PretrainConfig:
     """Data and checkpoint from the root on, so that a run can be resumed from another folder."""
     paths = {"data": config.data, "init": config.init}
-    found = {name: str(Path(p).absolute()) for name, p in paths.items() if p and Path(p).exists()}
+    found: dict[str, Any] = {
+        name: str(Path(p).absolute()) for name, p in paths.items() if p and Path(p).exists()
+    }
+    curriculum = config.curriculum
+    if curriculum is not None and curriculum.target and Path(curriculum.target).exists():
+        target = str(Path(curriculum.target).absolute())
+        found["curriculum"] = curriculum.model_copy(update={"target": target})
     return config.model_copy(update=found)
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from mlm_pretrain.config import StrictConfig
 from mlm_pretrain.modeling.attention import AttentionChoice
 from mlm_pretrain.objectives import OBJECTIVES
 from mlm_pretrain.objectives.masked import MaskedConfig
+from mlm_pretrain.objectives.together.config import Balance, Part, Way, fault_of, joined_name
 from mlm_pretrain.precision import Precision
 from mlm_pretrain.training.callbacks.loss_watch import SPIKE_NATS
+from mlm_pretrain.training.curriculum.config import CurriculumConfig
 from mlm_pretrain.training.optimizers import OptimizerName
 
 
@@ -24,11 +26,14 @@ class PretrainConfig(StrictConfig):
         objective: what the model learns to predict, a name in `objectives/README.md`.
         objective_settings: of the objective itself, such as `causal_share` of "hybrid". How it masks is said
             by `masking`.
+        objectives: several of them on one encoder, each with a weight and settings of its own, in place of
+            `objective`; `together` and `balance` say how (see `objectives/together`).
         arch: FAMILY-SIZE, FAMILY:LAYERSxHIDDEN, or the path of a config.json; unused with `init`.
         init: checkpoint to continue from, a folder or a Hub name; `revision` pins the latter.
         start: of a fresh model. "informed" counts which tokens stand near which in the data for its
             embeddings, and lets heads of models with learned positions begin at neighbouring tokens:
-            seconds, and worth many minutes of training. "random" does neither.
+            seconds, and worth many minutes of training. "random" does neither; an encoder with a decoder
+            always begins so.
         steps, epochs, minutes: how long; exactly one (one epoch when none is given).
         batch_size: rows a process takes at a time; `accumulation` of them make a step. 0 follows
             `defaults.default_batch_size`.
@@ -37,6 +42,7 @@ class PretrainConfig(StrictConfig):
         warmup_share, decay_share: of the run, for the rise to the peak and the line to zero.
         dropout: of the layers; with `init`, 0 leaves the checkpoint's own.
         max_grad_norm: gradients are scaled down to this norm.
+        curriculum: easy rows first, in runs by steps or epochs; None shuffles all of them.
         workers: processes that make batches; 0 makes them in the training process. None is 2 on a GPU,
             which must not wait, and 0 on a processor, which they would share.
         validate_every: steps between validation losses; 0 validates at the end alone.
@@ -55,6 +61,9 @@ class PretrainConfig(StrictConfig):
     out: str = ""
     objective: str = "mlm"
     objective_settings: dict[str, Any] = Field(default_factory=dict)
+    objectives: list[Part] = Field(default_factory=list)
+    together: Way = "sum"
+    balance: Balance = "none"
     arch: str | None = None
     init: str | None = None
     revision: str | None = None
@@ -72,6 +81,7 @@ class PretrainConfig(StrictConfig):
     max_grad_norm: float = Field(1.0, gt=0)
     dropout: float = Field(0.0, ge=0, lt=1)
     masking: MaskedConfig = MaskedConfig()
+    curriculum: CurriculumConfig | None = None
     seed: int = Field(0, ge=0, lt=1 << 32)
     workers: int | None = Field(None, ge=0)
     log_every: int = Field(20, ge=1)
@@ -84,12 +94,27 @@ class PretrainConfig(StrictConfig):
     attention: AttentionChoice = "auto"
     compile: bool = False
 
-    @field_validator("objective")
-    @classmethod
-    def _is_known(cls, name: str) -> str:
-        if name not in OBJECTIVES:
-            raise ValueError(f"no such objective; known: {', '.join(OBJECTIVES)}")
-        return name
+    @model_validator(mode="after")
+    def _asks_for_objectives(self) -> PretrainConfig:
+        if self.objectives:
+            self._take_parts()
+        elif self.objective not in OBJECTIVES:
+            raise ValueError(f"objective: no such objective; known: {', '.join(OBJECTIVES)}")
+        elif (self.together, self.balance) != ("sum", "none"):
+            raise ValueError("together and balance say how `objectives` go together: give these")
+        return self
+
+    def _take_parts(self) -> None:
+        """The parts' names in place of the one; settings that were recorded have them there already."""
+        name = joined_name(self.objectives)
+        is_given = "objective" in self.model_fields_set and self.objective != name
+        if is_given or self.objective_settings:
+            raise ValueError(
+                "give objective (with objective_settings) or objectives (with settings of each), not both"
+            )
+        if fault := fault_of(self.objectives):
+            raise ValueError(f"objectives: {fault}")
+        self.objective = name
 
     @model_validator(mode="after")
     def _fits_together(self) -> PretrainConfig:
@@ -102,4 +127,8 @@ class PretrainConfig(StrictConfig):
             raise ValueError("warmup_share + decay_share must not exceed 1")
         if self.arch is not None and self.init is not None:
             raise ValueError("give arch (random weights) or init (a checkpoint), not both")
+        if self.curriculum is not None and self.minutes is not None:
+            raise ValueError(
+                "a curriculum needs the length of the run: give steps or epochs, not minutes"
+            )
         return self

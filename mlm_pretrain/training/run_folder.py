@@ -104,7 +104,9 @@ def read_run(out: str | Path) -> dict[str, Any]:
 
 
 def _with_home(value: Any) -> Any:
-    """A path below the home folder as it was given, before it was written with ~."""
+    """A path below the home folder as it was given, before it was written with ~; in sections too."""
+    if isinstance(value, dict):
+        return {k: _with_home(v) for k, v in value.items()}
     is_path = isinstance(value, str) and value.startswith("~")
     return str(Path(value).expanduser()) if is_path else value
 

@@ -43,6 +43,7 @@ from mlm_pretrain.training.compatibility import (
     require_own_batches,
     verify_rows,
 )
+from mlm_pretrain.training.curriculum import Curriculum
 from mlm_pretrain.training.evaluation import dense_prediction, token_weighted_metrics
 from mlm_pretrain.training.fitting import train_fitting
 from mlm_pretrain.training.heads import attach_heads, is_of_heads, read_heads
@@ -71,6 +72,7 @@ class TokenTrainer(Trainer):
 
     Attributes:
         progress_at: step → share of the run done, for what changes over a run; None counts steps.
+        curriculum: shows easy rows first, see `build_curriculum`; None shuffles all of them.
     """
 
     objective: Objective
@@ -114,6 +116,7 @@ class TokenTrainer(Trainer):
         refuse_unsupported(self)
         self.finds_batch = self.args.auto_find_batch_size
         self.progress_at: Callable[[int], float] | None = None
+        self.curriculum: Curriculum | None = None
         self.checkpoint_facts: Callable[[], dict[str, Any]] = dict
         self._resumed_from: Path | None = None
         self._weights_only = False

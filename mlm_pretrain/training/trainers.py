@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlm_pretrain.objectives import OBJECTIVES
+from mlm_pretrain.objectives import OBJECTIVES, Objective
 from mlm_pretrain.training.trainer import TokenTrainer
 
 
@@ -30,3 +30,11 @@ TRAINERS: dict[str, type[TokenTrainer]] = {
        for name, objective in OBJECTIVES.items()},
     **{trainer.objective.name: trainer for trainer in _NAMED},
 }  # fmt: skip
+
+
+def trainer_for(objective: Objective) -> type[TokenTrainer]:
+    """The trainer of any objective, also of one that is made of several (`objectives.together`)."""
+    known = TRAINERS.get(objective.name)
+    if known is not None and known.objective is objective:
+        return known
+    return type("TogetherTrainer", (TokenTrainer,), {"objective": objective})

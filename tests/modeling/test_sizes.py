@@ -13,6 +13,7 @@ from mlm_pretrain.errors import InputError
 from mlm_pretrain.modeling.build import new_model
 from mlm_pretrain.modeling.sizes import (
     DECODERS,
+    ENCODER_DECODERS,
     FAMILIES,
     SIZES,
     Shape,
@@ -43,6 +44,26 @@ def test_every_named_size_becomes_a_config(family: str, tokenizer: Any) -> None:
         assert config.vocab_size == len(tokenizer) == 2_000
         assert config.pad_token_id == tokenizer.pad_token_id
         assert config.tie_word_embeddings
+
+
+@pytest.mark.parametrize("family", ENCODER_DECODERS)
+def test_encoders_with_decoders(family: str, tokenizer: Any) -> None:
+    config = build_config(f"{family}-mini", tokenizer, 64)
+    assert (config.hidden_size, config.num_hidden_layers, config.num_attention_heads) == (256, 4, 4)
+    assert config.tie_word_embeddings and config.vocab_size == len(tokenizer)
+    first = tokenizer.pad_token_id if family == "t5" else tokenizer.sep_token_id
+    assert config.decoder_start_token_id == first and config.eos_token_id == tokenizer.sep_token_id
+    ids = torch.arange(5, 69).view(1, 64)
+    for dropout in (0.0, 0.5):
+        model = new_model(f"{family}:2x64", "AutoModelForSeq2SeqLM", tokenizer, 64, 0, dropout)
+        scores = [model.train()(ids, decoder_input_ids=ids).logits for _ in range(2)]
+        assert torch.equal(*scores) == (dropout == 0)
+    stacks = [getattr(model.base_model, name) for name in ("encoder", "decoder")]
+    sizes = [sum(p.dim() == 2 for p in stack.parameters()) for stack in stacks]
+    assert sizes[1] > sizes[0] > 2 * 6
+    if family == "bart":  # T5's positions are relative
+        with pytest.raises(InputError, match="65 > 64"):
+            check_length(build_config("bart:2x64", tokenizer, 64), 65)
 
 
 def test_feed_forward_widths() -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer
 
+from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import read_manifest, verify
-from tokenizer_training import ALGORITHMS, train_tokenizer
+from tokenizer_training import ALGORITHMS, TokenizerConfig, train_tokenizer
 
 Trained = Callable[[str], Path]
 OTHER_PYTHON = os.environ.get("MLM_PRETRAIN_TRANSFORMERS4_PYTHON")
@@ -40,6 +41,20 @@ def test_roles_and_limits_arrive(trained: Trained, algorithm: str) -> None:
     assert ids == ([0, 1, 2] if bert else [1, 3, 0])
     assert [tokenizer.sep_token_id, tokenizer.mask_token_id] == ([3, 4] if bert else [2, 4])
     assert (tokenizer.bos_token, tokenizer.eos_token) == ((None, None) if bert else ("<s>", "</s>"))
+
+
+@pytest.mark.parametrize("algorithm", list(ALGORITHMS))
+def test_sentinels_are_the_last_entries(english: str, algorithm: str, tmp_path: Path) -> None:
+    settings = TokenizerConfig(sentinels=50)
+    train_tokenizer([english], algorithm, 1000, tmp_path / "out", settings)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out")
+    assert len(tokenizer) == 1000
+    sentinels = [f"<extra_id_{n}>" for n in range(50)]
+    assert tokenizer.convert_tokens_to_ids(sentinels) == list(range(950, 1000))
+    assert set(range(950, 1000)) < set(tokenizer.all_special_ids)
+    assert 977 in tokenizer("one <extra_id_27> two")["input_ids"]
+    with pytest.raises(InputError, match=r"minimum here is \d+.*\n.*50 sentinels.* come on top"):
+        train_tokenizer([english], algorithm, 55, tmp_path / "small", settings)
 
 
 def test_a_model_config_beside_it_changes_no_id(trained: Trained, tmp_path: Path) -> None:

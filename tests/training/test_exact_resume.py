@@ -14,25 +14,38 @@ from transformers import AutoTokenizer, DataCollatorForLanguageModeling, Trainer
 from mlm_pretrain.objectives.contrastive import ContrastiveConfig
 from mlm_pretrain.objectives.hybrid import HybridConfig
 from mlm_pretrain.objectives.masked import MaskedConfig
+from mlm_pretrain.objectives.together import Part, TogetherConfig
 from mlm_pretrain.objectives.vocabulary import read_vocabulary
 from mlm_pretrain.packing import PackedDataset
+from mlm_pretrain.training.curriculum import CurriculumConfig, build_curriculum
 from mlm_pretrain.training.heads import attach_heads
 from mlm_pretrain.training.optimizers import build_optimizer
-from mlm_pretrain.training.trainers import TRAINERS
+from mlm_pretrain.training.trainers import trainer_for
 
 STEPS, AN_EPOCH = 20, 10
 ROWS = AN_EPOCH * 2 * 2  # batches of two, two of them a step
 STOPS = {"within an epoch": 7, "between epochs": 10, "in the second epoch": 14}
 
 
-class Kind(NamedTuple):
-    """What is trained: an objective, its settings, whose collator, which optimiser."""
+SEVERAL = TogetherConfig(
+    parts=[
+        Part(name="mlm", weight=2.0, weight_end=1.0, settings={"adaptive": 1.0}),
+        Part(name="order", weight_end=2.0),
+        Part(name="contrastive", settings={"cached": True, "bank_size": 24, "health_every": 3}),
+    ],
+    together="share", balance="uncertainty",
+)  # fmt: skip
 
-    objective: str
+
+class Kind(NamedTuple):
+    """What is trained: an objective (None: several), its settings, whose collator, which optimiser."""
+
+    objective: str | None
     config: Any = None
     collator: str = "own"
     optimizer: str = "adamw"
     arch: str = "bert:2x64"
+    curriculum: CurriculumConfig | None = None
 
 
 KINDS = {
@@ -47,6 +60,9 @@ KINDS = {
     ),
     "replaced tokens, muon": Kind("replaced", None, "own", "muon", "replaced/bert:2x64"),
     "sentences in order": Kind("order"),
+    "easy rows first": Kind("mlm", curriculum=CurriculumConfig(measure="diversity", until=0.9)),
+    "three objectives, a row to each": Kind(None, SEVERAL),
+    "texts written": Kind("denoising", arch="denoising/bart:2x64"),
     "a collator that draws by itself": Kind("mlm", collator="stock"),
 }
 
@@ -76,7 +92,7 @@ def train(
         rows = [{"input_ids": row["input_ids"].tolist()} for row in rows]
         collator = DataCollatorForLanguageModeling(tokenizer)
     seen: list[str] = []
-    base: Any = TRAINERS[kind.objective]
+    base: Any = trainer_for(splits.named(kind.objective, kind.config))
 
     class Watching(base):
         def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
@@ -98,6 +114,8 @@ def train(
         data_collator=collator, processing_class=tokenizer, objective_config=kind.config,
         optimizers=(optimizer, schedule), callbacks=[Stop(stop)],
     )  # fmt: skip
+    if kind.curriculum is not None:
+        trainer.curriculum = build_curriculum(kind.curriculum, rows, seed=1)
     trainer.train(resume_from_checkpoint=resume)
     losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
     return Seen(losses, seen)

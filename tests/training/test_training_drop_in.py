@@ -63,7 +63,7 @@ def scores(model: torch.nn.Module, ids: list[int]) -> torch.Tensor:
 def summed_loss(model: torch.nn.Module, example: dict[str, Any], arch: str) -> tuple[float, int]:
     """(sum, number) of the predicted tokens of one row, the long way."""
     logits_TV, labels = scores(model, list(example["input_ids"])), torch.tensor(example["labels"])
-    if splits.objective_of(arch) == "clm":
+    if splits.objective_of(arch).name == "clm":
         logits_TV, labels = logits_TV[:-1], labels[1:]
     total = torch.nn.functional.cross_entropy(logits_TV, labels, ignore_index=-100, reduction="sum")
     return float(total), int((labels != -100).sum())
@@ -82,7 +82,7 @@ def make_trainer(arch: str, tokenizer: Any, out: Path, **settings: Any) -> Any:
         if name in settings
     }
     settings = {"learning_rate": 0.0, "num_train_epochs": 1, **settings}
-    return TRAINERS[splits.objective_of(arch)](
+    return TRAINERS[splits.objective_of(arch).name](
         model=splits.small_model(arch, tokenizer),
         args=splits.arguments(out, **settings),
         processing_class=tokenizer,

@@ -18,20 +18,24 @@ from transformers import AutoTokenizer, TrainingArguments
 from mlm_pretrain.environment import leave
 from mlm_pretrain.modeling.build import new_model
 from mlm_pretrain.modeling.sizes import DECODERS, FAMILIES
-from mlm_pretrain.objectives import OBJECTIVES
+from mlm_pretrain.objectives import OBJECTIVES, Objective
 from mlm_pretrain.objectives.contrastive import ContrastiveConfig
 from mlm_pretrain.objectives.masked import MaskedConfig
+from mlm_pretrain.objectives.together import Part, TogetherConfig, together
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.training.agreement import end_processes
 from mlm_pretrain.training.trainer import TokenTrainer
-from mlm_pretrain.training.trainers import TRAINERS
+from mlm_pretrain.training.trainers import trainer_for
 
 ROWS_A_STEP = 16
 STEPS = 3
 EVALUATED_ROWS = [1, 5, 6]  # of which two processes cannot make equal shares
+BESIDE = [Part(name="mlm", weight=2.0, weight_end=0.5), Part(name="order", weight_end=3.0)]
 SETTINGS: dict[str, Any] = {
     "adaptive": ("mlm", MaskedConfig(adaptive=2.0)),
     "cached": ("contrastive", ContrastiveConfig(positives="augmented", cached=True, bank_size=40)),
+    "together": (None, TogetherConfig(parts=BESIDE, balance="uncertainty")),
+    "shared": (None, TogetherConfig(parts=BESIDE, together="share", balance="uncertainty")),
 }
 # ARCH for the objective that its family has, or OBJECTIVE/ARCH, or one of SETTINGS/ARCH.
 ARCHS = [
@@ -41,21 +45,30 @@ ARCHS = [
     "order/bert:2x64",
     "cached/bert:2x64",
     "replaced/bert:2x64",
+    "together/bert:2x64",
+    "shared/bert:2x64",
+    "denoising/t5:2x64",
+    "denoising/bart:2x64",
 ]
 
 
-def objective_of(arch: str) -> str:
-    if "/" in arch:
-        name = arch.partition("/")[0]
-        return SETTINGS[name][0] if name in SETTINGS else name
-    return "clm" if arch.partition(":")[0] in DECODERS else "mlm"
+def objective_of(arch: str) -> Objective:
+    if "/" not in arch:
+        return OBJECTIVES["clm" if arch.partition(":")[0] in DECODERS else "mlm"]
+    name, config = SETTINGS.get(arch.partition("/")[0], (arch.partition("/")[0], None))
+    return named(name, config)
+
+
+def named(name: str | None, config: Any) -> Objective:
+    """The objective of this name, or without one that of several parts."""
+    return together(config) if name is None else OBJECTIVES[name]
 
 
 def small_model(
     arch: str, tokenizer: Any, max_length: int = 64, dropout: float = 0.0
 ) -> torch.nn.Module:
     """Two layers of 64, the same weights each time."""
-    objective, name = OBJECTIVES[objective_of(arch)], arch.rpartition("/")[2]
+    objective, name = objective_of(arch), arch.rpartition("/")[2]
     return new_model(
         name, objective.auto_class, tokenizer, max_length, 1, dropout, objective.family_classes
     )
@@ -74,7 +87,7 @@ def packed_trainer(arch: str, data: str | Path, out: str | Path, **settings: Any
     """A trainer on the packed rows of `data`."""
     tokenizer = AutoTokenizer.from_pretrained(Path(data) / "tokenizer")
     rows = PackedDataset(data, "train")
-    return TRAINERS[objective_of(arch)](
+    return trainer_for(objective_of(arch))(
         model=small_model(arch, tokenizer, rows.max_length),
         args=arguments(out, **settings),
         train_dataset=rows,

@@ -147,9 +147,7 @@ def _projection(hidden: int, width: int) -> torch.nn.Module:
 
 
 def build_heads(model: Any, _vocabulary: Vocabulary, config: ContrastiveConfig) -> ContrastiveHeads:
-    """Heads for `model`, whose own output layer, no part of this loss, is not trained.
-
-    Several processes would wait for its gradients.
+    """Heads for `model`.
 
     Raises:
         InputError: where views shall differ by dropout, and the model has none.
@@ -159,10 +157,6 @@ def build_heads(model: Any, _vocabulary: Vocabulary, config: ContrastiveConfig) 
             "positives: dropout needs a model with dropout, and this one has none",
             "give --dropout 0.1, or objective_settings of positives: spans or augmented",
         )
-    trained = {id(parameter) for parameter in model.base_model.parameters()}
-    for parameter in model.parameters():
-        if id(parameter) not in trained:
-            parameter.requires_grad_(False)
     return ContrastiveHeads(model.base_model, config)
 
 

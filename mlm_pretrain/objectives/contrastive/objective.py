@@ -41,7 +41,7 @@ def embeddings(
     passes: Passes, batch: Batch, config: ContrastiveConfig
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """(queries, keys) of the texts, each (N, H) and of length 1; keys for a bank have no gradient."""
-    heads: ContrastiveHeads = passes.model.pretraining_heads
+    heads: ContrastiveHeads = passes.heads
     first, second = views_of(batch)
     is_text_S = has_text(first, second)
     if heads.encoder is None or heads.key_projection is None:
@@ -76,7 +76,7 @@ def loss(
     _objective: Objective, passes: Passes, batch: Batch, counts: Counts, config: ContrastiveConfig
 ) -> Found:
     """The texts' losses over the number of texts in the step."""
-    heads: ContrastiveHeads = passes.model.pretraining_heads
+    heads: ContrastiveHeads = passes.heads
     if config.cached and heads.training:
         return _replayed(passes, batch, counts, config)
     queries_NH, keys_NH = embeddings(passes, batch, config)
@@ -90,7 +90,7 @@ def prepare_step(
     _objective: Objective, passes: Passes, batches: Iterable[Batch], config: ContrastiveConfig
 ) -> None:
     """Before the first loss of a step: where negatives span its batches, pass over all of them once."""
-    heads: ContrastiveHeads = passes.model.pretraining_heads
+    heads: ContrastiveHeads = passes.heads
     heads.replays.clear()
     if not config.cached:
         return
@@ -107,7 +107,7 @@ def prepare_step(
 
 def _replayed(passes: Passes, batch: Batch, counts: Counts, config: ContrastiveConfig) -> Found:
     """The batch's part of the loss of the whole step, of which `prepare_step` knows the gradients."""
-    heads: ContrastiveHeads = passes.model.pretraining_heads
+    heads: ContrastiveHeads = passes.heads
     if not heads.replays:
         raise RuntimeError("contrastive: cached needs prepare_step before the losses of a step")
     generators, nats_N, *gradients = heads.replays.popleft()
@@ -126,5 +126,5 @@ OBJECTIVE = Objective(
     name="contrastive", auto_class="AutoModelForMaskedLM", is_causal=False, config=ContrastiveConfig,
     collator=ContrastiveCollator, predicted_positions=predicted_positions, count=count, loss=loss,
     weights=weights, terms=(TEXTS,), serves=("mlm",), heads=build_heads, prepare=prepare_step,
-    exported_heads=("projection.",),
+    exported_heads=("projection.",), trains_head=False,
 )  # fmt: skip

@@ -1,0 +1,321 @@
+"""Several objectives on one encoder: what each part learns from, what the whole loss is, what is refused."""
+
+from __future__ import annotations
+
+import json
+from math import exp
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+import mlm_pretrain.objectives as room
+from mlm_pretrain.cli.recipe import Recipe
+from mlm_pretrain.config import build_config, set_value
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.passes import ModelPasses
+from mlm_pretrain.export import export
+from mlm_pretrain.modeling.attention.choosing import require_packable
+from mlm_pretrain.modeling.build import new_model
+from mlm_pretrain.modeling.sparse_head import HeadPlan
+from mlm_pretrain.objectives import OBJECTIVES
+from mlm_pretrain.objectives.together import Part, TogetherConfig, together
+from mlm_pretrain.objectives.together.collator import EVERY, PART_LABELS
+from mlm_pretrain.objectives.vocabulary import read_vocabulary
+from mlm_pretrain.training.checkpoints.fingerprint import changes
+from mlm_pretrain.training.heads import attach_heads
+from mlm_pretrain.training.placement import PlacedCollator
+from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
+
+SENTENCES = [
+    "The function returns a new array.", "It has the same type as before.", "See the value of None.",
+    "Then an error is raised, as in the loop.", "The end of it.",
+]  # fmt: skip
+PROGRESS = 0.25
+
+
+def parts(*names: str) -> list[Part]:
+    """From weight 2 to 1 along the run, 3 throughout, and so on; texts differ without dropout."""
+    settings = {"contrastive": {"positives": "augmented"}}
+    return [
+        Part(
+            name=name,
+            weight=2.0 + n,
+            weight_end=None if n else 1.0,
+            settings=settings.get(name, {}),
+        )
+        for n, name in enumerate(names)
+    ]
+
+
+def examples(tokenizer: Any, count: int) -> list[dict[str, Any]]:
+    """Rows of two segments of some sentences each, a quarter into the run."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for number in range(count):
+        texts = [" ".join(SENTENCES[i] for i in rng.permutation(5)[:n]) for n in (5, 2)]
+        segments = [tokenizer(text)["input_ids"] for text in texts]
+        ids, lengths = np.concatenate(segments), [len(ids) for ids in segments]
+        place = {"epoch": 0, "example": number, "progress": PROGRESS}
+        rows.append({"input_ids": ids, "segment_lengths": lengths, **place})
+    return rows
+
+
+class Case:
+    """A model with its heads, and a batch."""
+
+    def __init__(self, tokenizer: Any, config: TogetherConfig, rows: int = 12) -> None:
+        self.config, self.objective = config, together(config)
+        self.vocabulary = read_vocabulary(tokenizer)
+        model: Any = new_model("bert:2x64", self.objective.auto_class, tokenizer, 128, seed=0)
+        self.model = model.eval()
+        attach_heads(model, self.objective, self.vocabulary, config, seed=0)
+        require_packable(model, "products8")
+        self.rows = examples(tokenizer, rows)
+        self.batch = self.collated(self.rows)
+
+    def collated(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        return self.objective.collator(self.vocabulary, self.config, 7)(rows)
+
+    def found(self) -> Any:
+        counts = self.objective.count(self.objective, self.batch)
+        passes = ModelPasses(self.model, HeadPlan())
+        return self.objective.loss(self.objective, passes, self.batch, counts, self.config)
+
+    def alone(self, number: int, rows: list[dict[str, Any]]) -> Any:
+        """What a part's own objective finds in these rows, with its own heads, knowing of no other."""
+        member = self.config.members[number]
+        batch = member.objective.collator(self.vocabulary, member.config, 7)(rows)
+        passes = ModelPasses(self.model, HeadPlan())
+        passes.heads = dict(getattr(passes.heads, "items", dict)()).get(member.name)
+        counts = member.objective.count(member.objective, batch)
+        return member.objective.loss(member.objective, passes, batch, counts, member.config)
+
+
+def test_the_sum_is_that_of_the_parts_alone(tokenizers: dict[str, Any]) -> None:
+    case = Case(tokenizers["wordpiece"], TogetherConfig(parts=parts("mlm", "order")))
+    found, alone = case.found(), [case.alone(number, case.rows) for number in (0, 1)]
+    expected = 1.75 * alone[0].loss + 3.0 * alone[1].loss  # a quarter of the way from 2 to 1
+    assert found.loss.item() == pytest.approx(expected.item(), rel=1e-6)
+    terms = {
+        "mlm/predicted": (0, "predicted"),
+        "order/masked": (1, "masked"),
+        "order/order": (1, "order"),
+    }
+    assert set(found.sums) == set(terms) == set(case.objective.terms)
+    for name, (number, term) in terms.items():
+        assert found.sums[name].item() == pytest.approx(alone[number].sums[term].item(), rel=1e-6)
+    weights = [
+        p for name, p in case.model.named_parameters() if p.requires_grad and "pooler" not in name
+    ]
+    gradients = torch.autograd.grad(found.loss, weights)
+    expected_gradients = torch.autograd.grad(expected, weights)
+    for one, other in zip(gradients, expected_gradients, strict=True):
+        assert torch.allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_each_row_goes_to_one_part(tokenizers: dict[str, Any]) -> None:
+    config = TogetherConfig(parts=parts("mlm", "order", "contrastive"), together="share")
+    case = Case(tokenizers["wordpiece"], config, rows=40)
+    drawn = case.batch[PART_LABELS]
+    for place, row in enumerate(case.rows):
+        assert case.collated([row])[PART_LABELS].item() == drawn[place]
+    many = case.collated(examples(tokenizers["wordpiece"], 2000))[PART_LABELS]
+    shares = torch.bincount(many).double() / 2000
+    assert shares.tolist() == pytest.approx([1.75 / 8.75, 3 / 8.75, 4 / 8.75], abs=0.03)
+    counts = case.objective.count(case.objective, case.batch)
+    assert [counts[f"{p.name}/rows"] for p in config.parts] == torch.bincount(drawn).tolist()
+
+
+@pytest.mark.parametrize("names", [("mlm", "order"), ("contrastive", "hybrid", "order")])
+def test_shared_rows_give_the_mean_of_the_parts_means(
+    names: tuple[str, ...], tokenizers: dict[str, Any]
+) -> None:
+    case = Case(tokenizers["wordpiece"], TogetherConfig(parts=parts(*names), together="share"))
+    expected = 0.0
+    for number in range(len(names)):
+        mine = [
+            row for row, of in zip(case.rows, case.batch[PART_LABELS], strict=True) if of == number
+        ]
+        assert mine
+        expected += len(mine) / len(case.rows) * case.alone(number, mine).loss.item()
+    assert case.found().loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("way", ["sum", "share"])
+def test_learned_weights_have_the_gradient_of_the_formula(
+    way: Any, tokenizers: dict[str, Any]
+) -> None:
+    config = TogetherConfig(parts=parts("mlm", "order"), together=way, balance="uncertainty")
+    case = Case(tokenizers["wordpiece"], config)
+    s_P = case.model.pretraining_heads.log_variance_P
+    with torch.no_grad():
+        s_P.copy_(torch.tensor([0.5, -0.3]))
+    rows = [
+        [
+            row
+            for row, of in zip(case.rows, case.batch[PART_LABELS], strict=True)
+            if of in (n, EVERY)
+        ]
+        for n in (0, 1)
+    ]
+    weights = [1.75, 3.0] if way == "sum" else [len(mine) / len(case.rows) for mine in rows]
+    losses = [case.alone(n, rows[n]).loss.item() for n in (0, 1)]
+    whole = sum(
+        w * (exp(-s) * x + s) for w, s, x in zip(weights, s_P.tolist(), losses, strict=True)
+    )
+    loss = case.found().loss
+    assert loss.item() == pytest.approx(whole, rel=1e-5)
+    (gradient,) = torch.autograd.grad(loss, [s_P])
+    by_hand = [w * (1 - exp(-s) * x) for w, s, x in zip(weights, s_P.tolist(), losses, strict=True)]
+    assert gradient.tolist() == pytest.approx(by_hand, rel=1e-5)
+
+
+@pytest.mark.parametrize("way", ["sum", "share"])
+def test_a_row_that_only_keeps_step_counts_for_no_part(
+    way: Any, tokenizers: dict[str, Any]
+) -> None:
+    config = TogetherConfig(parts=parts("mlm", "order", "contrastive"), together=way)
+    case = Case(tokenizers["wordpiece"], config, rows=1)
+    collator = case.objective.collator(case.vocabulary, config, 7)
+    case.batch = PlacedCollator(collator, 7, True)([{**case.rows[0], "weightless": True}])
+    assert not any(case.objective.count(case.objective, case.batch).values())
+    case.model.train()
+    found = case.found()
+    assert found.loss.item() == 0 and not any(found.sums.values())
+    used = torch.autograd.grad(found.loss, list(case.model.pretraining_heads["order"].parameters()))
+    assert not any(gradient.any() for gradient in used)  # there, for those who wait for them
+
+
+def test_a_head_beside_contrastive_texts_is_trained_where_a_part_needs_it(
+    tokenizers: dict[str, Any],
+) -> None:
+    beside = parts("contrastive")
+    alone = Case(tokenizers["wordpiece"], TogetherConfig(parts=beside), rows=1)
+    both = Case(tokenizers["wordpiece"], TogetherConfig(parts=[*beside, *parts("mlm")]), rows=1)
+    assert not any(p.requires_grad for p in alone.model.cls.predictions.transform.parameters())
+    assert all(p.requires_grad for p in both.model.cls.parameters())
+    assert both.objective.served == ("mlm",)
+
+
+README = Path(room.__file__).with_name("README.md")
+
+
+def recipe_of_the_readme(**pretraining: Any) -> Recipe:
+    """The YAML in the section on several objectives."""
+    text = README.read_text("utf-8").split("```yaml\n")[1].split("```")[0]
+    values = yaml.safe_load(text)
+    values["pretrain"] |= pretraining
+    return build_config(Recipe, values, "README")
+
+
+def test_the_readme_s_recipe_trains_and_its_heads_are_exported(
+    prepared: Path, tmp_path: Path
+) -> None:
+    config = recipe_of_the_readme(
+        data=str(prepared), out=str(tmp_path / "run"), arch="bert:2x64", steps=4, batch_size=16,
+        log_every=1, precision="fp32",
+    ).pretrain  # fmt: skip
+    names = [part.name for part in config.objectives]
+    assert config.objective == "+".join(names)
+    result = pretrain(config)
+    assert result["validation"]["loss_nats"] > 0
+    lines = [
+        json.loads(s) for s in (tmp_path / "run" / "log.jsonl").read_text("utf-8").splitlines()
+    ]
+    logged = [f"loss_{name}/{term}" for name in names for term in OBJECTIVES[name].terms]
+    assert all(sum(line[name] for line in lines) > 0 for name in logged)
+    assert all(f"{name}/learned_weight" in line for line in lines for name in names)
+    assert pretrain(config, resume=True)["steps"] == 4
+    again = PretrainConfig.model_validate(config.model_dump())  # as a run's record has it
+    assert again == config
+    export(tmp_path / "run", tmp_path / "model")
+    card = " ".join((tmp_path / "model" / "README.md").read_text("utf-8").split())
+    assert f"several objectives on one encoder ({', '.join(names)}), by [mlm-pretrain]" in card
+    assert "| balance | uncertainty |" in card
+    heads = load_file(tmp_path / "model" / "heads.safetensors")
+    assert heads and all(
+        name.startswith(("order.order.", "contrastive.projection.")) for name in heads
+    )
+    assert not [
+        n for n in load_file(tmp_path / "model" / "model.safetensors") if "pretraining" in n
+    ]
+
+
+def test_the_command_lines_list_is_the_recipe_s() -> None:
+    flag = README.read_text("utf-8").split("`--set pretrain.objectives=")[1].split("`")[0]
+    values: dict[str, Any] = {"folder": "x"}
+    set_value(values, "pretrain.objectives=" + flag.replace('"', ""))
+    found = build_config(Recipe, values, "flags").pretrain.objectives
+    assert found == [Part(name="mlm"), Part(name="order", weight=0.5)]
+
+
+def test_checkpoints_know_the_parts_and_all_their_settings() -> None:
+    configs = [
+        TogetherConfig(parts=[Part(name="mlm"), Part(name="order", weight_end=end)]).model_dump()
+        for end in (None, 2.0)
+    ]
+    assert configs[0]["parts"][1]["settings"]["masking"]["ratio"] > 0  # defaults are written out
+    common: dict[str, Any] = {
+        "processes": 1, "finds_batch": False, "per_device_train_batch_size": 1,
+        "gradient_accumulation_steps": 1,
+    }  # fmt: skip
+    prints = [
+        {"settings": {**common, "objective_config": c}, "data": 0, "tokenizer": 0, "model": 0}
+        for c in configs
+    ]
+    assert not changes(prints[0], prints[0])
+    assert len(changes(*prints)) == 1
+
+
+REFUSED_PARTS = {
+    ("mlm", "clm"): "give hybrid in place of clm",
+    ("mlm", "replaced"): "train it alone: --objective replaced",
+}
+
+
+@pytest.mark.parametrize("names", REFUSED_PARTS)
+def test_parts_that_cannot_share_a_model_are_refused(
+    names: tuple[str, ...], prepared: Path, tmp_path: Path
+) -> None:
+    listed = [{"name": name} for name in names]
+    config = build_config(
+        PretrainConfig, {"data": str(prepared), "out": str(tmp_path / "run"), "objectives": listed}, "run"
+    )  # fmt: skip
+    with pytest.raises(InputError, match=REFUSED_PARTS[names]):
+        pretrain(config)
+    assert not (tmp_path / "run").exists()
+
+
+def test_masks_follow_the_losses_of_one_part() -> None:
+    adaptive = {"adaptive": 1.0}
+    listed = [
+        Part(name="mlm", settings=adaptive), Part(name="order", settings={"masking": adaptive})
+    ]  # fmt: skip
+    with pytest.raises(InputError, match=r"give order settings of its own .* adaptive: 0.0"):
+        together(TogetherConfig(parts=listed))
+
+
+MLM, ORDER = {"name": "mlm"}, {"name": "order"}
+REFUSED: dict[str, dict[str, Any]] = {
+    "give objective .* or objectives .* not both": {
+        "objective": "order",
+        "objectives": [MLM, ORDER],
+    },
+    "mlm is listed twice: give each objective once": {"objectives": [MLM, MLM]},
+    "no such objective; known: mlm": {"objectives": [{"name": "mml"}]},
+    "every weight_end is 0: keep one above it": {"objectives": [{**MLM, "weight_end": 0.0}]},
+    "'objectives.0.weight'.*greater than 0": {"objectives": [{**MLM, "weight": 0.0}]},
+    "say how `objectives` go together": {"balance": "uncertainty"},
+    r"unknown setting 'objectives.0.wieght'": {"objectives": [{**MLM, "wieght": 2.0}]},
+}
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+def test_settings_that_contradict_each_other_are_refused(reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        build_config(PretrainConfig, REFUSED[reason], "settings")
