@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 
 from mlm_pretrain.modeling.layers import embedding_tables
-from mlm_pretrain.training.heads import NAME, generator_of
+from mlm_pretrain.training.heads import NAME, generator_of, is_of_heads
 from mlm_pretrain.training.muon import MuonAdamW
 
 OptimizerName = Literal["adamw", "muon"]
@@ -51,11 +51,14 @@ def build_optimizer(
 
 def _hidden_matrices(model: torch.nn.Module) -> set[str]:
     """Names of the 2-D weights inside the base model's layers, and those of a generator beside it."""
-    embeddings = embedding_tables(model)
+    output = getattr(model, "get_output_embeddings", lambda: None)()
+    left_out = embedding_tables(model) | {id(getattr(output, "weight", None))}
+    # By identity: an encoder with a decoder may be its own base, which then has no prefix.
+    inner = {id(p) for p in model.base_model.parameters() if p.dim() == 2} - left_out
     found = {
-        f"{model.base_model_prefix}.{name}"
-        for name, parameter in model.base_model.named_parameters()
-        if parameter.dim() == 2 and id(parameter) not in embeddings
+        name
+        for name, parameter in model.named_parameters()
+        if id(parameter) in inner and not is_of_heads(name)
     }
     if (generator := generator_of(model)) is not None:
         found |= {f"{NAME}.generator.{name}" for name in _hidden_matrices(generator)}

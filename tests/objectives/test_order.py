@@ -145,13 +145,12 @@ def naive(model: Any, batch: dict[str, torch.Tensor]) -> dict[str, float]:
             its = numbers == number
             output = model(input_ids=batch["input_ids"][row, its][None], output_hidden_states=True)
             labels, order = batch["labels"][row, its], batch["order_labels"][row, its][0]
-            sums["masked"] += float(
-                torch.nn.functional.cross_entropy(output.logits[0], labels, reduction="sum")
-            )
+            nats = torch.nn.functional.cross_entropy(output.logits[0], labels, reduction="sum")
+            sums["masked"] += nats.item()
             if order != IGNORED:
                 state = model.base_model(input_ids=batch["input_ids"][row, its][None])[0][0, 0]
                 scores = model.pretraining_heads["order"](state)
-                sums["order"] += float(torch.nn.functional.cross_entropy(scores, order))
+                sums["order"] += torch.nn.functional.cross_entropy(scores, order).item()
     return sums
 
 
