@@ -100,7 +100,8 @@ def _explain(cls: type[BaseModel], detail: Any) -> str:
     if detail["type"] == "extra_forbidden":
         known = _fields_at(cls, path[:-1])
         near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.5)
-        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known))}"
+        listed = f"known: {', '.join(sorted(known))}" if known else "there are none to set here"
+        hint = f"did you mean '{near[0]}'?" if near else listed
         return f"unknown setting '{name}' ({hint})"
     if detail["type"] == "value_error":  # a rule of ours over several settings
         return f"{name}: {detail['ctx']['error']}" if name else str(detail["ctx"]["error"])
