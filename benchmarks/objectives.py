@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +24,7 @@ from typing import Any, NamedTuple
 from benchmarks.linear_probes import TASKS, probe_scores
 from benchmarks.quality_data import add_text_arguments, prepare_texts
 from benchmarks.quality_runs import LENGTH
-from benchmarks.record import kept, write_record
+from benchmarks.record import child_result, kept, write_record
 
 _QUICK_ROWS = 64
 
@@ -121,16 +119,9 @@ def _slug(name: str, arguments: argparse.Namespace) -> str:
 
 
 def _in_a_process(folder: Path, arguments: argparse.Namespace, name: str) -> dict[str, Any]:
-    """A training in a fresh process, which leaves nothing behind that would slow the next."""
-    given = {
-        "child": name, "work": folder, "arch": arguments.arch, "minutes": arguments.minutes,
-        "seed": arguments.seed,
-    }  # fmt: skip
-    flags = [text for key, value in given.items() for text in (f"--{key}", str(value))]
-    command = [sys.executable, "-m", "benchmarks.objectives", *flags]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    given = {"child": name, "work": folder, "arch": arguments.arch}
+    given |= {"minutes": arguments.minutes, "seed": arguments.seed}
+    return child_result("benchmarks.objectives", given)
 
 
 def _train(arguments: argparse.Namespace) -> dict[str, Any]:

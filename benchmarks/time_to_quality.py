@@ -19,15 +19,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from benchmarks.quality_data import add_text_arguments, prepare_texts
 from benchmarks.quality_runs import CHILDREN, LENGTH
-from benchmarks.record import kept, write_record
+from benchmarks.record import child_result, kept, write_record
 
 
 def main() -> None:
@@ -122,11 +120,7 @@ def _child(way: str, folder: Path, arguments: argparse.Namespace, **more: Any) -
         "pairs": arguments.pairs, "labels": arguments.labels, "seeds": arguments.seeds,
         **({"tasks": str(arguments.tasks)} if arguments.tasks else {}), **more,
     }  # fmt: skip
-    flags = [text for name, value in given.items() for text in (f"--{name}", str(value))]
-    command = [sys.executable, "-m", "benchmarks.time_to_quality", *flags]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return child_result("benchmarks.time_to_quality", given)
 
 
 def _probed(work: Path, arguments: argparse.Namespace, run: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +17,13 @@ class StrictConfig(BaseModel):
     """Base of every config: no unknown keys, no silent conversion of text to numbers."""
 
     model_config = ConfigDict(extra="forbid", strict=True, validate_default=True)
+
+
+def require_known(name: str, known: Iterable[str], what: str) -> str:
+    """`name`, for a field's validator, where it is one of the known ones."""
+    if name not in known:
+        raise ValueError(f"no such {what}; known: {', '.join(known)}")
+    return name
 
 
 Config = TypeVar("Config", bound=StrictConfig)

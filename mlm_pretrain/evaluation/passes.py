@@ -15,8 +15,8 @@ from mlm_pretrain.modeling.attention.inputs import PackedInputs, packed_inputs
 from mlm_pretrain.modeling.compilation import filled_up
 from mlm_pretrain.modeling.sparse_head import HeadPlan, loss_in_head, predict_only
 from mlm_pretrain.objectives import Objective
+from mlm_pretrain.objectives.masked import predicted_positions
 from mlm_pretrain.objectives.objective import Predicted
-from mlm_pretrain.objectives.token_loss import IGNORED as _IGNORED
 
 Result = TypeVar("Result")
 Scores: TypeAlias = Callable[[slice], torch.Tensor]
@@ -84,22 +84,19 @@ class ModelPasses:
         kept = torch.cat([positions_P, read_N])
         if self.head.keeps_shapes:
             kept = filled_up(kept, labels.numel())
-        call = self._in_head if self.head.is_plain else self._on_scores
-        total, nats_P, scores = call(inputs, kept, targets_P, weights_P)
+        total, nats_P, scores = self._score(inputs, kept, targets_P, weights_P)
         behind = slice(len(positions_P), len(positions_P) + len(read_N))
         return Predicted(total, nats_P, targets_P, rows_P, scores, self.kept[0, behind].float())
 
     def predict_pairs(self, pairs: Mapping[str, torch.Tensor]) -> Predicted:
         """Score the targets `labels` (N, D) that an encoder–decoder is to write of what it reads."""
-        flat = pairs["labels"].flatten()
-        positions_P = (flat != _IGNORED).nonzero().flatten()
+        positions_P, targets_P = predicted_positions(pairs["labels"])
         shifted_ND = self.model.prepare_decoder_input_ids_from_labels(pairs["labels"])
         rows = for_models(pairs)
         inputs = PackedInputs({**rows, "decoder_input_ids": shifted_ND, "use_cache": False}, None)
-        call = self._in_head if self.head.is_plain else self._on_scores
-        total, nats_P, scores = call(inputs, positions_P, flat[positions_P], None)
+        total, nats_P, scores = self._score(inputs, positions_P, targets_P)
         none = self.kept[0, :0].float()
-        return Predicted(total, nats_P, flat[positions_P], positions_P, scores, none)
+        return Predicted(total, nats_P, targets_P, positions_P, scores, none)
 
     def scores(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """What the head gives (B, L, K) of each token of rows of ids; 0 at padding."""
@@ -124,37 +121,34 @@ class ModelPasses:
             found = encoder(**inputs.arguments)[0]
         return inputs.in_rows(found.float(), batch["input_ids"].shape)
 
-    def _in_head(
+    def _score(
         self,
         inputs: PackedInputs,
         positions_P: torch.Tensor,
         targets_P: torch.Tensor,
-        weights_P: Any,
+        weights_P: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor, Scores]:
-        with (
-            predict_only(self.model, positions_P, self.head.trimming) as kept,
-            loss_in_head(self.model, targets_P, weights_P) as loss,
-        ):
+        """(summed loss, each token's, their scores), computed in the output layer where it is plain."""
+        is_plain = self.head.is_plain
+        in_head = loss_in_head(self.model, targets_P, weights_P) if is_plain else nullcontext()
+        with predict_only(self.model, positions_P, self.head.trimming) as kept, in_head as loss:
             self.outputs = self.call(**inputs.arguments)
         (self.kept,) = kept
+        if loss is None:
+            return _on_scores(_logits(self.outputs)[0], targets_P, weights_P)
         if loss.total is None or loss.nats_P is None:
             raise RuntimeError(f"{type(self.model).__name__} did not call its output layer")
         return loss.total, loss.nats_P, loss.scores
 
-    def _on_scores(
-        self,
-        inputs: PackedInputs,
-        positions_P: torch.Tensor,
-        targets_P: torch.Tensor,
-        weights_P: Any,
-    ) -> tuple[torch.Tensor, torch.Tensor, Scores]:
-        with predict_only(self.model, positions_P, self.head.trimming) as kept:
-            self.outputs = self.call(**inputs.arguments)
-        (self.kept,) = kept
-        logits_PV = _logits(self.outputs)[0, : len(targets_P)].float()
-        nats_P = torch.nn.functional.cross_entropy(logits_PV, targets_P, reduction="none")
-        total = nats_P.sum() if weights_P is None else nats_P @ weights_P
-        return total, nats_P.detach(), logits_PV.detach().__getitem__
+
+def _on_scores(
+    logits_PV: torch.Tensor, targets_P: torch.Tensor, weights_P: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor, Scores]:
+    """The targets belong to the first of the scores."""
+    logits_PV = logits_PV[: len(targets_P)].float()
+    nats_P = torch.nn.functional.cross_entropy(logits_PV, targets_P, reduction="none")
+    total = nats_P.sum() if weights_P is None else nats_P @ weights_P
+    return total, nats_P.detach(), logits_PV.detach().__getitem__
 
 
 def for_models(batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

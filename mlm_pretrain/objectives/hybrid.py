@@ -20,7 +20,12 @@ from pydantic import Field
 
 from mlm_pretrain.config import StrictConfig
 from mlm_pretrain.objectives.causal import CausalCollator, CausalConfig
-from mlm_pretrain.objectives.masked import MaskedCollator, MaskedConfig, place_of
+from mlm_pretrain.objectives.masked import (
+    MaskedCollator,
+    MaskedConfig,
+    place_of,
+    predicted_positions,
+)
 from mlm_pretrain.objectives.objective import Batch, Counts, Found, Objective, Passes
 from mlm_pretrain.objectives.randomness import row_generators
 from mlm_pretrain.objectives.rows import layout, padded_length, row_ids, segment_lengths
@@ -98,13 +103,6 @@ def _put(arrays: dict[str, Any], places: NDArray[Any], part: Mapping[str, torch.
     for name, out_BL in arrays.items():
         found = part[name].numpy()
         out_BL[places, : found.shape[1]] = found
-
-
-def predicted_positions(labels_BL: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Flat indices (P) of the positions in B·L that predict, and the right ids (P)."""
-    flat = labels_BL.flatten()
-    positions_P = torch.nonzero(flat != IGNORED).flatten()
-    return positions_P, flat[positions_P]
 
 
 def count(_objective: Objective, batch: Batch) -> dict[str, int]:

@@ -22,8 +22,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from mlm_pretrain.config import StrictConfig
-from mlm_pretrain.objectives.masked import MaskedCollator, MaskedConfig, place_of
-from mlm_pretrain.objectives.masked import predicted_positions as predicted_positions
+from mlm_pretrain.objectives.masked import (
+    MaskedCollator,
+    MaskedConfig,
+    place_of,
+    predicted_positions,
+)
 from mlm_pretrain.objectives.objective import Batch, Counts, Found, Objective, Passes
 from mlm_pretrain.objectives.randomness import row_generators
 from mlm_pretrain.objectives.rows import padded_length, row_ids, segment_lengths, stack_rows

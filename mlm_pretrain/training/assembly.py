@@ -45,10 +45,8 @@ from mlm_pretrain.training.schedule import rate_share
 from mlm_pretrain.training.trainer import TokenTrainer
 from mlm_pretrain.training.trainers import trainer_for
 
-DEFAULT_ARCH = {
-    False: "modernbert-mini",
-    True: "llama-mini",
-}  # by whether it looks only to the left
+# By whether it looks only to the left.
+DEFAULT_ARCH = {False: "modernbert-mini", True: "llama-mini"}
 DEFAULT_PAIR = "bart-mini"  # of an encoder and a decoder
 _SETTINGS = "objective_settings"
 

@@ -76,10 +76,11 @@ def read_step(
     """The next `count` micro-batches; what the objective counts in them, and tokens, on all processes."""
     step = [made(trainer, batch) for batch in itertools.islice(batches, count)]
     objective = trainer.objective
-    found = [objective.count(objective, batch) for batch in step if labels_of(batch) is not None]
+    seen = sum(tokens_of(batch) for batch in step)  # which refuses batches without labels
+    found = [objective.count(objective, batch) for batch in step]
     names = sorted({name for counts in found for name in counts})
     sums = [sum(counts[name] for counts in found) for name in names]
-    totals = torch.tensor([*sums, sum(tokens_of(batch) for batch in step)], device=device)
+    totals = torch.tensor([*sums, seen], device=device)
     if trainer.args.world_size > 1:
         totals = trainer.accelerator.reduce(totals, "sum")
     *numbers, tokens = totals.tolist()

@@ -42,17 +42,6 @@ def choice_weights(mean_nats_V: NDArray[Any], seen_V: NDArray[Any], strength: fl
     return weights_V
 
 
-def updated(
-    mean_nats_V: torch.Tensor,
-    seen_V: torch.Tensor,
-    ids_P: torch.Tensor,
-    nats_P: torch.Tensor,
-    decay: float,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """(mean_nats_V, seen_V) after a step that predicted `ids_P` at losses of `nats_P`, in any order."""
-    return moved(mean_nats_V, seen_V, tally(ids_P, nats_P, len(mean_nats_V)), decay)
-
-
 def tally(ids_P: torch.Tensor, nats_P: torch.Tensor, size: int) -> torch.Tensor:
     """Summed loss and number of predictions of each id, int64 (2, V).
 

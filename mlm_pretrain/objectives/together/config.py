@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
-from mlm_pretrain.config import StrictConfig
+from mlm_pretrain.config import StrictConfig, require_known
 from mlm_pretrain.objectives import OBJECTIVES, Objective
 
 Way: TypeAlias = Literal["sum", "share"]
@@ -33,9 +33,7 @@ class Part(StrictConfig):
     @field_validator("name")
     @classmethod
     def _is_known(cls, name: str) -> str:
-        if name not in OBJECTIVES:
-            raise ValueError(f"no such objective; known: {', '.join(OBJECTIVES)}")
-        return name
+        return require_known(name, OBJECTIVES, "objective")
 
     def weight_at(self, progress: Any) -> Any:
         """The weight once `progress`, 0 to 1, of the run is done: a number, or a tensor as `progress` is."""

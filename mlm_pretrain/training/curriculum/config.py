@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from mlm_pretrain.config import StrictConfig
+from mlm_pretrain.config import StrictConfig, require_known
 from mlm_pretrain.training.curriculum.scores import MEASURES
 
 SIMILARITY = "similarity"
@@ -37,9 +37,7 @@ class CurriculumConfig(StrictConfig):
     @field_validator("measure")
     @classmethod
     def _is_known(cls, name: str) -> str:
-        if name not in MEASURES:
-            raise ValueError(f"no such measure; known: {', '.join(MEASURES)}")
-        return name
+        return require_known(name, MEASURES, "measure")
 
     @model_validator(mode="after")
     def _fits_together(self) -> CurriculumConfig:

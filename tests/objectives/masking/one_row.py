@@ -28,3 +28,10 @@ def choose_tokens(
 ) -> NDArray[np.bool_]:
     """Which tokens are predicted."""
     return masked(ids_T, vocabulary, config, rng)[1]
+
+
+def row_of_words(rng: Any, first: int, last: int) -> tuple[NDArray[np.int64], int]:
+    """(a row of 40 words between `first` and `last`, the pieces of the longest word)."""
+    words = [[rng.integers(5, 35), *[35] * rng.integers(0, 4)] for _ in range(40)]
+    ids = [first, *(piece for word in words for piece in word), last]
+    return np.array(ids), max(map(len, words))

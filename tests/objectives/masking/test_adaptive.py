@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,6 @@ from mlm_pretrain.objectives.masking.adaptive import (
     choice_weights,
     moved,
     tally,
-    updated,
 )
 
 V, P, DECAY = 50, 400, 0.9
@@ -28,6 +28,12 @@ def drawn(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def fresh(dtype: torch.dtype = torch.float64) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.zeros(V, dtype=dtype), torch.zeros(V, dtype=torch.int64)
+
+
+def updated(mean_V: torch.Tensor, seen_V: torch.Tensor, *step: Any) -> tuple[Any, Any]:
+    """The state after a step of ids and losses (P), and a decay."""
+    ids_P, nats_P, decay = step
+    return moved(mean_V, seen_V, tally(ids_P, nats_P, len(mean_V)), decay)
 
 
 def test_three_steps_are_as_a_loop_over_ids_says() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from one_row import choose_tokens
+from one_row import choose_tokens, row_of_words
 
 from mlm_pretrain.config import build_config
 from mlm_pretrain.errors import InputError
@@ -41,10 +41,9 @@ def test_a_count_of_whole_words_is_within_one_word_of_it(toy: Vocabulary, unit: 
     config = MaskedConfig(count=10, unit=unit)
     for seed in range(50):
         rng = np.random.default_rng(seed)
-        words = [[rng.integers(5, 35), *[35] * rng.integers(0, 4)] for _ in range(40)]
-        ids_T = np.array([CLS, *(piece for word in words for piece in word), SEP])
+        ids_T, longest = row_of_words(rng, CLS, SEP)
         chosen = choose_tokens(ids_T, toy, config, rng).sum()
-        assert 10 - max(map(len, words)) < chosen <= 10
+        assert 10 - longest < chosen <= 10
 
 
 @pytest.mark.parametrize("unit", WORD_UNITS)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xxhash
 from numpy.typing import NDArray
-from one_row import choose_tokens, masked
+from one_row import choose_tokens, masked, row_of_words
 
 from mlm_pretrain.config import build_config
 from mlm_pretrain.errors import InputError
@@ -102,11 +102,10 @@ def test_the_number_of_tokens_is_within_one_word_of_the_ratio(toy: Vocabulary, u
     config = MaskedConfig(ratio=0.25, unit=unit)
     for seed in range(50):
         rng = np.random.default_rng(seed)
-        words = [[rng.integers(5, 35), *[35] * rng.integers(0, 4)] for _ in range(40)]
-        ids_T = np.array([CLS, *(piece for word in words for piece in word), SEP])
+        ids_T, longest = row_of_words(rng, CLS, SEP)
         chosen = choose_tokens(ids_T, toy, config, rng).sum()
         wanted = round(0.25 * (len(ids_T) - 2))
-        assert wanted - max(map(len, words)) < chosen <= wanted  # no last word goes beyond it
+        assert wanted - longest < chosen <= wanted  # no last word goes beyond it
 
 
 def test_words_are_taken_as_one_by_one(toy: Vocabulary) -> None:
