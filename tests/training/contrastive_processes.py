@@ -5,16 +5,12 @@ torchrun --nproc-per-node 2 contrastive_processes.py DATA OUT
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import training_splits as splits
-
-from mlm_pretrain.environment import leave
-from mlm_pretrain.training.agreement import end_processes
 
 
 def main(data: str, out: str) -> None:
@@ -30,10 +26,7 @@ def main(data: str, out: str) -> None:
         "encoder": [float(p.double().sum()) for p in heads.encoder.parameters()],
         "texts": trainer.terms.counts["texts"],
     }  # fmt: skip
-    path = Path(out) / f"{os.environ['RANK']}.json"
-    path.write_text(json.dumps(found), encoding="utf-8")
-    end_processes()
-    leave(0)
+    splits.write_and_leave(Path(out) / f"{os.environ['RANK']}.json", found)
 
 
 if __name__ == "__main__":

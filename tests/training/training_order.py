@@ -5,7 +5,6 @@ torchrun --nproc-per-node 2 training_order.py TOKENIZER OUT
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -15,8 +14,6 @@ import torch
 import training_splits as splits
 from transformers import AutoTokenizer
 
-from mlm_pretrain.environment import leave
-from mlm_pretrain.training.agreement import end_processes
 from mlm_pretrain.training.trainers import TRAINERS
 
 EXAMPLES = 11
@@ -73,10 +70,7 @@ def main(tokenizer_folder: str, out: str) -> None:
         batches = seen_in("clm", tokenizer, Path(out), checkpoint, examples=12, **settings)
         found[name] = [(batch["input_ids"][:, 1] - FIRST_ID).tolist() for batch in batches]
         torch.distributed.barrier()
-    rank = Path(out) / f"rank{os.environ['RANK']}.json"
-    rank.write_text(json.dumps(found), encoding="utf-8")
-    end_processes()
-    leave(0)
+    splits.write_and_leave(Path(out) / f"rank{os.environ['RANK']}.json", found)
 
 
 if __name__ == "__main__":

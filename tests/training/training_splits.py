@@ -115,16 +115,21 @@ def evaluation(data: str | Path, out: str | Path, rows: int) -> Any:
     return found["eval_loss"], found["eval_predicted_tokens"]
 
 
+def write_and_leave(path: Path, found: Any) -> None:
+    """How a program for several processes ends: with what it found as JSON, and out of their group."""
+    path.write_text(json.dumps(found), encoding="utf-8")
+    end_processes()
+    leave(0)
+
+
 def main(data: str, out: str, archs: list[str]) -> None:
     """Write what two processes of 8 rows log, whole and in micro-batches of 2; and evaluations."""
     logged: dict[str, Any] = {
         arch: [split_run(arch, data, out, *split) for split in ((8, 1), (2, 4))] for arch in archs
     }
     logged["evaluated"] = [evaluation(data, out, rows) for rows in EVALUATED_ROWS]
-    if os.environ["RANK"] == "0":
-        (Path(out) / "logged.json").write_text(json.dumps(logged), encoding="utf-8")
-    end_processes()
-    leave(0)
+    name = "logged.json" if os.environ["RANK"] == "0" else f"rank{os.environ['RANK']}.json"
+    write_and_leave(Path(out) / name, logged)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ torchrun --nproc-per-node 2 world_sizes.py TOKENIZER OUT OBJECTIVE STOP
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -15,8 +14,6 @@ import training_order as order
 import training_splits as splits
 from transformers import AutoTokenizer, TrainerCallback
 
-from mlm_pretrain.environment import leave
-from mlm_pretrain.training.agreement import end_processes
 from mlm_pretrain.training.trainers import TRAINERS
 
 EXAMPLES, STEPS = 21, 9  # three steps an epoch, the last of five rows
@@ -60,10 +57,7 @@ def train(
 
 def main(tokenizer_folder: str, out: str, objective: str, stop: str) -> None:
     found = train(tokenizer_folder, Path(out), objective, 2, resume=True, stop=int(stop))
-    path = Path(out) / f"rank{os.environ['RANK']}.json"
-    path.write_text(json.dumps(found), encoding="utf-8")
-    end_processes()
-    leave(0)
+    splits.write_and_leave(Path(out) / f"rank{os.environ['RANK']}.json", found)
 
 
 if __name__ == "__main__":
