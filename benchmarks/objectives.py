@@ -4,11 +4,12 @@
         --tasks DIR --work DIR [--minutes 30] [--only mlm hybrid]
     python -m benchmarks.objectives --quick
 
-Every run has the same data, architecture, defaults and minutes on the same cores. The masked loss is that of
-fixed 15 % masks; BLiMP is scored by pseudo-likelihood, and for a model that also continues text once more,
-from left to right. Probes are linear on frozen mean-pooled vectors (stsb: Spearman of the cosine, no labels).
-Runs lie in `--work` and are not repeated when the benchmark is started again there. Nothing else should run
-on the machine.
+Every run has the same data, architecture, defaults and minutes on the same cores. How many steps the
+minutes hold is measured first, on a quiet machine, by short runs in turns; the runs proper then take that
+number of steps, so that they come out alike when they are made again, and may share the machine. The masked
+loss is that of fixed 15 % masks; BLiMP is scored by pseudo-likelihood, and for a model that also continues
+text once more, from left to right. Probes are linear on frozen mean-pooled vectors (stsb: Spearman of the
+cosine, no labels). Runs lie in `--work` and are not repeated when the benchmark is started again there.
 """
 
 from __future__ import annotations
@@ -16,63 +17,43 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Mapping
+from functools import partial
+from itertools import product
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from benchmarks.linear_probes import TASKS, probe_scores
+from benchmarks.objective_runs import RUNS, speed, steps_of, train, ways
 from benchmarks.quality_data import add_text_arguments, prepare_texts
 from benchmarks.quality_runs import LENGTH
-from benchmarks.record import child_result, kept, write_record
+from benchmarks.record import child_result, kept, spread, write_record
 
 _QUICK_ROWS = 64
-
-
-class Run(NamedTuple):
-    """An objective with its settings.
-
-    Attributes:
-        given: other settings of the training.
-        after: the run whose model it goes on from, for a sixth of the minutes.
-    """
-
-    objective: str
-    settings: dict[str, Any]
-    given: Mapping[str, Any] = MappingProxyType({})
-    after: str | None = None
-
-
-_DROPOUT = MappingProxyType({"dropout": 0.1})
-_FEW = MappingProxyType({"batch_size": 12, "dropout": 0.1})  # rows of 128 tokens: some 32 texts
-RUNS = {
-    "mlm": Run("mlm", {}),
-    "mlm, 30 to 15 %": Run("mlm", {"ratio": 0.3, "ratio_end": 0.15}),
-    "mlm, adaptive": Run("mlm", {"adaptive": 1.0}),
-    "mlm, n-grams": Run("mlm", {"unit": "ngram"}),
-    "hybrid": Run("hybrid", {}),
-    "order": Run("order", {}),
-    "replaced": Run("replaced", {}),
-    "contrastive": Run("contrastive", {}, _DROPOUT, after="mlm"),
-    "contrastive, 32": Run("contrastive", {}, _FEW, after="mlm"),
-    "contrastive, 32, bank": Run("contrastive", {"bank_size": 4_096}, _FEW, after="mlm"),
-}
+_SPEED_ROUNDS, _SPEED_SECONDS = 3, 20.0
 
 
 def main() -> None:
     """Prepare once, make the runs that are missing, judge them, print a table, write the record."""
     arguments = _parse()
     if arguments.child:
-        print(json.dumps(_train(arguments)))
+        print(json.dumps(_child(arguments)))
         return
     with tempfile.TemporaryDirectory() as folder:
         work = arguments.work or Path(folder)
         prepare_texts(work, arguments.train, arguments.validation, LENGTH, arguments.quick)
-        names = arguments.only or list(RUNS)
-        results = {name: _measured(work, arguments, name) for name in names}
+        speeds = _speeds(work, arguments)
+        results = {name: _measured(work, arguments, name, speeds[name]) for name in speeds}
     _print(results)
     settings = {n: getattr(arguments, n) for n in ("corpus", "arch", "minutes", "pairs", "rows")}
     print("record:", write_record("objectives", settings, results, arguments.out))
+
+
+def _child(arguments: argparse.Namespace) -> dict[str, Any]:
+    folder, name, arch = arguments.work, arguments.child, arguments.arch
+    if arguments.speed is not None:
+        return speed(folder, name, arch, arguments.speed)
+    start = {"arch": arch} if arguments.init is None else {"init": arguments.init}
+    return train(folder, name, start, arguments.steps, arguments.seed)
 
 
 def _parse() -> argparse.Namespace:
@@ -89,7 +70,8 @@ def _parse() -> argparse.Namespace:
         "--quick", action="store_true", help="under a minute: seconds a run, two runs, loss only"
     )
     parser.add_argument("--out", type=Path, help="where to write the record")
-    parser.add_argument("--child", help=argparse.SUPPRESS)
+    for name, kind in (("child", str), ("init", str), ("steps", int), ("speed", float)):
+        parser.add_argument(f"--{name}", type=kind, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.minutes, arguments.arch = 0.05, "modernbert:2x64"
@@ -97,11 +79,37 @@ def _parse() -> argparse.Namespace:
     return arguments
 
 
-def _measured(work: Path, arguments: argparse.Namespace, name: str) -> dict[str, Any]:
-    slug = _slug(name, arguments)
-    if (before := RUNS[name].after) is not None:
-        _measured(work, arguments, before)
-    found = kept(work / f"{slug}.json", lambda: _in_a_process(work / slug, arguments, name))
+def _speeds(work: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Steps a second of every run, the middle one of short runs made in turns."""
+    rounds = 1 if arguments.quick else _SPEED_ROUNDS
+    seconds = 60 * arguments.minutes if arguments.quick else _SPEED_SECONDS
+    names = _wanted(arguments)
+    found: dict[str, list[float]] = {name: [] for name in names}
+    for number, name in product(range(rounds), names):
+        slug = f"speed-{_slug(name, arguments)}-{number}"
+        given = {"child": name, "work": work / "speed", "arch": arguments.arch, "speed": seconds}
+        once = kept(work / f"{slug}.json", partial(child_result, "benchmarks.objectives", given))
+        found[name].append(once["steps_per_second"])
+    return {name: spread(values) for name, values in found.items()}
+
+
+def _wanted(arguments: argparse.Namespace) -> list[str]:
+    """The runs asked for, behind those they go on from."""
+    names = arguments.only or list(RUNS)
+    before = [RUNS[name].after for name in names]
+    return list(dict.fromkeys([name for name in before if name is not None] + names))
+
+
+def _measured(
+    work: Path, arguments: argparse.Namespace, name: str, speed: dict[str, float]
+) -> dict[str, Any]:
+    slug, run = _slug(name, arguments), RUNS[name]
+    given = {"child": name, "work": work / slug, "arch": arguments.arch, "seed": arguments.seed}
+    given["steps"] = steps_of(run, arguments.minutes, speed["median"])
+    if run.after is not None:
+        given["init"] = work / _slug(run.after, arguments) / "model"
+    make = partial(child_result, "benchmarks.objectives", given)
+    found = kept(work / f"{slug}.json", make) | {"steps_per_second": speed}
     model = work / slug / "model"
     if arguments.tasks:
         found |= kept(work / f"{slug}.blimp.json", lambda: _blimp(model, arguments))
@@ -118,50 +126,13 @@ def _slug(name: str, arguments: argparse.Namespace) -> str:
     return f"{plain}-{arguments.minutes:g}min-seed{arguments.seed}"
 
 
-def _in_a_process(folder: Path, arguments: argparse.Namespace, name: str) -> dict[str, Any]:
-    given = {"child": name, "work": folder, "arch": arguments.arch}
-    given |= {"minutes": arguments.minutes, "seed": arguments.seed}
-    return child_result("benchmarks.objectives", given)
-
-
-def _train(arguments: argparse.Namespace) -> dict[str, Any]:
-    from mlm_pretrain.evaluation.perplexity import evaluate
-    from mlm_pretrain.export import export
-    from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
-
-    folder, run = arguments.work, RUNS[arguments.child]
-    start: dict[str, Any] = {"arch": arguments.arch, "minutes": arguments.minutes}
-    if run.after is not None:
-        before = folder.parent / _slug(run.after, arguments) / "model"
-        start = {"init": str(before), "minutes": arguments.minutes / 6}
-    config = PretrainConfig(
-        data=str(folder.parent / f"data-{LENGTH}"), out=str(folder / "run"), seed=arguments.seed,
-        objective=run.objective, objective_settings=run.settings, **start, **run.given,
-    )  # fmt: skip
-    result = pretrain(config, overwrite=True)
-    export(folder / "run", folder / "model", overwrite=True)
-    text, losses = folder.parent / "validation.jsonl", {}
-    for way, model in _ways(folder / "model").items():
-        losses[way] = round(evaluate(model, text, max_length=LENGTH)["loss_nats"], 4)
-    counts = {key: result[key] for key in ("steps", "tokens", "tokens_per_second", "precision")}
-    return {"minutes": round(result["seconds"] / 60, 2), **counts, "loss_nats": losses}
-
-
-def _ways(model: Path) -> dict[str, Path]:
-    """The folders of a model that predicts tokens, by how it is read."""
-    if (model / "generator").is_dir():
-        return {}  # it tells tokens apart, and predicts none
-    folders = {"masked": model, "causal": model / "causal"}
-    return {way: folder for way, folder in folders.items() if folder.is_dir()}
-
-
 def _blimp(model: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     from benchmarks.probes import blimp_accuracy
 
     path = arguments.tasks / "blimp" / "all.jsonl.gz"
     found = {
         way: blimp_accuracy(str(folder), path, arguments.pairs)
-        for way, folder in _ways(model).items()
+        for way, folder in ways(model).items()
     }
     return {"blimp": {way: round(scores["accuracy"], 2) for way, scores in found.items()}}
 

@@ -1,0 +1,111 @@
+"""The runs that `benchmarks.objectives` compares: what each is, how fast, and what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from benchmarks.quality_runs import LENGTH
+
+# What the defaults take for half an hour. Given, since they go by minutes and these runs by steps.
+_BATCH_ROWS = 16
+_AFTER_SHARE = 1 / 6
+
+
+class Run(NamedTuple):
+    """An objective with its settings.
+
+    Attributes:
+        given: settings of the training.
+        after: the run whose model it goes on from, for a sixth of the minutes.
+    """
+
+    given: Mapping[str, Any]
+    after: str | None = None
+
+
+def _run(objective: str, settings: Mapping[str, Any] = MappingProxyType({}), **given: Any) -> Run:
+    return Run({"objective": objective, "objective_settings": dict(settings), **given})
+
+
+def _contrastive(rows: int = _BATCH_ROWS, **settings: Any) -> Run:
+    run = _run("contrastive", settings, batch_size=rows, dropout=0.1)
+    return run._replace(after="mlm")
+
+
+_TOGETHER = (
+    {"name": "mlm", "weight": 0.4},
+    {"name": "order", "weight": 0.3},
+    {"name": "contrastive", "weight": 0.3, "settings": {"positives": "spans"}},
+)
+_FEW = 12  # rows of 128 tokens: some 32 texts
+RUNS = {
+    "mlm": _run("mlm"),
+    "mlm, 30 to 15 %": _run("mlm", {"ratio": 0.3, "ratio_end": 0.15}),
+    "mlm, adaptive": _run("mlm", {"adaptive": 1.0}),
+    "mlm, n-grams": _run("mlm", {"unit": "ngram"}),
+    "hybrid": _run("hybrid"),
+    "order": _run("order"),
+    "replaced": _run("replaced"),
+    "mlm + order + contrastive": Run({"objectives": _TOGETHER, "together": "share"}),
+    "contrastive": _contrastive(),
+    "contrastive, spans": _contrastive(positives="spans"),
+    "contrastive, 32": _contrastive(_FEW),
+    "contrastive, 32, bank": _contrastive(_FEW, bank_size=4_096),
+}
+
+
+def speed(folder: Path, name: str, arch: str, seconds: float) -> dict[str, Any]:
+    """Steps a second of a short run from random weights."""
+    budget = {"arch": arch, "minutes": seconds / 60, "start": "random"}
+    result = _pretrain(folder, RUNS[name], budget, 0)
+    return {"steps_per_second": result["steps"] / result["seconds"]}
+
+
+def train(
+    folder: Path, name: str, start: Mapping[str, Any], steps: int, seed: int
+) -> dict[str, Any]:
+    """Train, export to FOLDER/model, and judge by the validation text beside FOLDER.
+
+    Args:
+        start: what the model begins from, `arch` or `init`.
+    """
+    from mlm_pretrain.evaluation.perplexity import evaluate
+    from mlm_pretrain.export import export
+
+    result = _pretrain(folder, RUNS[name], {**start, "steps": steps}, seed)
+    export(folder / "run", folder / "model", overwrite=True)
+    text = folder.parent / "validation.jsonl"
+    losses = {
+        way: round(evaluate(model, text, max_length=LENGTH)["loss_nats"], 4)
+        for way, model in ways(folder / "model").items()
+    }
+    counts = {key: result[key] for key in ("steps", "tokens", "precision")}
+    return {**counts, "loss_nats": losses}
+
+
+def steps_of(run: Run, minutes: float, steps_per_second: float) -> int:
+    """As many as the minutes hold."""
+    share = 1.0 if run.after is None else _AFTER_SHARE
+    return max(1, round(share * minutes * 60 * steps_per_second))
+
+
+def ways(model: Path) -> dict[str, Path]:
+    """The folders of a model that predicts tokens, by how it is read."""
+    if (model / "generator").is_dir():
+        return {}  # it tells tokens apart, and predicts none
+    folders = {"masked": model, "causal": model / "causal"}
+    return {way: folder for way, folder in folders.items() if folder.is_dir()}
+
+
+def _pretrain(folder: Path, run: Run, budget: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
+
+    given: dict[str, Any] = {"batch_size": _BATCH_ROWS, "attention": "products8", **run.given}
+    config = PretrainConfig(
+        data=str(folder.parent / f"data-{LENGTH}"), out=str(folder / "run"), seed=seed,
+        checkpoint_minutes=60, **given, **budget,
+    )  # fmt: skip
+    return pretrain(config, overwrite=True)
