@@ -67,7 +67,7 @@ def speed(folder: Path, name: str, arch: str, seconds: float) -> dict[str, Any]:
 def train(
     folder: Path, name: str, start: Mapping[str, Any], steps: int, seed: int
 ) -> dict[str, Any]:
-    """Train, export to FOLDER/model, and judge by the validation text beside FOLDER.
+    """Train (going on where it was stopped), export to FOLDER/model, judge by the text beside FOLDER.
 
     Args:
         start: what the model begins from, `arch` or `init`.
@@ -106,6 +106,7 @@ def _pretrain(folder: Path, run: Run, budget: Mapping[str, Any], seed: int) -> d
     given: dict[str, Any] = {"batch_size": _BATCH_ROWS, "attention": "products8", **run.given}
     config = PretrainConfig(
         data=str(folder.parent / f"data-{LENGTH}"), out=str(folder / "run"), seed=seed,
-        checkpoint_minutes=60, **given, **budget,
+        checkpoint_minutes=5, **given, **budget,
     )  # fmt: skip
-    return pretrain(config, overwrite=True)
+    is_begun = "steps" in budget and (folder / "run").is_dir()
+    return pretrain(config, overwrite=not is_begun, resume=is_begun)
