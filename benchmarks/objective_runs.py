@@ -35,11 +35,11 @@ def _contrastive(rows: int = _BATCH_ROWS, **settings: Any) -> Run:
     return run._replace(after="mlm")
 
 
-_TOGETHER = (
+_TOGETHER = [
     {"name": "mlm", "weight": 0.4},
     {"name": "order", "weight": 0.3},
     {"name": "contrastive", "weight": 0.3, "settings": {"positives": "spans"}},
-)
+]
 _FEW = 12  # rows of 128 tokens: some 32 texts
 RUNS = {
     "mlm": _run("mlm"),
