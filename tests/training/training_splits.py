@@ -34,6 +34,7 @@ BESIDE = [Part(name="mlm", weight=2.0, weight_end=0.5), Part(name="order", weigh
 SETTINGS: dict[str, Any] = {
     "adaptive": ("mlm", MaskedConfig(adaptive=2.0)),
     "cached": ("contrastive", ContrastiveConfig(positives="augmented", cached=True, bank_size=40)),
+    "gathered": ("contrastive", ContrastiveConfig(positives="spans", cached=True, bank_size=999)),
     "together": (None, TogetherConfig(parts=BESIDE, balance="uncertainty")),
     "shared": (None, TogetherConfig(parts=BESIDE, together="share", balance="uncertainty")),
 }

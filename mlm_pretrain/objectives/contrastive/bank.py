@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-import torch.distributed as dist
 
 
 class Bank(NamedTuple):
@@ -59,17 +58,3 @@ def follow(follower: torch.nn.Module, leader: torch.nn.Module, momentum: float) 
     """Move the follower's parameters towards the leader's; with a momentum of 0 onto them."""
     for own, other in zip(follower.parameters(), leader.parameters(), strict=True):
         own.mul_(momentum).add_(other, alpha=1 - momentum)
-
-
-def of_all_processes(keys_NH: torch.Tensor) -> torch.Tensor:
-    """The keys of every process, in the order of processes, so that all their banks are equal."""
-    if not dist.is_available() or not dist.is_initialized() or dist.get_world_size() == 1:
-        return keys_NH
-    own = torch.tensor([len(keys_NH)], device=keys_NH.device)
-    counts = [torch.zeros_like(own) for _ in range(dist.get_world_size())]
-    dist.all_gather(counts, own)
-    padded = keys_NH.new_zeros(max(int(n) for n in counts), keys_NH.shape[1])
-    padded[: len(keys_NH)] = keys_NH
-    parts = [torch.zeros_like(padded) for _ in counts]
-    dist.all_gather(parts, padded)
-    return torch.cat([part[: int(n)] for part, n in zip(parts, counts, strict=True)])

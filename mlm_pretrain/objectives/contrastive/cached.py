@@ -3,7 +3,7 @@
 Formula: the loss depends on the weights through the embeddings alone, so ∂L/∂θ = Σ_i ∂L/∂e_i · ∂e_i/∂θ.
     A first pass without gradients gives every e_i, hence L and ∂L/∂e_i; a second pass over each
     micro-batch is then trained on Σ_i e_i · ∂L/∂e_i, with the dropout of its first pass.
-Relations: the gradient is that of one batch of all the step's texts of this process; the price is one more
+Relations: the gradient is that of one batch of all the step's texts, of every process; the price is one more
     forward pass.
 
 N: texts. H: width of the embeddings.
@@ -17,6 +17,8 @@ from typing import TypeAlias
 
 import torch
 
+from mlm_pretrain.objectives.contrastive.processes import of_each_process
+
 Pair: TypeAlias = tuple[torch.Tensor, torch.Tensor]
 
 
@@ -26,15 +28,17 @@ def embedding_gradients(
     """(loss of each text (N), ∂ of all losses' sum by its query (N, H), and by its key (N, H)) of each part.
 
     Args:
-        parts: queries and keys of each micro-batch, without gradients.
-        nats_of: (all queries, all keys) → the loss of each text.
+        parts: queries and keys of each micro-batch of this process, without gradients.
+        nats_of: (all queries, all keys) of every process → the loss of each text.
     """
     sizes = [len(queries) for queries, _ in parts]
-    together = [torch.cat(side).requires_grad_() for side in zip(*parts, strict=True)]
+    own = [torch.cat(side).requires_grad_() for side in zip(*parts, strict=True)]
     with torch.enable_grad():
-        nats = nats_of(*together)
-    gradients = torch.autograd.grad(nats.sum(), together)
-    columns = [part.split(sizes) for part in (nats.detach(), *gradients)]
+        (queries, rank), (keys, _) = (of_each_process(side) for side in own)
+        nats = nats_of(torch.cat(queries), torch.cat(keys))
+    gradients = torch.autograd.grad(nats.sum(), own)
+    own_nats = nats.detach().split([len(part) for part in queries])[rank]
+    columns = [part.split(sizes) for part in (own_nats, *gradients)]
     return [(a, b, c) for a, b, c in zip(*columns, strict=True)]
 
 

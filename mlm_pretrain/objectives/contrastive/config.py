@@ -55,7 +55,7 @@ class ContrastiveConfig(StrictConfig):
         bank_size: keys of earlier texts that serve as further negatives; 0: none.
         momentum: share that the momentum encoder keeps of itself each step (with a bank).
         hard_negatives: of the bank only so many of the most similar keys count for a text; 0: all.
-        cached: take negatives from all of a step's micro-batches, for a second forward pass.
+        cached: take negatives from all of a step's micro-batches and processes, for a second forward pass.
         health_every: steps between measurements of collapse.
     """
 

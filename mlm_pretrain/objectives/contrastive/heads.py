@@ -18,11 +18,11 @@ from mlm_pretrain.objectives.contrastive.bank import (
     empty_bank,
     enqueued,
     follow,
-    of_all_processes,
     staleness,
 )
 from mlm_pretrain.objectives.contrastive.collapse import collapse_warning, measured
 from mlm_pretrain.objectives.contrastive.config import ContrastiveConfig
+from mlm_pretrain.objectives.contrastive.processes import of_each_process
 from mlm_pretrain.objectives.vocabulary import Vocabulary
 from mlm_pretrain.progress import say
 
@@ -107,7 +107,8 @@ class ContrastiveHeads(torch.nn.Module):
 
     def _write_keys(self, step: int) -> None:
         none = self.keys_KH.new_zeros(0, self.keys_KH.shape[1])
-        keys_NH = of_all_processes(torch.cat([none, *self._keys]))
+        # In the order of processes, so that all their banks are equal.
+        keys_NH = torch.cat(of_each_process(torch.cat([none, *self._keys]))[0])
         old = Bank(self.keys_KH, self.written_K, self.next_place)
         for part, new in zip(old, enqueued(old, keys_NH, step), strict=True):
             part.copy_(new)

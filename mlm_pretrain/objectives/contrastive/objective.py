@@ -9,8 +9,8 @@ Requirements: an encoder, with dropout where views differ by nothing else; some 
     micro-batch. Its masked-LM head is left as it was.
 Relations: `masked` gives the model to start from: alone this teaches little about words. Negatives are
     those of one micro-batch of one process, so accumulation and more processes change what is learnt,
-    unless `cached` takes all micro-batches of a step together; a bank adds those of earlier steps, of
-    all processes. Tokens are counted in both views.
+    unless `cached` takes all micro-batches of a step and all processes together; a bank adds those of
+    earlier steps. Tokens are counted in both views.
 """
 
 from __future__ import annotations
