@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -31,3 +32,22 @@ def checkpoints(run: Path) -> list[Path]:
     found = [path.parent for path in run.glob("checkpoint-*/manifest.json")]
     found = [path for path in found if path.name.split("-")[1].isdecimal()]
     return sorted(found, key=lambda path: int(path.name.split("-")[1]))
+
+
+def unfinished_copy(run: Path, out: Path) -> Path:
+    """The run as a process left it that was killed after its last checkpoint."""
+    shutil.copytree(run, out)
+    shutil.rmtree(out / "model")
+    (out / "manifest.json").unlink()
+    (out / "metrics.json").unlink()
+    return out
+
+
+def flip_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
