@@ -20,7 +20,7 @@ from mlm_pretrain.errors import InputError
 from mlm_pretrain.export import export
 from mlm_pretrain.objectives import OBJECTIVES
 from mlm_pretrain.objectives.together import Part, TogetherConfig, together
-from mlm_pretrain.objectives.together.collator import PART_LABELS
+from mlm_pretrain.objectives.together.collator import PART_LABELS, batch_of
 from mlm_pretrain.training.checkpoints.fingerprint import changes
 from mlm_pretrain.training.placement import PlacedCollator
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
@@ -59,6 +59,17 @@ def test_each_row_goes_to_one_part(tokenizers: dict[str, Any]) -> None:
     assert shares.tolist() == pytest.approx([1.75 / 8.75, 3 / 8.75, 4 / 8.75], abs=0.03)
     counts = case.objective.count(case.objective, case.batch)
     assert [counts[f"{p.name}/rows"] for p in config.parts] == torch.bincount(drawn).tolist()
+
+
+@pytest.mark.parametrize("names", [("order", "mlm"), ("hybrid", "contrastive")])
+def test_a_batch_holds_nothing_twice(names: tuple[str, ...], tokenizers: dict[str, Any]) -> None:
+    case = Case(tokenizers["wordpiece"], TogetherConfig(parts=parts(*names)))
+    assert len({part.data_ptr() for part in case.batch.values()}) == len(case.batch)
+    for number, member in enumerate(case.config.members):
+        own = member.objective.collator(case.vocabulary, member.config, 7)(case.rows)
+        found = batch_of(case.batch, number, member.name)
+        assert found.keys() == own.keys()
+        assert all(torch.equal(found[name], part) for name, part in own.items())
 
 
 @pytest.mark.parametrize("names", [("mlm", "order"), ("contrastive", "hybrid", "order")])

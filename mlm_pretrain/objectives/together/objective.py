@@ -121,7 +121,7 @@ def loss(
     predicted = None
     for number, member in enumerate(config.members):
         own = batch_of(batch, number, member.name)
-        rows = never_empty(own, batch, member.name)
+        rows = never_empty(own, batch, number, member.name)
         step = _own(counts, member.name)
         share = len(own["labels"]) / max(step[ROWS], 1)
         found = _balanced(member, number, passes, rows, step, share)
@@ -169,7 +169,7 @@ def prepare(
         look: Callable[..., None] | None = member.objective.prepare
         if look is not None:
             name = member.name
-            own = (never_empty(batch_of(b, number, name), b, name) for b in step)
+            own = (never_empty(batch_of(b, number, name), b, number, name) for b in step)
             look(member.objective, passes.seeing(name), own, member.config)
 
 
