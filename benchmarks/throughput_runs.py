@@ -94,7 +94,7 @@ def ours(given: dict[str, Any]) -> dict[str, Any]:
     from mlm_pretrain.modeling.flops import matrix_rate
     from mlm_pretrain.precision import resolve_precision
     from mlm_pretrain.training.assembly import assemble, build_trainer
-    from mlm_pretrain.training.planning import flops_of, typical_batch
+    from mlm_pretrain.training.callbacks.flops import FlopsCallback
     from mlm_pretrain.training.pretrain_config import PretrainConfig
 
     _import_all()
@@ -107,13 +107,13 @@ def ours(given: dict[str, Any]) -> dict[str, Any]:
     materials = assemble(config)
     trainer = build_trainer(materials)
     trainer.args.save_strategy = "no"
+    cost = FlopsCallback(trainer, WARMUP_STEPS)
+    trainer.add_callback(cost)
     result = _timed(trainer, given, before_gb)
-    lengths_N, predicted = typical_batch(trainer)
-    flops = flops_of(trainer, lengths_N, predicted)
     precision = resolve_precision("auto")
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     rate = matrix_rate(dtype, next(materials.model.parameters()).device)
-    used = flops / int(lengths_N.sum()) * result["tokens_per_second"]
+    used = cost.flops_a_step / cost.tokens_a_step * result["tokens_per_second"]
     facts = {"precision": precision, "attention": materials.config.attention}
     return {**result, **facts, "share_of_matrix_rate": used / rate}
 

@@ -48,9 +48,10 @@ class ModelPasses:
 
     def part(self, name: str) -> ModelPasses:
         """The passes of a model beside this one, in the same precision."""
-        part = getattr(self.heads, name)
-        passes = ModelPasses(part, self.head.parts.get(name, HeadPlan()), self.autocast)
+        passes, part = copy(self), getattr(self.heads, name)
+        passes.model, passes.head = part, self.head.parts.get(name, HeadPlan())
         passes.call = partial(_called_in, self.autocast, part)
+        passes.heads = getattr(part, "pretraining_heads", None)
         return passes
 
     def seeing(self, name: str) -> ModelPasses:

@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from transformers import TrainerCallback
 
-from mlm_pretrain.modeling.flops import matrix_rate, training_flops
+from mlm_pretrain.modeling.flops import matrix_rate
 from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.quiet import quiet_transformers
 from mlm_pretrain.training.assembly import Materials, assemble, build_trainer
-from mlm_pretrain.training.batches import labels_of, made
+from mlm_pretrain.training.batches import made
 from mlm_pretrain.training.budget import Budget
-from mlm_pretrain.training.heads import count_parameters, generator_of
+from mlm_pretrain.training.callbacks.flops import FlopsCallback
+from mlm_pretrain.training.heads import count_parameters
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.trainer import TokenTrainer
 
@@ -62,13 +63,11 @@ def plan(config: PretrainConfig) -> dict[str, Any]:
     materials = assemble(config)
     config = materials.config  # with the settings that were left open
     with tempfile.TemporaryDirectory() as folder:
-        trainer, trial = _try_out(materials, folder)
+        trainer, trial, cost = _try_out(materials, folder)
     step_seconds = trial.step_seconds
     batches_seconds = _batch_seconds(trainer) * config.accumulation
-    lengths_N, predicted = typical_batch(trainer)
-    tokens = int(lengths_N.sum()) * config.accumulation
+    tokens, flops = round(cost.tokens_a_step), cost.flops_a_step
     dtype = torch.bfloat16 if resolve_precision(config.precision) == "bf16" else torch.float32
-    flops = flops_of(trainer, lengths_N, predicted) * config.accumulation
     share = flops / step_seconds / matrix_rate(dtype, next(materials.model.parameters()).device)
     return {
         **_sizes(materials),
@@ -79,6 +78,7 @@ def plan(config: PretrainConfig) -> dict[str, Any]:
         "seconds_a_step": round(step_seconds, 4),
         "tokens_per_second": round(tokens / step_seconds),
         "gflops_a_step": round(flops / 1e9, 2),
+        "mflops_a_token": round(flops / 1e6 / max(tokens, 1), 2),
         "share_of_matrix_rate": round(share, 3),
         "limited_by": _limit(share, batches_seconds / step_seconds),
         "memory_gb": _peak_memory_gb(),
@@ -90,7 +90,7 @@ def plan(config: PretrainConfig) -> dict[str, Any]:
 def batches_share(config: PretrainConfig) -> float:
     """Share of a step that making its batch takes, masks included, where no worker does it beside."""
     with tempfile.TemporaryDirectory() as folder:
-        trainer, trial = _try_out(assemble(config), folder)
+        trainer, trial, _ = _try_out(assemble(config), folder)
     return _batch_seconds(trainer) * config.accumulation / trial.step_seconds
 
 
@@ -119,7 +119,7 @@ def _parameters(materials: Materials) -> int:
     return sum(p.numel() for p in materials.model.parameters())
 
 
-def _try_out(materials: Materials, folder: str) -> tuple[TokenTrainer, _Trial]:
+def _try_out(materials: Materials, folder: str) -> tuple[TokenTrainer, _Trial, FlopsCallback]:
     settings = materials.config.model_copy(update={"out": folder})
     trial = _Trial()
     trainer = build_trainer(
@@ -127,8 +127,10 @@ def _try_out(materials: Materials, folder: str) -> tuple[TokenTrainer, _Trial]:
         replace(materials, config=settings, budget=Budget(steps=_MOST_STEPS), curriculum=None),
         [trial],
     )
+    cost = FlopsCallback(trainer, _WARM_UP + _TIMED)
+    trainer.add_callback(cost)
     trainer.train()
-    return trainer, trial
+    return trainer, trial, cost
 
 
 def _batch_seconds(trainer: TokenTrainer) -> float:
@@ -140,28 +142,6 @@ def _batch_seconds(trainer: TokenTrainer) -> float:
         if count == _TIMED:
             break
     return (time.perf_counter() - started) / max(count, 1)
-
-
-def flops_of(trainer: TokenTrainer, lengths_N: Any, predicted: int) -> float:
-    """Model FLOPs of a batch like `typical_batch`, forward and backward."""
-    trimming = trainer.head.trimming
-    weights = trimming.weights if trimming else 0
-    is_causal, generator = trainer.objective.is_causal, generator_of(trainer.model)
-    if generator is None:
-        return training_flops(trainer.model, lengths_N, predicted, is_causal, weights)
-    beside = training_flops(generator, lengths_N, predicted, is_causal)
-    return beside + training_flops(trainer.model, lengths_N, int(lengths_N.sum()), is_causal)
-
-
-def typical_batch(trainer: TokenTrainer) -> tuple[Any, int]:
-    """(lengths of the segments in a batch, tokens predicted in it)."""
-    batch = made(trainer, next(iter(trainer.get_train_dataloader())))
-    predicted = len(trainer.objective.predicted_positions(labels_of(batch))[0])
-    if "segment_ids" not in batch:
-        return batch["attention_mask"].sum(-1).flatten().cpu().numpy(), predicted
-    places_T = batch["position_ids"][batch["segment_ids"] > 0].cpu()
-    starts = torch.nonzero(places_T == 0).flatten().numpy()
-    return np.diff(starts, append=len(places_T)), predicted
 
 
 def _limit(share: float, batches_share: float) -> str:

@@ -27,7 +27,11 @@ class PretrainConfig(StrictConfig):
         objective_settings: of the objective itself, such as `causal_share` of "hybrid". How it masks is said
             by `masking`.
         objectives: several of them on one encoder, each with a weight and settings of its own, in place of
-            `objective`; `together` and `balance` say how (see `objectives/together`).
+            `objective` (see `objectives/together`).
+        together: how the parts share the data. "sum": each learns from every row, in a pass of its own;
+            "share": each row goes to one part, drawn by the weights.
+        balance: a further factor for each part's loss. "uncertainty" learns it; "gradient" computes it, so
+            that the parts' gradients are equally large before their weights count; "none": no factor.
         arch: FAMILY-SIZE, FAMILY:LAYERSxHIDDEN, or the path of a config.json; unused with `init`.
         init: checkpoint to continue from, a folder or a Hub name; `revision` pins the latter.
         start: of a fresh model. "informed" counts which tokens stand near which in the data for its

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from mlm_pretrain.evaluation.passes import ModelPasses, inside_one_call
+from mlm_pretrain.evaluation.passes import inside_one_call
 from mlm_pretrain.objectives.objective import PREDICTED, Found
 from mlm_pretrain.training.heads import NAME as HEADS
 
@@ -24,7 +24,7 @@ def found_loss(
     """
     model = trainer.accelerator.unwrap_model(wrapped)
     head = trainer.head._replace(is_plain=trainer.head.is_plain and not keeps_outputs)
-    passes, objective = ModelPasses(model, head, trainer.accelerator.autocast), trainer.objective
+    passes, objective = trainer.passes(model, head, trainer.accelerator.autocast), trainer.objective
     if counts is None:
         counts = objective.count(objective, batch)
     step = counts if isinstance(counts, Mapping) else {PREDICTED: counts}
@@ -46,7 +46,7 @@ def prepare_step(trainer: Any) -> None:
         return
     model = trainer.accelerator.unwrap_model(trainer.model)
     model.train()
-    passes = ModelPasses(model, trainer.head, trainer.accelerator.autocast)
+    passes = trainer.passes(model, trainer.head, trainer.accelerator.autocast)
     inputs = (trainer._prepare_inputs(batch) for batch in batches)
     objective.prepare(objective, passes, inputs, trainer.objective_config)
 

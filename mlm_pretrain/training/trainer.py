@@ -21,6 +21,7 @@ import torch
 from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput
 
+from mlm_pretrain.evaluation.passes import ModelPasses
 from mlm_pretrain.objectives import Objective
 from mlm_pretrain.objectives.vocabulary import read_vocabulary
 from mlm_pretrain.training.agreement import mean_over_processes
@@ -73,6 +74,7 @@ class TokenTrainer(Trainer):
     Attributes:
         progress_at: step → share of the run done, for what changes over a run; None counts steps.
         curriculum: shows easy rows first, see `build_curriculum`; None shuffles all of them.
+        passes: makes what losses ask for their forward passes.
     """
 
     objective: Objective
@@ -117,6 +119,7 @@ class TokenTrainer(Trainer):
         self.finds_batch = self.args.auto_find_batch_size
         self.progress_at: Callable[[int], float] | None = None
         self.curriculum: Curriculum | None = None
+        self.passes: Callable[..., ModelPasses] = ModelPasses
         self.checkpoint_facts: Callable[[], dict[str, Any]] = dict
         self._resumed_from: Path | None = None
         self._weights_only = False

@@ -7,93 +7,23 @@ from math import exp
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
+from together_cases import Case, examples, parts
 
 import mlm_pretrain.objectives as room
 from mlm_pretrain.cli.recipe import Recipe
 from mlm_pretrain.config import build_config, set_value
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.evaluation.passes import ModelPasses
 from mlm_pretrain.export import export
-from mlm_pretrain.modeling.attention.choosing import require_packable
-from mlm_pretrain.modeling.build import new_model
-from mlm_pretrain.modeling.sparse_head import HeadPlan
 from mlm_pretrain.objectives import OBJECTIVES
 from mlm_pretrain.objectives.together import Part, TogetherConfig, together
-from mlm_pretrain.objectives.together.collator import EVERY, PART_LABELS
-from mlm_pretrain.objectives.vocabulary import read_vocabulary
+from mlm_pretrain.objectives.together.collator import PART_LABELS, batch_of
 from mlm_pretrain.training.checkpoints.fingerprint import changes
-from mlm_pretrain.training.heads import attach_heads
 from mlm_pretrain.training.placement import PlacedCollator
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
-
-SENTENCES = [
-    "The function returns a new array.", "It has the same type as before.", "See the value of None.",
-    "Then an error is raised, as in the loop.", "The end of it.",
-]  # fmt: skip
-PROGRESS = 0.25
-
-
-def parts(*names: str) -> list[Part]:
-    """From weight 2 to 1 along the run, 3 throughout, and so on; texts differ without dropout."""
-    settings = {"contrastive": {"positives": "augmented"}}
-    return [
-        Part(
-            name=name,
-            weight=2.0 + n,
-            weight_end=None if n else 1.0,
-            settings=settings.get(name, {}),
-        )
-        for n, name in enumerate(names)
-    ]
-
-
-def examples(tokenizer: Any, count: int) -> list[dict[str, Any]]:
-    """Rows of two segments of some sentences each, a quarter into the run."""
-    rng = np.random.default_rng(0)
-    rows = []
-    for number in range(count):
-        texts = [" ".join(SENTENCES[i] for i in rng.permutation(5)[:n]) for n in (5, 2)]
-        segments = [tokenizer(text)["input_ids"] for text in texts]
-        ids, lengths = np.concatenate(segments), [len(ids) for ids in segments]
-        place = {"epoch": 0, "example": number, "progress": PROGRESS}
-        rows.append({"input_ids": ids, "segment_lengths": lengths, **place})
-    return rows
-
-
-class Case:
-    """A model with its heads, and a batch."""
-
-    def __init__(self, tokenizer: Any, config: TogetherConfig, rows: int = 12) -> None:
-        self.config, self.objective = config, together(config)
-        self.vocabulary = read_vocabulary(tokenizer)
-        model: Any = new_model("bert:2x64", self.objective.auto_class, tokenizer, 128, seed=0)
-        self.model = model.eval()
-        attach_heads(model, self.objective, self.vocabulary, config, seed=0)
-        require_packable(model, "products8")
-        self.rows = examples(tokenizer, rows)
-        self.batch = self.collated(self.rows)
-
-    def collated(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        return self.objective.collator(self.vocabulary, self.config, 7)(rows)
-
-    def found(self) -> Any:
-        counts = self.objective.count(self.objective, self.batch)
-        passes = ModelPasses(self.model, HeadPlan())
-        return self.objective.loss(self.objective, passes, self.batch, counts, self.config)
-
-    def alone(self, number: int, rows: list[dict[str, Any]]) -> Any:
-        """What a part's own objective finds in these rows, with its own heads, knowing of no other."""
-        member = self.config.members[number]
-        batch = member.objective.collator(self.vocabulary, member.config, 7)(rows)
-        passes = ModelPasses(self.model, HeadPlan())
-        passes.heads = dict(getattr(passes.heads, "items", dict)()).get(member.name)
-        counts = member.objective.count(member.objective, batch)
-        return member.objective.loss(member.objective, passes, batch, counts, member.config)
 
 
 def test_the_sum_is_that_of_the_parts_alone(tokenizers: dict[str, Any]) -> None:
@@ -131,6 +61,17 @@ def test_each_row_goes_to_one_part(tokenizers: dict[str, Any]) -> None:
     assert [counts[f"{p.name}/rows"] for p in config.parts] == torch.bincount(drawn).tolist()
 
 
+@pytest.mark.parametrize("names", [("order", "mlm"), ("hybrid", "contrastive")])
+def test_a_batch_holds_nothing_twice(names: tuple[str, ...], tokenizers: dict[str, Any]) -> None:
+    case = Case(tokenizers["wordpiece"], TogetherConfig(parts=parts(*names)))
+    assert len({part.data_ptr() for part in case.batch.values()}) == len(case.batch)
+    for number, member in enumerate(case.config.members):
+        own = member.objective.collator(case.vocabulary, member.config, 7)(case.rows)
+        found = batch_of(case.batch, number, member.name)
+        assert found.keys() == own.keys()
+        assert all(torch.equal(found[name], part) for name, part in own.items())
+
+
 @pytest.mark.parametrize("names", [("mlm", "order"), ("contrastive", "hybrid", "order")])
 def test_shared_rows_give_the_mean_of_the_parts_means(
     names: tuple[str, ...], tokenizers: dict[str, Any]
@@ -138,9 +79,7 @@ def test_shared_rows_give_the_mean_of_the_parts_means(
     case = Case(tokenizers["wordpiece"], TogetherConfig(parts=parts(*names), together="share"))
     expected = 0.0
     for number in range(len(names)):
-        mine = [
-            row for row, of in zip(case.rows, case.batch[PART_LABELS], strict=True) if of == number
-        ]
+        mine = case.rows_of(number)
         assert mine
         expected += len(mine) / len(case.rows) * case.alone(number, mine).loss.item()
     assert case.found().loss.item() == pytest.approx(expected, rel=1e-5)
@@ -155,14 +94,7 @@ def test_learned_weights_have_the_gradient_of_the_formula(
     s_P = case.model.pretraining_heads.log_variance_P
     with torch.no_grad():
         s_P.copy_(torch.tensor([0.5, -0.3]))
-    rows = [
-        [
-            row
-            for row, of in zip(case.rows, case.batch[PART_LABELS], strict=True)
-            if of in (n, EVERY)
-        ]
-        for n in (0, 1)
-    ]
+    rows = [case.rows_of(n) for n in (0, 1)]
     weights = [1.75, 3.0] if way == "sum" else [len(mine) / len(case.rows) for mine in rows]
     losses = [case.alone(n, rows[n]).loss.item() for n in (0, 1)]
     whole = sum(

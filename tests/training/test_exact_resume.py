@@ -35,6 +35,7 @@ SEVERAL = TogetherConfig(
     ],
     together="share", balance="uncertainty",
 )  # fmt: skip
+BALANCED = TogetherConfig(parts=[Part(name="mlm"), Part(name="order")], balance="gradient")
 
 
 class Kind(NamedTuple):
@@ -62,6 +63,7 @@ KINDS = {
     "sentences in order": Kind("order"),
     "easy rows first": Kind("mlm", curriculum=CurriculumConfig(measure="diversity", until=0.9)),
     "three objectives, a row to each": Kind(None, SEVERAL),
+    "two objectives, gradients balanced": Kind(None, BALANCED),
     "texts written": Kind("denoising", arch="denoising/bart:2x64"),
     "a collator that draws by itself": Kind("mlm", collator="stock"),
 }

@@ -37,6 +37,8 @@ SETTINGS: dict[str, Any] = {
     "gathered": ("contrastive", ContrastiveConfig(positives="spans", cached=True, bank_size=999)),
     "together": (None, TogetherConfig(parts=BESIDE, balance="uncertainty")),
     "shared": (None, TogetherConfig(parts=BESIDE, together="share", balance="uncertainty")),
+    "balanced": (None, TogetherConfig(parts=BESIDE, balance="gradient")),
+    "shared balanced": (None, TogetherConfig(parts=BESIDE, together="share", balance="gradient")),
 }
 # ARCH for the objective that its family has, or OBJECTIVE/ARCH, or one of SETTINGS/ARCH.
 ARCHS = [
@@ -48,6 +50,8 @@ ARCHS = [
     "replaced/bert:2x64",
     "together/bert:2x64",
     "shared/bert:2x64",
+    "balanced/bert:2x64",
+    "shared balanced/bert:2x64",
     "denoising/t5:2x64",
     "denoising/bart:2x64",
 ]

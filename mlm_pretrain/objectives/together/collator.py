@@ -26,8 +26,8 @@ _OF_ROWS = ("input_ids", "labels", "attention_mask", "segment_ids", "position_id
 class TogetherCollator:
     """Examples → one batch for all parts, drawn from (seed, epoch, example, progress).
 
-    Returns a dict of tensors: what each part's own collator makes of the examples, as "PART/name"; of the
-    first part also the ids, labels and layout under their plain names, for whoever counts tokens;
+    Returns a dict of tensors: what each part's own collator makes of the examples, as "PART/name", but of
+    the first part the ids, labels and layout under their plain names, for whoever counts tokens;
     `part_labels` (B), the number of the part that learns from the row, or −1 where all do; and `progress`
     (B), the share of the run done.
 
@@ -46,11 +46,11 @@ class TogetherCollator:
         self.masked = next((getattr(one, "masked", one) for one in following), None)
 
     def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-        made = {name: collator(examples) for name, collator in self.collators.items()}
-        first = next(iter(made.values()))
-        batch = {name: first[name] for name in _OF_ROWS if name in first}
-        for part, own in made.items():
-            batch |= {f"{part}/{name}": value for name, value in own.items()}
+        batch: dict[str, torch.Tensor] = {}
+        for number, (part, collator) in enumerate(self.collators.items()):
+            plain = _OF_ROWS if number == 0 else ()
+            own = collator(examples)
+            batch |= {n if n in plain else f"{part}/{n}": value for n, value in own.items()}
         # Where no run goes on, as at its end, like the weights of a validation.
         progress = [float(example.get("progress", 1.0)) for example in examples]
         batch[PROGRESS] = torch.tensor(progress, dtype=torch.float32)
@@ -81,22 +81,27 @@ def batch_of(batch: Batch, number: int, name: str) -> dict[str, torch.Tensor]:
     """The rows of the batch that the part `name`, the `number`-th, learns from; there may be none."""
     labels_B = batch[PART_LABELS]
     rows_N = torch.nonzero((labels_B == number) | (labels_B == EVERY)).flatten()
-    return {key: value[rows_N] for key, value in _of_part(batch, name).items()}
+    return {key: value[rows_N] for key, value in _of_part(batch, number, name).items()}
 
 
-def never_empty(own: dict[str, torch.Tensor], batch: Batch, name: str) -> dict[str, torch.Tensor]:
-    """`own`, or where it has no rows one without labels.
+def never_empty(
+    own: dict[str, torch.Tensor], batch: Batch, number: int, name: str
+) -> dict[str, torch.Tensor]:
+    """`own`, of the part `name`, the `number`-th, or where it has no rows one without labels.
 
     So every weight gets a gradient, if of zeros, in every micro-batch of every process: processes wait for
     each other's, and an optimiser goes on where there is one and not where there is none.
     """
     if len(own["labels"]):
         return own
-    first = {key: value[:1] for key, value in _of_part(batch, name).items()}
+    first = {key: value[:1] for key, value in _of_part(batch, number, name).items()}
     blank = {k: torch.full_like(v, IGNORED) for k, v in first.items() if k.endswith("labels")}
     return {**first, **blank}
 
 
-def _of_part(batch: Batch, name: str) -> dict[str, torch.Tensor]:
+def _of_part(batch: Batch, number: int, name: str) -> dict[str, torch.Tensor]:
+    """What the part's collator made, of all rows."""
     prefix = f"{name}/"
-    return {k.removeprefix(prefix): v for k, v in batch.items() if k.startswith(prefix)}
+    plain = _OF_ROWS if number == 0 else ()
+    own = {key: batch[key] for key in plain if key in batch}
+    return own | {k.removeprefix(prefix): v for k, v in batch.items() if k.startswith(prefix)}

@@ -12,7 +12,7 @@ from mlm_pretrain.config import StrictConfig, require_known
 from mlm_pretrain.objectives import OBJECTIVES, Objective
 
 Way: TypeAlias = Literal["sum", "share"]
-Balance: TypeAlias = Literal["none", "uncertainty"]
+Balance: TypeAlias = Literal["none", "uncertainty", "gradient"]
 
 
 class Part(StrictConfig):
@@ -70,7 +70,8 @@ class TogetherConfig(StrictConfig):
         parts: the objectives; their settings are completed with the defaults, so that records hold all.
         together: "sum" lets every part learn from every row; "share" gives each row to one part, drawn
             with a chance in proportion to the weights.
-        balance: "uncertainty" learns a further weight for each part (see `objective`).
+        balance: "uncertainty" learns a further weight for each part (see `objective`); "gradient" computes
+            one that makes the parts' gradients alike (see `gradients`).
     """
 
     parts: list[Part] = Field(min_length=1)

@@ -1,9 +1,10 @@
-"""Several objectives, one encoder (learned weights: Kendall et al. 2018).
+"""Several objectives, one encoder (learned weights: Kendall et al. 2018; measured ones: Chen et al. 2018).
 
 Formula: minimise Σ_p w_p · L_p over the parts p, L_p being part p's own loss over the step. With "sum" each
     part makes its own batch of every row, and w_p is its weight; with "share" each row goes to one part,
     drawn in proportion to the weights, and w_p is the share of the step's rows that came out. With learned
-    weights it is Σ_p w_p · (exp(−s_p) · L_p + s_p), and s_p is trained too, from 0.
+    weights it is Σ_p w_p · (exp(−s_p) · L_p + s_p), and s_p is trained too, from 0; with balanced gradients
+    Σ_p w_p · f_p · L_p, with f_p from the gradients of the steps before (see `gradients`) and without one.
 Inputs: rows of ids (T), with the lengths of the segments packed into each.
 Requirements: parts that need the same class of model.
 Relations: "sum" takes a forward pass for each part, even where two would read the same rows: `masked` beside
@@ -120,17 +121,29 @@ def loss(
     predicted = None
     for number, member in enumerate(config.members):
         own = batch_of(batch, number, member.name)
-        rows = never_empty(own, batch, member.name)
+        rows = never_empty(own, batch, number, member.name)
         step = _own(counts, member.name)
-        found = member.objective.loss(
-            member.objective, passes.seeing(member.name), rows, step, member.config
-        )
-        balanced = _balanced(passes, number, found.loss, len(own["labels"]) / max(step[ROWS], 1))
-        total = total + _weight(member, batch, counts, config) * balanced
+        share = len(own["labels"]) / max(step[ROWS], 1)
+        found = _balanced(member, number, passes, rows, step, share)
+        total = total + _weight(member, batch, counts, config) * found.loss
         sums |= {f"{member.name}/{term}": part for term, part in found.sums.items()}
         if predicted is None or follows(member):
             predicted = found.predicted
     return Found(total, sums, predicted)
+
+
+def _balanced(
+    member: Member, number: int, passes: Passes, rows: Batch, step: Counts, share: float
+) -> Found:
+    """What the part finds in its own rows of the batch, `share` of those it has in the step; its loss with
+    the factor that balances it."""
+    objective, own = member.objective, passes.seeing(member.name)
+    if passes.heads is None:
+        return objective.loss(objective, own, rows, step, member.config)
+    with passes.heads.watching(number, passes.model.base_model) as watch:
+        found = objective.loss(objective, own, rows, step, member.config)
+    watch(found.loss)
+    return found._replace(loss=passes.heads.balanced(number, found.loss, share))
 
 
 def _own(counts: Counts, name: str) -> dict[str, Any]:
@@ -147,12 +160,6 @@ def _weight(member: Member, batch: Batch, counts: Counts, config: TogetherConfig
     return counts[f"{member.name}/{ROWS}"] / max(rows, 1)
 
 
-def _balanced(passes: Passes, number: int, part_loss: Any, share: float) -> Any:
-    """exp(−s) · L + s where weights are learnt, of this batch, which has `share` of the part's rows."""
-    s_P = getattr(passes.heads, "log_variance_P", None)
-    return part_loss if s_P is None else (-s_P[number]).exp() * part_loss + share * s_P[number]
-
-
 def prepare(
     _objective: Objective, passes: Passes, batches: Iterable[Batch], config: TogetherConfig
 ) -> None:
@@ -162,7 +169,7 @@ def prepare(
         look: Callable[..., None] | None = member.objective.prepare
         if look is not None:
             name = member.name
-            own = (never_empty(batch_of(b, number, name), b, name) for b in step)
+            own = (never_empty(batch_of(b, number, name), b, number, name) for b in step)
             look(member.objective, passes.seeing(name), own, member.config)
 
 
