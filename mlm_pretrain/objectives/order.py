@@ -28,14 +28,15 @@ from mlm_pretrain.objectives.masked import (
     place_of,
     predicted_positions,
 )
-from mlm_pretrain.objectives.objective import Batch, Counts, Found, Objective, Passes
+from mlm_pretrain.objectives.objective import Objective
 from mlm_pretrain.objectives.randomness import row_generators
 from mlm_pretrain.objectives.rows import padded_length, row_ids, segment_lengths, stack_rows
-from mlm_pretrain.objectives.sentences import sentence_starts
+from mlm_pretrain.objectives.segment_classes import MASKED, class_head, count, loss
+from mlm_pretrain.objectives.sentences import text_sentences
 from mlm_pretrain.objectives.token_loss import IGNORED
 from mlm_pretrain.objectives.vocabulary import Ids, Vocabulary
 
-MASKED, ORDER = "masked", "order"
+ORDER = "order"
 _ORDER_STREAM = 0x6F_72_64  # sets these draws apart from those of masks
 
 
@@ -108,17 +109,8 @@ class OrderCollator:
         Args:
             cuts: numbers in [0, 1) that choose among the borders of sentences.
         """
-        is_text_T = ~self.vocabulary.special_V[ids_T]
-        if self.vocabulary.unknown_id is not None:
-            is_text_T |= ids_T == self.vocabulary.unknown_id
-        text = np.flatnonzero(is_text_T)
-        if not len(text) or len(text) != text[-1] - text[0] + 1:
-            return None  # nothing, or special tokens in the middle
-        begin, end = int(text[0]), int(text[-1]) + 1
-        starts_S = begin + sentence_starts(ids_T[begin:end], self.vocabulary, self.config.language)
-        inner = starts_S[
-            1:
-        ].tolist()  # before the first and behind the last of them may be fragments
+        starts_S, _ = text_sentences(ids_T, self.vocabulary, self.config.language)
+        inner = starts_S[1:].tolist()  # before the first, behind the last of them may be fragments
         if len(inner) < self.config.parts + 1:
             return None
         middle = inner[1:-1]
@@ -129,42 +121,8 @@ class OrderCollator:
 
 
 def heads(model: Any, _vocabulary: Vocabulary, config: OrderConfig) -> torch.nn.Module:
-    """From the state of a segment's first token to the scores of its orders, as BERT's pooled classifiers."""
-    width = model.config.hidden_size
-    return torch.nn.ModuleDict(
-        {
-            "order": torch.nn.Sequential(
-                torch.nn.Linear(width, width),
-                torch.nn.Tanh(),
-                torch.nn.Linear(width, factorial(config.parts)),
-            )
-        }
-    )
-
-
-def order_loss(scores_NK: torch.Tensor, orders_N: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy summed over N segments of their orders among K = n!, in float32."""
-    return torch.nn.functional.cross_entropy(scores_NK.float(), orders_N, reduction="sum")
-
-
-def count(_objective: Objective, batch: Batch) -> dict[str, int]:
-    """Tokens predicted, and segments whose order is asked for."""
-    names = {MASKED: "labels", ORDER: "order_labels"}
-    return {term: int((batch[name] != IGNORED).sum()) for term, name in names.items()}
-
-
-def loss(
-    objective: Objective, passes: Passes, batch: Batch, counts: Counts, config: OrderConfig
-) -> Found:
-    """Both means over the step, from one forward pass."""
-    flat = batch["order_labels"].flatten()
-    firsts_N = torch.nonzero(flat != IGNORED).flatten()
-    found = passes.predict(batch, objective, reads=firsts_N)
-    head = passes.heads["order"]
-    order = order_loss(head(found.states_NH), flat[firsts_N])
-    masked = found.total / max(counts[MASKED], 1)
-    total = masked + config.order_weight * order / max(counts[ORDER], 1)
-    return Found(total, {MASKED: found.total.detach(), ORDER: order.detach()}, found)
+    """The scores of a segment's n! orders."""
+    return class_head(model, ORDER, factorial(config.parts))
 
 
 def weights(config: OrderConfig) -> dict[str, float]:

@@ -26,3 +26,24 @@ def sentence_starts(ids_T: Ids, vocabulary: Vocabulary, language: str = "en") ->
     is_space_T = np.array([piece.isspace() for piece in pieces])
     starts_S -= (starts_S > 0) & is_space_T[starts_S - 1]
     return np.unique(np.concatenate([[0], starts_S]))
+
+
+def text_sentences(
+    segment_T: Ids, vocabulary: Vocabulary, language: str = "en"
+) -> tuple[NDArray[np.int64], int]:
+    """Where the sentences (S) of a segment begin, and where its text ends.
+
+    S is 0 where there is no text, or special tokens stand in its middle.
+
+    Args:
+        segment_T: with its start and end token.
+        language: as for `sentence_starts`.
+    """
+    is_text_T = ~vocabulary.special_V[segment_T]
+    if vocabulary.unknown_id is not None:
+        is_text_T |= segment_T == vocabulary.unknown_id
+    text = np.flatnonzero(is_text_T)
+    if not len(text) or len(text) != text[-1] - text[0] + 1:
+        return np.empty(0, dtype=np.int64), 0
+    begin, end = int(text[0]), int(text[-1]) + 1
+    return begin + sentence_starts(segment_T[begin:end], vocabulary, language), end

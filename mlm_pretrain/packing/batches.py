@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import xxhash
 
@@ -12,6 +13,14 @@ from mlm_pretrain.packing.config import PrepareConfig
 from mlm_pretrain.packing.work import Batch
 
 _LATER_PIECE = re.compile(r"#\d+$")
+_KEYS = 1 << 32
+
+
+class Keyed(NamedTuple):
+    """A document, or a piece of one that was too long, with the key of the whole (see `Batch`)."""
+
+    document: Document
+    key: int
 
 
 class Batches:
@@ -37,44 +46,61 @@ class Batches:
         yield from _gather(self._validation(known), config.batch_bytes)
         yield from _gather(self._training(known), config.batch_bytes)
 
-    def _with_share(self) -> Iterator[tuple[str, str]]:
+    def _with_share(self) -> Iterator[tuple[str, Keyed]]:
         share, seed = self._config.validation_share, self._config.seed
         split = "train"
-        for document in read_corpus(self._corpus, self._config.read, self.audit):
+        for keyed in _keyed(read_corpus(self._corpus, self._config.read, self.audit)):
             # Later pieces of a document that was too long follow its first piece.
-            if share and not _LATER_PIECE.search(document.id):
-                split = "validation" if is_validation(document, share, seed) else "train"
-            yield split, document.text
+            if share and not _is_later_piece(keyed.document):
+                split = "validation" if is_validation(keyed.document, share, seed) else "train"
+            yield split, keyed
 
-    def _validation(self, known: set[int]) -> Iterator[tuple[str, str]]:
+    def _validation(self, known: set[int]) -> Iterator[tuple[str, Keyed]]:
         unlimited = {"limit_documents": None, "limit_bytes": None}
         options = self._config.read.model_copy(update=unlimited)
         files = self._config.validation_corpus
-        for document in read_corpus(files, options, self.validation_audit):
-            known.add(_hash(document))
-            yield "validation", document.text
+        for keyed in _keyed(read_corpus(files, options, self.validation_audit)):
+            known.add(_hash(keyed.document))
+            yield "validation", keyed
 
-    def _training(self, known: set[int]) -> Iterator[tuple[str, str]]:
-        for document in read_corpus(self._corpus, self._config.read, self.audit):
-            if _hash(document) in known:
+    def _training(self, known: set[int]) -> Iterator[tuple[str, Keyed]]:
+        for keyed in _keyed(read_corpus(self._corpus, self._config.read, self.audit)):
+            if _hash(keyed.document) in known:
                 self.held_out += 1
             else:
-                yield "train", document.text
+                yield "train", keyed
 
 
 def _hash(document: Document) -> int:
     return xxhash.xxh3_64_intdigest(document.text.encode())
 
 
-def _gather(documents: Iterator[tuple[str, str]], batch_bytes: int) -> Iterator[Batch]:
-    waiting: dict[str, list[str]] = {"train": [], "validation": []}
+def _is_later_piece(document: Document) -> bool:
+    return _LATER_PIECE.search(document.id) is not None
+
+
+def _keyed(documents: Iterable[Document]) -> Iterator[Keyed]:
+    key = 0
+    for document in documents:
+        if not _is_later_piece(document):
+            key = _hash(document) % _KEYS
+        yield Keyed(document, key)
+
+
+def _gather(documents: Iterator[tuple[str, Keyed]], batch_bytes: int) -> Iterator[Batch]:
+    waiting: dict[str, list[Keyed]] = {"train": [], "validation": []}
     sizes = {"train": 0, "validation": 0}
-    for split, text in documents:
-        waiting[split].append(text)
-        sizes[split] += len(text)
+    for split, keyed in documents:
+        waiting[split].append(keyed)
+        sizes[split] += len(keyed.document.text)
         if sizes[split] >= batch_bytes:
-            yield Batch(split, waiting[split])
+            yield _batch(split, waiting[split])
             waiting[split], sizes[split] = [], 0
-    for split, texts in waiting.items():
-        if texts:
-            yield Batch(split, texts)
+    for split, rest in waiting.items():
+        if rest:
+            yield _batch(split, rest)
+
+
+def _batch(split: str, documents: Sequence[Keyed]) -> Batch:
+    texts = [keyed.document.text for keyed in documents]
+    return Batch(split, texts, [keyed.key for keyed in documents])

@@ -13,7 +13,7 @@ import numpy as np
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import Manifest, read_manifest, verify, verify_files
-from mlm_pretrain.packing.shards import FINAL, LAYOUT, ROWS, SEGMENTS, map_file
+from mlm_pretrain.packing.shards import DOCUMENTS, FINAL, LAYOUT, ROWS, SEGMENTS, map_file
 
 
 class RowBlock(NamedTuple):
@@ -30,6 +30,15 @@ class RowBlock(NamedTuple):
     segments_R: np.ndarray
 
 
+class _Maps(NamedTuple):
+    """The files of a split. `documents_S` is None in data prepared before documents had keys."""
+
+    starts_R2: np.ndarray
+    segments_S: np.ndarray
+    documents_S: np.ndarray | None
+    shards: list[np.ndarray]
+
+
 class PackedDataset:
     """One split of a folder that `prepare` wrote. Numpy alone; a torch map-style dataset by shape.
 
@@ -42,6 +51,8 @@ class PackedDataset:
         input_ids: int64 (T,) with T ≤ max_length, segments one after the other
         segment_lengths: int32 (S,), summing to T, start and end token included
         segment_final: bool (S,), True where the segment ends its document
+        segment_document: int64 (S,), the key of its document: segments with different keys are of different
+            documents. Left out in data that was prepared before these were kept.
 
     Files are mapped when first read, once in each process; pickling carries only the paths.
 
@@ -68,25 +79,28 @@ class PackedDataset:
         self._files = [shard["file"] for shard in layout["shards"]]
         ends = accumulate(shard["tokens"] for shard in layout["shards"])
         self._firsts = [0, *ends][: len(self._files)]
-        self._maps: tuple[np.ndarray, np.ndarray, list[np.ndarray]] | None = None
+        self._maps: _Maps | None = None
 
     def __len__(self) -> int:
         return self._count
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
-        starts, segments, shards = self._maps or self._open()
+        maps = self._maps or self._open()
         if not -self._count <= index < self._count:
             raise IndexError(f"row {index} of {self._count}")
         index %= self._count
-        (token, segment), (token_end, segment_end) = starts[index : index + 2].tolist()
+        (token, segment), (token_end, segment_end) = maps.starts_R2[index : index + 2].tolist()
         shard = bisect_right(self._firsts, token) - 1
         first = self._firsts[shard]
-        marks = segments[segment:segment_end]
-        return {
-            "input_ids": shards[shard][token - first : token_end - first].astype(np.int64),
+        marks = maps.segments_S[segment:segment_end]
+        row = {
+            "input_ids": maps.shards[shard][token - first : token_end - first].astype(np.int64),
             "segment_lengths": (marks & (FINAL - 1)).astype(np.int32),
             "segment_final": marks >= FINAL,
         }
+        if maps.documents_S is not None:
+            row["segment_document"] = maps.documents_S[segment:segment_end].astype(np.int64)
+        return row
 
     def verify(self) -> None:
         """Compare the checksums of this split's files, once: it reads them all.
@@ -102,8 +116,8 @@ class PackedDataset:
     @property
     def row_lengths(self) -> np.ndarray:
         """Tokens of every row, int64 (R,)."""
-        starts, _, _ = self._maps or self._open()
-        return np.diff(starts[:, 0])
+        maps = self._maps or self._open()
+        return np.diff(maps.starts_R2[:, 0])
 
     def blocks(self, tokens: int, block_tokens: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """About `tokens` tokens in blocks of about `block_tokens`, evenly spread over the rows.
@@ -124,13 +138,13 @@ class PackedDataset:
 
     def row_blocks(self, rows: int) -> Iterator[RowBlock]:
         """All rows in order, so many at a time, without taking them apart."""
-        starts, _, shards = self._maps or self._open()
+        maps = self._maps or self._open()
         for first in range(0, self._count, rows):
-            bounds = starts[first : first + rows + 1]
+            bounds = maps.starts_R2[first : first + rows + 1]
             start, end = int(bounds[0, 0]), int(bounds[-1, 0])
             parts = [
                 shard[max(start - at, 0) : max(end - at, 0)]
-                for at, shard in zip(self._firsts, shards, strict=True)
+                for at, shard in zip(self._firsts, maps.shards, strict=True)
             ]
             lengths_R, segments_R = np.diff(bounds, axis=0).T
             yield RowBlock(np.concatenate(parts), lengths_R, segments_R)
@@ -138,10 +152,12 @@ class PackedDataset:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_maps": None}
 
-    def _open(self) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-        self._maps = (
+    def _open(self) -> _Maps:
+        documents = self._path / DOCUMENTS
+        self._maps = _Maps(
             map_file(self._path / ROWS, "<i8").reshape(-1, 2),
             map_file(self._path / SEGMENTS, "<u2"),
+            map_file(documents, "<u4") if documents.is_file() else None,
             [map_file(self._path / name, self._dtype) for name in self._files],
         )
         return self._maps

@@ -73,7 +73,9 @@ def make_plan(corpus: Sequence[str], tokenizer: str | Path, config: PrepareConfi
         seed=config.seed,
         word_cache=encoder == WordCache.name,
     )
-    return Plan(opened, order, encoder, Worker(order)(Batch("train", texts)), commit)
+    return Plan(
+        opened, order, encoder, Worker(order)(Batch("train", texts, [0] * len(texts))), commit
+    )
 
 
 def _read_sample(corpus: Sequence[str], options: ReadOptions) -> list[str]:
@@ -103,7 +105,7 @@ def estimate(
     tokens = text_bytes * per_byte
     segments = text_bytes * len(sample.lengths) / sample.text_bytes
     item = int(plan.order.dtype[-1])
-    disk = tokens * item + segments * 2 + tokens / config.max_length * 16
+    disk = tokens * item + segments * 6 + tokens / config.max_length * 16
     return {"text_bytes": text_bytes, "tokens": tokens, "disk_bytes": disk * _MARGIN}
 
 

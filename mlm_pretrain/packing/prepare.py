@@ -163,9 +163,10 @@ class _Split:
         """Pack a batch; rows that are closed by it are written."""
         size = self.writer.dtype.itemsize
         ids, start = memoryview(segments.ids), 0
-        for length, final in zip(segments.lengths, segments.finals, strict=True):
+        placed = zip(segments.lengths, segments.finals, segments.keys, strict=True)
+        for length, final, key in placed:
             end = start + length * size
-            row = self.packer.add(bytes(ids[start:end]), length, final)
+            row = self.packer.add(bytes(ids[start:end]), length, final, key)
             start = end
             if row is not None:
                 self.writer.append(row)

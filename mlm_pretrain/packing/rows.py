@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Row:
-    """A row being filled: the bytes of its segments' ids, their lengths and final flags."""
+    """A row being filled: the bytes of its segments' ids, their lengths, final flags and documents' keys."""
 
     space: int
     ids: list[bytes] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
     finals: list[bool] = field(default_factory=list)
+    keys: list[int] = field(default_factory=list)
 
 
 class RowPacker:
@@ -38,12 +39,13 @@ class RowPacker:
         self._present = 0
         self._open = 0
 
-    def add(self, ids: bytes, length: int, final: bool) -> Row | None:
+    def add(self, ids: bytes, length: int, final: bool, key: int) -> Row | None:
         """Place one segment; returns a row that is closed by it, if any."""
         row = self._best(length) or Row(self.max_length)
         row.ids.append(ids)
         row.lengths.append(length)
         row.finals.append(final)
+        row.keys.append(key)
         row.space -= length
         if row.space < self.smallest:
             return row

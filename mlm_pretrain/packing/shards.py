@@ -5,6 +5,8 @@
     rows.bin            int64 (R + 1, 2): first token and first segment of each row, over all files
     segments.bin        uint16 (S,): low 15 bits the length with start and end token; the top bit
                         marks the segment that ends its document
+    documents.bin       uint32 (S,): the key of each segment's document. Segments with different keys are of
+                        different documents; copies of a document, and by rare chance others, share one
 
 All numbers are little-endian. A row never crosses from one file of tokens to the next.
 """
@@ -20,6 +22,7 @@ import numpy as np
 from mlm_pretrain.packing.rows import Row
 
 LAYOUT, ROWS, SEGMENTS = "layout.json", "rows.bin", "segments.bin"
+DOCUMENTS = "documents.bin"
 FINAL = 1 << 15
 _BUFFER_BYTES = 1 << 20
 _PENDING_ROWS = 4096
@@ -45,8 +48,10 @@ class ShardWriter:
         self._tokens_file: IO[bytes] | None = None
         self._rows_file = (folder / ROWS).open("wb")
         self._segments_file = (folder / SEGMENTS).open("wb")
+        self._documents_file = (folder / DOCUMENTS).open("wb")
         self._starts: list[tuple[int, int]] = [(0, 0)]
         self._marks: list[int] = []
+        self._keys: list[int] = []
 
     def append(self, row: Row) -> None:
         """Write one row."""
@@ -59,12 +64,14 @@ class ShardWriter:
         self._starts.append((self.tokens, self.segments))
         marks = zip(row.lengths, row.finals, strict=True)
         self._marks.extend(length | FINAL if final else length for length, final in marks)
+        self._keys.extend(row.keys)
         if len(self._starts) >= _PENDING_ROWS:
             self._write_pending()
 
     def close(self) -> None:
         """Close the files, whatever was written."""
-        for file in (self._tokens_file, self._rows_file, self._segments_file):
+        files = (self._tokens_file, self._rows_file, self._segments_file, self._documents_file)
+        for file in files:
             if file is not None:
                 file.close()
 
@@ -97,7 +104,8 @@ class ShardWriter:
     def _write_pending(self) -> None:
         self._rows_file.write(np.asarray(self._starts, dtype="<i8").tobytes())
         self._segments_file.write(np.asarray(self._marks, dtype="<u2").tobytes())
-        self._starts, self._marks = [], []
+        self._documents_file.write(np.asarray(self._keys, dtype="<u4").tobytes())
+        self._starts, self._marks, self._keys = [], [], []
 
 
 def map_file(path: Path, dtype: str) -> np.ndarray:

@@ -29,10 +29,15 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Documents of one split, in corpus order."""
+    """Documents of one split, in corpus order.
+
+    `keys` say which document each text is of, in 32 bits of a hash: copies of a text have the same, and so do
+    the pieces of a document that was too long. Two texts with different keys are of different documents.
+    """
 
     split: str
     texts: list[str]
+    keys: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +45,14 @@ class Segments:
     """A tokenised batch.
 
     `ids` are the bytes of all segments one after the other; `lengths` (S,) count tokens with start
-    and end; `finals` (S,) mark the segment that ends its document.
+    and end; `finals` (S,) mark the segment that ends its document; `keys` (S,) are those of the documents.
     """
 
     split: str
     ids: bytes
     lengths: list[int]
     finals: list[bool]
+    keys: list[int]
     documents: int
     empty_documents: int
     text_bytes: int
@@ -80,6 +86,7 @@ class Worker:
             ids=ids.tobytes(),
             lengths=whole.tolist(),
             finals=_mark_ends(cuts, len(flat)),
+            keys=[key for key, part in zip(batch.keys, cuts, strict=True) for _ in part],
             documents=len(batch.texts),
             empty_documents=counts.count(0),
             text_bytes=sum(map(len, raw)),

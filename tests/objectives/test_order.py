@@ -9,20 +9,17 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from segment_losses import large_weights, require_those_of_each_segment
 from transformers import AutoModelForMaskedLM, AutoTokenizer, TrainingArguments
 
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.evaluation.passes import ModelPasses
 from mlm_pretrain.export import export
-from mlm_pretrain.modeling.attention.choosing import require_packable
 from mlm_pretrain.modeling.build import new_model
-from mlm_pretrain.modeling.sparse_head import HeadPlan, plan_head
 from mlm_pretrain.objectives.order import OBJECTIVE, OrderCollator, OrderConfig
 from mlm_pretrain.objectives.sentences import sentence_starts
 from mlm_pretrain.objectives.token_loss import IGNORED
 from mlm_pretrain.objectives.vocabulary import read_vocabulary
 from mlm_pretrain.packing import PackedDataset
-from mlm_pretrain.training.heads import attach_heads
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
 from mlm_pretrain.training.trainers import TRAINERS
 
@@ -115,43 +112,11 @@ def test_a_row_does_not_depend_on_its_neighbours(tokenizers: dict[str, Any]) -> 
 def test_both_losses_are_those_of_each_segment_alone(
     arch: str, method: str, tokenizers: dict[str, Any]
 ) -> None:
-    tokenizer = tokenizers["wordpiece"]
-    vocabulary, config = read_vocabulary(tokenizer), OrderConfig(order_weight=0.7)
-    model: Any = new_model(f"{arch}:3x64", OBJECTIVE.auto_class, tokenizer, 128, seed=0).eval()
-    attach_heads(model, OBJECTIVE, vocabulary, config, seed=0)
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight *= 2  # what leaks would show
-    batch = OrderCollator(vocabulary, config, 0)(rows(tokenizer, 4))
-    counts = OBJECTIVE.count(OBJECTIVE, batch)
-    assert counts["order"] == 4
-    expected = naive(model, batch)
-    require_packable(model, method)
-    for head in (HeadPlan(), plan_head(model)):
-        found = OBJECTIVE.loss(OBJECTIVE, ModelPasses(model, head), batch, counts, config)
-        for name, total in expected.items():
-            assert found.sums[name].item() == pytest.approx(total, rel=1e-5)
-        whole = expected["masked"] / counts["masked"] + 0.7 * expected["order"] / counts["order"]
-        assert found.loss.item() == pytest.approx(whole, rel=1e-5)
-        gradients = torch.autograd.grad(found.loss, list(model.pretraining_heads.parameters()))
-        assert all(gradient.abs().max() > 0 for gradient in gradients)
-
-
-def naive(model: Any, batch: dict[str, torch.Tensor]) -> dict[str, float]:
-    """Sums of both terms, segment after segment, by the plain model with dense scores."""
-    sums = {"masked": 0.0, "order": 0.0}
-    for row, numbers in enumerate(batch["segment_ids"]):
-        for number in range(1, int(numbers.max()) + 1):
-            its = numbers == number
-            output = model(input_ids=batch["input_ids"][row, its][None], output_hidden_states=True)
-            labels, order = batch["labels"][row, its], batch["order_labels"][row, its][0]
-            nats = torch.nn.functional.cross_entropy(output.logits[0], labels, reduction="sum")
-            sums["masked"] += nats.item()
-            if order != IGNORED:
-                state = model.base_model(input_ids=batch["input_ids"][row, its][None])[0][0, 0]
-                scores = model.pretraining_heads["order"](state)
-                sums["order"] += torch.nn.functional.cross_entropy(scores, order).item()
-    return sums
+    tokenizer, config = tokenizers["wordpiece"], OrderConfig(order_weight=0.7)
+    model = large_weights(f"{arch}:3x64", OBJECTIVE, tokenizer, config)
+    batch = OrderCollator(read_vocabulary(tokenizer), config, 0)(rows(tokenizer, 4))
+    assert OBJECTIVE.count(OBJECTIVE, batch)["order"] == 4
+    require_those_of_each_segment(model, OBJECTIVE, config, batch, method)
 
 
 def test_the_head_is_exported_beside_the_encoder(prepared: Path, tmp_path: Path) -> None:

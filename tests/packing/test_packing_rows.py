@@ -53,12 +53,13 @@ def test_wrap_puts_start_and_end_around_each_segment() -> None:
 @given(lengths=st.lists(st.integers(3, 64), max_size=200), open_rows=st.integers(1, 8))
 def test_rows_hold_every_segment_once(lengths: list[int], open_rows: int) -> None:
     packer = RowPacker(64, 3, 10, open_rows)
-    closed = [packer.add(bytes([i]), length, i % 2 == 0) for i, length in enumerate(lengths)]
+    facts = [(length, i % 2 == 0, i // 3) for i, length in enumerate(lengths)]
+    closed = [packer.add(bytes([i]), *fact) for i, fact in enumerate(facts)]
     rows = [row for row in closed if row is not None] + list(packer.flush())
     assert all(sum(row.lengths) == 64 - row.space <= 64 for row in rows)
     placed = [
-        (ids[0], length, final)
+        (ids[0], *fact)
         for row in rows
-        for ids, length, final in zip(row.ids, row.lengths, row.finals, strict=True)
+        for ids, *fact in zip(row.ids, row.lengths, row.finals, row.keys, strict=True)
     ]
-    assert sorted(placed) == [(i, length, i % 2 == 0) for i, length in enumerate(lengths)]
+    assert sorted(placed) == [(i, *fact) for i, fact in enumerate(facts)]
