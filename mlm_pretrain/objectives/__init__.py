@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlm_pretrain.objectives import causal, contrastive, denoising, hybrid, masked, order, replaced
+from mlm_pretrain.objectives import (
+    causal,
+    contrastive,
+    denoising,
+    hybrid,
+    masked,
+    next_sentence,
+    order,
+    replaced,
+)
 from mlm_pretrain.objectives.objective import Objective, count_predicted, predicted_loss
 
 __all__ = ["OBJECTIVES", "Objective"]
@@ -27,5 +36,6 @@ OBJECTIVES = {
     "contrastive": contrastive.OBJECTIVE,
     "replaced": replaced.OBJECTIVE,
     "order": order.OBJECTIVE,
+    "nsp": next_sentence.OBJECTIVE,
     "denoising": denoising.OBJECTIVE,
 }

@@ -121,6 +121,8 @@ class Objective:
             it is then validated by its own loss.
         family_classes: of the model types that need another Auto class, its name.
         trains_head: whether the loss goes through the model's own output layer, which else stays as it was.
+        needs_partner: whether each example is to hold, as `rows.PARTNER`, some row of the dataset, drawn from
+            (seed, epoch, example), with text of another document wherever a few draws find one.
         is_packed: whether the model reads rows of several segments, and has to show that it keeps them apart.
     """
 
@@ -141,6 +143,7 @@ class Objective:
     figures: Callable[[Mapping[str, float]], dict[str, float]] | None = None
     family_classes: Mapping[str, str] = field(default_factory=dict)
     trains_head: bool = True
+    needs_partner: bool = False
     is_packed: bool = True
 
     @property

@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlm_pretrain.errors import InputError
+
 # Rows are padded to a multiple of this, so that few different shapes occur.
 LENGTH_MULTIPLE = 8
+# Under this name an example holds another row (see `Objective.needs_partner`).
+PARTNER = "partner"
 
 
 def stack_rows(rows: Sequence[NDArray[Any]], length: int, fill: int) -> NDArray[np.int64]:
@@ -37,6 +41,22 @@ def segment_lengths(example: Mapping[str, Any], length: int) -> NDArray[np.int64
     """Lengths of the segments packed into an example; one segment where none are given."""
     given = example.get("segment_lengths")
     return np.asarray([length] if given is None else given, dtype=np.int64)
+
+
+def segment_documents(example: Mapping[str, Any]) -> NDArray[np.int64]:
+    """The key of each segment's document; segments with different keys are of different documents.
+
+    Raises:
+        InputError: where the example does not say.
+    """
+    given = example.get("segment_document")
+    if given is None:
+        raise InputError(
+            "the rows do not say which document their text is of",
+            "prepare the text again, or give rows of your own a column segment_document: a number for each "
+            "segment, or for a row of one text",
+        )
+    return np.atleast_1d(np.asarray(given, dtype=np.int64))
 
 
 def layout(lengths: Sequence[NDArray[np.int64]], length: int) -> dict[str, NDArray[np.int64]]:

@@ -40,6 +40,7 @@ from mlm_pretrain.training.defaults import (
 )
 from mlm_pretrain.training.heads import GENERATOR_FOLDER, attach_heads
 from mlm_pretrain.training.optimizers import build_optimizer
+from mlm_pretrain.training.partners import require_documents
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.schedule import rate_share
 from mlm_pretrain.training.trainer import TokenTrainer
@@ -86,6 +87,8 @@ def assemble(config: PretrainConfig, checksums: bool = False) -> Materials:
     )
     train = PackedDataset(config.data, "train")
     train.is_verified = True  # as far as was asked for, above
+    if objective.needs_partner:
+        require_documents(train)
     vocabulary = read_vocabulary(tokenizer)
     # Made for what it refuses, before a folder is touched.
     objective.collator(vocabulary, _objective_config(config), config.seed)

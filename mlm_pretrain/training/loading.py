@@ -73,7 +73,7 @@ def placed_loader(trainer: Any) -> DataLoader:
     if trainer.adaptive is not None:  # masked when their step begins, see there
         trainer.late_collator, collate = collate, list
     return DataLoader(
-        PlacedDataset(dataset, trainer.order_seed),
+        PlacedDataset(dataset, trainer.order_seed, trainer.objective.needs_partner),
         batch_sampler=batches,
         collate_fn=collate,
         num_workers=workers,

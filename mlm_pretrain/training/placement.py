@@ -14,9 +14,11 @@ import torch
 from torch.utils.data import Dataset, Sampler
 
 from mlm_pretrain.objectives.randomness import EVALUATION_EPOCH, epoch_permutation
+from mlm_pretrain.objectives.rows import PARTNER
 from mlm_pretrain.objectives.token_loss import IGNORED
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.training.checkpoints.generators import drawing_from
+from mlm_pretrain.training.partners import drawn_partner, require_documents
 
 WEIGHTLESS, PROGRESS = "weightless", "progress"
 _ANEW = 1 << 32  # no run has so many epochs
@@ -42,10 +44,15 @@ class PlacedDataset(Dataset):
 
     Asked with a plain index it gives the place of evaluation, where masks are fixed and no run goes on. A
     dataset that draws random numbers draws them from (seed, place).
+
+    Args:
+        has_partners: each example also carries another row (see `Objective.needs_partner`).
     """
 
-    def __init__(self, dataset: Any, seed: int = 0) -> None:
-        self.dataset, self.seed = dataset, seed
+    def __init__(self, dataset: Any, seed: int = 0, has_partners: bool = False) -> None:
+        if has_partners:
+            require_documents(dataset)
+        self.dataset, self.seed, self.has_partners = dataset, seed, has_partners
         self._may_draw = not isinstance(dataset, PackedDataset)
 
     def __len__(self) -> int:
@@ -56,6 +63,8 @@ class PlacedDataset(Dataset):
         example = {**self.dataset[at.example], "epoch": at.epoch, "example": at.example}
         if isinstance(place, Place):
             example[PROGRESS] = place.progress
+        if self.has_partners:
+            example[PARTNER] = drawn_partner(self.dataset, self.seed, example)
         return {**example, WEIGHTLESS: True} if at.weightless else example
 
     def __getitems__(self, places: Sequence[Place | int]) -> list[dict[str, Any]]:
@@ -66,11 +75,11 @@ class PlacedDataset(Dataset):
             return [self[place] for place in places]
 
 
-def placed(dataset: Any) -> Any:
+def placed(dataset: Any, seed: int = 0, has_partners: bool = False) -> Any:
     """Places for a dataset, or for each in a dict of them."""
     if isinstance(dataset, dict):
-        return {name: PlacedDataset(part) for name, part in dataset.items()}
-    return dataset if dataset is None else PlacedDataset(dataset)
+        return {name: PlacedDataset(part, seed, has_partners) for name, part in dataset.items()}
+    return dataset if dataset is None else PlacedDataset(dataset, seed, has_partners)
 
 
 class PlacedCollator:

@@ -52,7 +52,8 @@ from mlm_pretrain.training.placement import placed
 from mlm_pretrain.training.terms import TermMeans, found_loss, part_figures, prepare_step
 
 _OWN_COLUMNS = (
-    "labels", "segment_lengths", "segment_final", "epoch", "example", "progress", "weightless",
+    "labels", "segment_lengths", "segment_final", "segment_document", "epoch", "example", "progress",
+    "weightless", "partner",
 )  # fmt: skip
 
 
@@ -68,7 +69,7 @@ class TokenTrainer(Trainer):
             `LossWatch`).
 
     Examples hold `input_ids` and may hold `attention_mask`, `labels`, and for packed rows
-    `segment_lengths` (and `segment_final`), as `PackedDataset` gives them.
+    `segment_lengths` (and `segment_final`, `segment_document`), as `PackedDataset` gives them.
 
     Attributes:
         progress_at: step → share of the run done, for what changes over a run; None counts steps.
@@ -102,7 +103,7 @@ class TokenTrainer(Trainer):
             attach_heads(model, self.objective, vocabulary, self.objective_config, self.order_seed)
         if self.makes_batches:
             data_collator = own_collator(self, processing_class, self.objective_config)
-            eval_dataset = placed(eval_dataset)
+            eval_dataset = placed(eval_dataset, self.order_seed, self.objective.needs_partner)
         elif data_collator is None and processing_class is not None:
             data_collator = label_padding_collator(processing_class)
         super().__init__(

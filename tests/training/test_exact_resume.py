@@ -60,6 +60,7 @@ KINDS = {
     ),
     "replaced tokens, muon": Kind("replaced", None, "own", "muon", "replaced/bert:2x64"),
     "sentences in order": Kind("order"),
+    "next sentence or not": Kind("nsp"),
     "easy rows first": Kind("mlm", curriculum=CurriculumConfig(measure="diversity", until=0.9)),
     "three objectives, a row to each": Kind(None, SEVERAL),
     "texts written": Kind("denoising", arch="denoising/bart:2x64"),

@@ -31,11 +31,13 @@ ROWS_A_STEP = 16
 STEPS = 3
 EVALUATED_ROWS = [1, 5, 6]  # of which two processes cannot make equal shares
 BESIDE = [Part(name="mlm", weight=2.0, weight_end=0.5), Part(name="order", weight_end=3.0)]
+PAIRS = [Part(name="mlm"), Part(name="nsp", weight_end=2.0)]
 SETTINGS: dict[str, Any] = {
     "adaptive": ("mlm", MaskedConfig(adaptive=2.0)),
     "cached": ("contrastive", ContrastiveConfig(positives="augmented", cached=True, bank_size=40)),
     "together": (None, TogetherConfig(parts=BESIDE, balance="uncertainty")),
     "shared": (None, TogetherConfig(parts=BESIDE, together="share", balance="uncertainty")),
+    "pairs": (None, TogetherConfig(parts=PAIRS)),
 }
 # ARCH for the objective that its family has, or OBJECTIVE/ARCH, or one of SETTINGS/ARCH.
 ARCHS = [
@@ -43,10 +45,13 @@ ARCHS = [
     "hybrid/bert:2x64",
     "adaptive/bert:2x64",
     "order/bert:2x64",
+    "nsp/bert:2x64",
+    "nsp/modernbert:2x64",
     "cached/bert:2x64",
     "replaced/bert:2x64",
     "together/bert:2x64",
     "shared/bert:2x64",
+    "pairs/bert:2x64",
     "denoising/t5:2x64",
     "denoising/bart:2x64",
 ]

@@ -66,15 +66,18 @@ def packed_inputs(
         model: any Hugging Face encoder or decoder, unwrapped.
         batch: `input_ids` and either `attention_mask` (B, L), or `segment_ids` (B, L; 0 is padding) and
             `position_ids` (B, L), which begin at 0 in each segment. `is_causal` (B), bool, says of each
-            row which way its tokens look, whatever the model's own is.
+            row which way its tokens look, whatever the model's own is. `token_type_ids` (B, L) are left out
+            for models that do not know them.
         is_causal: whether a token sees only what stands to its left.
         keeps_padding: leave padding in the line, each token of it a segment of its own, so that batches of
             one shape give lines of one length.
     """
     in_line = is_packed_implementation(model.config._attn_implementation)
     batch = dict(batch)
+    if (getattr(model.config, "type_vocab_size", None) or 0) < 2:
+        batch.pop("token_type_ids", None)
     causal_B = batch.pop("is_causal", None)
-    is_plain = set(batch) <= {"input_ids", "attention_mask"}
+    is_plain = set(batch) <= {"input_ids", "attention_mask", "token_type_ids"}
     if "segment_ids" not in batch and (causal_B is not None or (in_line and is_plain)):
         batch = _with_segments(batch)
     if "segment_ids" not in batch:
@@ -103,6 +106,7 @@ def packed_inputs(
         causal_N = causal_B[order_T[starts_N] // batch["input_ids"].shape[1]]
     mask = _mask_argument(model.config, starts_N, len(places_T), causal_N)
     line = {"input_ids": batch["input_ids"], "position_ids": positions_BL}
+    line |= {name: rows for name, rows in batch.items() if name == "token_type_ids"}
     arguments = {name: rows.flatten()[order_T][None] for name, rows in line.items()}
     arguments |= {"attention_mask": mask, **last}
     return PackedInputs(arguments, order_T, starts_N if is_causal else None)
@@ -112,7 +116,7 @@ def _with_segments(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Rows of one segment each, said as packed rows."""
     mask = batch.get("attention_mask", torch.ones_like(batch["input_ids"]))
     positions = (mask.cumsum(-1) - 1).clamp_min(0)
-    return {"input_ids": batch["input_ids"], "segment_ids": mask, "position_ids": positions}
+    return {**batch, "segment_ids": mask, "position_ids": positions}
 
 
 def _mask_argument(

@@ -57,6 +57,7 @@ def together(config: TogetherConfig) -> Objective:
         exported_heads=tuple(f"{part.name}.{start}" for part in parts for start in part.exported_heads),
         prepare=prepare if any(part.prepare is not None for part in parts) else None,
         family_classes=first.family_classes, trains_head=any(part.trains_head for part in parts),
+        needs_partner=any(part.needs_partner for part in parts),
     )  # fmt: skip
 
 
