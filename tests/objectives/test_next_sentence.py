@@ -250,13 +250,13 @@ def test_rows_of_one_text_each(
 ) -> None:
     rows = [
         {"input_ids": ids, "segment_document": e["segment_document"][0], PARTNER: e[PARTNER]}
-        for e in examples[:24]
+        for e in examples[:80]
         for ids in np.split(e["input_ids"], np.cumsum(e["segment_lengths"])[:-1])[:1]
     ]
     tokenizer, config = tokenizers["wordpiece"], NextSentenceConfig()
     model = large_weights("bert:2x64", OBJECTIVE, tokenizer, config)
     batch = NextSentenceCollator(read_vocabulary(tokenizer), config, 0)(rows)
-    assert "segment_ids" not in batch and (batch["next_labels"][:, 0] == 1).sum() > 1
+    assert "segment_ids" not in batch and (batch["next_labels"] == 1).sum() > 1
     require_those_of_each_segment(model, OBJECTIVE, config, batch, method)
 
 
