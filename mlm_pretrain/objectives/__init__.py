@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlm_pretrain.objectives import causal, contrastive, denoising, hybrid, masked, order, replaced
+from mlm_pretrain.objectives import (
+    causal,
+    contrastive,
+    denoising,
+    hybrid,
+    masked,
+    order,
+    replaced,
+    tsdae,
+)
 from mlm_pretrain.objectives.objective import Objective, count_predicted, predicted_loss
 
 __all__ = ["OBJECTIVES", "Objective"]
@@ -28,4 +37,5 @@ OBJECTIVES = {
     "replaced": replaced.OBJECTIVE,
     "order": order.OBJECTIVE,
     "denoising": denoising.OBJECTIVE,
+    "tsdae": tsdae.OBJECTIVE,
 }

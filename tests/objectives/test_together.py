@@ -131,7 +131,9 @@ def test_each_row_goes_to_one_part(tokenizers: dict[str, Any]) -> None:
     assert [counts[f"{p.name}/rows"] for p in config.parts] == torch.bincount(drawn).tolist()
 
 
-@pytest.mark.parametrize("names", [("mlm", "order"), ("contrastive", "hybrid", "order")])
+@pytest.mark.parametrize(
+    "names", [("mlm", "order"), ("contrastive", "hybrid", "order"), ("tsdae", "mlm")]
+)
 def test_shared_rows_give_the_mean_of_the_parts_means(
     names: tuple[str, ...], tokenizers: dict[str, Any]
 ) -> None:
@@ -179,7 +181,7 @@ def test_learned_weights_have_the_gradient_of_the_formula(
 def test_a_row_that_only_keeps_step_counts_for_no_part(
     way: Any, tokenizers: dict[str, Any]
 ) -> None:
-    config = TogetherConfig(parts=parts("mlm", "order", "contrastive"), together=way)
+    config = TogetherConfig(parts=parts("mlm", "order", "contrastive", "tsdae"), together=way)
     case = Case(tokenizers["wordpiece"], config, rows=1)
     collator = case.objective.collator(case.vocabulary, config, 7)
     case.batch = PlacedCollator(collator, 7, True)([{**case.rows[0], "weightless": True}])

@@ -63,6 +63,7 @@ KINDS = {
     "easy rows first": Kind("mlm", curriculum=CurriculumConfig(measure="diversity", until=0.9)),
     "three objectives, a row to each": Kind(None, SEVERAL),
     "texts written": Kind("denoising", arch="denoising/bart:2x64"),
+    "texts written from their vectors": Kind("tsdae"),
     "a collator that draws by itself": Kind("mlm", collator="stock"),
 }
 

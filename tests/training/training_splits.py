@@ -49,6 +49,8 @@ ARCHS = [
     "shared/bert:2x64",
     "denoising/t5:2x64",
     "denoising/bart:2x64",
+    "tsdae/bert:2x64",
+    "tsdae/modernbert:2x64",
 ]
 
 
