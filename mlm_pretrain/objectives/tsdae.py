@@ -47,7 +47,8 @@ class TsdaeConfig(StrictConfig):
 
     Attributes:
         deletion: chance of each ordinary token to be left out; at least one of a text stays.
-        pooling: a vector is the mean over a text's ordinary tokens, or the state of its first token.
+        pooling: a vector is the mean over a text's ordinary tokens, or the state of its first token, which
+            the paper takes.
     """
 
     deletion: float = Field(0.6, ge=0, lt=1)
