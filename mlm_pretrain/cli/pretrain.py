@@ -33,8 +33,9 @@ def pretrain(
         typer.Option(
             help="mlm: masked tokens; clm: next token; hybrid: both, in one encoder; replaced: which tokens "
             "a small masked model has put in; order: of sentences, beside masked tokens; nsp: whether a "
-            "text goes on, beside masked tokens; contrastive: texts told apart by their vectors; "
-            "denoising: write out a text that was read noised, by an encoder with a decoder. Several: "
+            "text goes on, beside masked tokens; contrastive: texts told apart by their vectors; tsdae: "
+            "write out a text from its vector, made with most tokens left out; denoising: write out a text "
+            "that was read noised, by an encoder with a decoder. Several: "
             "--set pretrain.objectives=[...]; settings of its own: "
             "--set pretrain.objective_settings.NAME=VALUE. [default: mlm]"
         ),

@@ -13,6 +13,7 @@ from mlm_pretrain.objectives import (
     next_sentence,
     order,
     replaced,
+    tsdae,
 )
 from mlm_pretrain.objectives.objective import Objective, count_predicted, predicted_loss
 
@@ -38,4 +39,5 @@ OBJECTIVES = {
     "order": order.OBJECTIVE,
     "nsp": next_sentence.OBJECTIVE,
     "denoising": denoising.OBJECTIVE,
+    "tsdae": tsdae.OBJECTIVE,
 }

@@ -51,7 +51,8 @@ class Passes(Protocol):
         reads: torch.Tensor | None = None,
     ) -> Predicted:
         """Score the positions that `objective.predicted_positions` finds in the batch's labels, and read
-        the states of others: flat in B · L, ascending, none of them predicted."""
+        the states of others: flat in B · L, ascending, none of them predicted. The batch may hold vectors
+        `inputs_embeds` (B, L, E), to be read in place of those of its ids."""
 
     def states(self, batch: Batch) -> torch.Tensor:
         """The encoder's last hidden states (B, L, H) of the batch's rows, 0 at padding."""
@@ -118,7 +119,8 @@ class Objective:
             where the loss spans them.
         exported_heads: beginnings of the names of heads that are of use afterwards, and exported.
         figures: tallies → what a validation says beside the losses, where the model is no token objective's:
-            it is then validated by its own loss.
+            it is then validated by its own loss. Among several it is validated by what it `serves`; one
+            that serves none stays alone.
         family_classes: of the model types that need another Auto class, its name.
         trains_head: whether the loss goes through the model's own output layer, which else stays as it was.
         needs_partner: whether each example is to hold, as `rows.PARTNER`, some row of the dataset, drawn from

@@ -69,6 +69,13 @@ def layout(lengths: Sequence[NDArray[np.int64]], length: int) -> dict[str, NDArr
     if all(len(row) == 1 for row in lengths):
         is_token_BL = np.arange(length) < np.concatenate(lengths)[:, None]
         return {"attention_mask": is_token_BL.astype(np.int64)}
+    return packed_layout(lengths, length)
+
+
+def packed_layout(
+    lengths: Sequence[NDArray[np.int64]], length: int
+) -> dict[str, NDArray[np.int64]]:
+    """`layout` of packed rows, also where none holds more than one segment."""
     segments = [np.repeat(np.arange(1, len(row) + 1), row) for row in lengths]
     positions = [np.concatenate([np.arange(n) for n in row]) for row in lengths]
     return {

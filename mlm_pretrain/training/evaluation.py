@@ -81,10 +81,10 @@ def _without_repeats(
 
 def dense_prediction(trainer: Any, model: Any, inputs: dict[str, Any]) -> tuple[Any, Any, Any]:
     """Loss, scores (B, L, V) and labels (B, L) of one batch, aligned with its positions."""
-    if not trainer.objective.is_packed:
+    if trainer.objective.figures is not None:  # what the rows alone give is no part of its loss
         raise InputError(
             f"{type(trainer).__name__}: has no scores for each token that is read",
-            "leave compute_metrics out, or generate texts with the exported model and compare those",
+            "leave compute_metrics out, and judge what the exported model gives",
         )
     inputs = trainer._prepare_inputs(inputs)
     with torch.no_grad(), trainer.compute_loss_context_manager():

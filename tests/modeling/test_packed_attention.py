@@ -150,6 +150,23 @@ def test_exact_block_masks() -> None:
         assert mask[0, 0].int().tolist() == expected
 
 
+@pytest.mark.parametrize("is_packed", [True, False])
+@pytest.mark.parametrize("method", ["products8", "masks"])
+def test_vectors_may_be_read_in_place_of_ids(
+    build_model: BuildModel, name: str, method: str, is_packed: bool
+) -> None:
+    model, batch = build_model(name), batch_of(random_ids())
+    if not is_packed:
+        short = batch["input_ids"][:, :LONGEST_SEGMENT]
+        batch = {"input_ids": short, "attention_mask": torch.ones_like(short)}
+    vectors = model.get_input_embeddings()(batch["input_ids"])
+    with torch.no_grad():
+        expected = packed_logits(model, name, method, batch)
+        others = torch.zeros_like(batch["input_ids"])
+        given = {**batch, "input_ids": others, "inputs_embeds": vectors}
+        assert torch.allclose(packed_logits(model, name, method, given), expected, atol=1e-6)
+
+
 def test_unpacked_batches_pass_unchanged_where_there_are_masks(build_model: BuildModel) -> None:
     batch = {"input_ids": torch.ones(1, 8), "attention_mask": torch.ones(1, 8)}
     require_packable(build_model("bert"), "masks")

@@ -72,7 +72,9 @@ def test_a_batch_holds_nothing_twice(names: tuple[str, ...], tokenizers: dict[st
         assert all(torch.equal(found[name], part) for name, part in own.items())
 
 
-@pytest.mark.parametrize("names", [("mlm", "order"), ("contrastive", "hybrid", "order")])
+@pytest.mark.parametrize(
+    "names", [("mlm", "order"), ("contrastive", "hybrid", "order"), ("tsdae", "mlm")]
+)
 def test_shared_rows_give_the_mean_of_the_parts_means(
     names: tuple[str, ...], tokenizers: dict[str, Any]
 ) -> None:
@@ -111,7 +113,7 @@ def test_learned_weights_have_the_gradient_of_the_formula(
 def test_a_row_that_only_keeps_step_counts_for_no_part(
     way: Any, tokenizers: dict[str, Any]
 ) -> None:
-    config = TogetherConfig(parts=parts("mlm", "order", "contrastive"), together=way)
+    config = TogetherConfig(parts=parts("mlm", "order", "contrastive", "tsdae"), together=way)
     case = Case(tokenizers["wordpiece"], config, rows=1)
     collator = case.objective.collator(case.vocabulary, config, 7)
     case.batch = PlacedCollator(collator, 7, True)([{**case.rows[0], "weightless": True}])

@@ -66,6 +66,7 @@ KINDS = {
     "three objectives, a row to each": Kind(None, SEVERAL),
     "two objectives, gradients balanced": Kind(None, BALANCED),
     "texts written": Kind("denoising", arch="denoising/bart:2x64"),
+    "texts written from their vectors": Kind("tsdae"),
     "a collator that draws by itself": Kind("mlm", collator="stock"),
 }
 

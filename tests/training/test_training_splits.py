@@ -13,7 +13,7 @@ import training_splits as splits
 ON_TWO_PROCESSES = [
     "bert:2x64", "modernbert:2x64", "gpt2:2x64", "hybrid/bert:2x64", "adaptive/bert:2x64",
     "replaced/bert:2x64", "shared/bert:2x64", "gathered/bert:2x64", "balanced/bert:2x64",
-    "shared balanced/bert:2x64", "nsp/bert:2x64", "denoising/t5:2x64",
+    "shared balanced/bert:2x64", "nsp/bert:2x64", "tsdae/bert:2x64", "denoising/t5:2x64",
 ]  # fmt: skip
 
 

@@ -59,6 +59,8 @@ ARCHS = [
     "pairs/bert:2x64",
     "denoising/t5:2x64",
     "denoising/bart:2x64",
+    "tsdae/bert:2x64",
+    "tsdae/modernbert:2x64",
 ]
 
 

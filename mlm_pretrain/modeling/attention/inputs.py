@@ -14,6 +14,7 @@ from mlm_pretrain.modeling.attention.masks import block_masks
 from mlm_pretrain.modeling.attention.methods import is_packed_implementation
 
 _IGNORED = -100  # as everywhere in transformers
+_READ = ("input_ids", "inputs_embeds", "token_type_ids")  # of the first two a model takes one
 
 
 @dataclass(frozen=True)
@@ -65,19 +66,22 @@ def packed_inputs(
     Args:
         model: any Hugging Face encoder or decoder, unwrapped.
         batch: `input_ids` and either `attention_mask` (B, L), or `segment_ids` (B, L; 0 is padding) and
-            `position_ids` (B, L), which begin at 0 in each segment. `is_causal` (B), bool, says of each
-            row which way its tokens look, whatever the model's own is. `token_type_ids` (B, L) are left out
-            for models that do not know them.
+            `position_ids` (B, L), which begin at 0 in each segment. Vectors `inputs_embeds` (B, L, E) are
+            read in place of those of the ids. `is_causal` (B), bool, says of each row which way its tokens
+            look, whatever the model's own is. `token_type_ids` (B, L) are left out for models that do not
+            know them.
         is_causal: whether a token sees only what stands to its left.
         keeps_padding: leave padding in the line, each token of it a segment of its own, so that batches of
             one shape give lines of one length.
     """
     in_line = is_packed_implementation(model.config._attn_implementation)
     batch = dict(batch)
+    if "inputs_embeds" in batch:
+        batch.pop("input_ids", None)
     if (getattr(model.config, "type_vocab_size", None) or 0) < 2:
         batch.pop("token_type_ids", None)
     causal_B = batch.pop("is_causal", None)
-    is_plain = set(batch) <= {"input_ids", "attention_mask", "token_type_ids"}
+    is_plain = set(batch) <= {*_READ, "attention_mask"}
     if "segment_ids" not in batch and (causal_B is not None or (in_line and is_plain)):
         batch = _with_segments(batch)
     if "segment_ids" not in batch:
@@ -103,20 +107,28 @@ def packed_inputs(
     starts_N = (places_T == 0).nonzero().flatten()
     causal_N = None
     if causal_B is not None:
-        causal_N = causal_B[order_T[starts_N] // batch["input_ids"].shape[1]]
+        causal_N = causal_B[order_T[starts_N] // batch["segment_ids"].shape[1]]
     mask = _mask_argument(model.config, starts_N, len(places_T), causal_N)
-    line = {"input_ids": batch["input_ids"], "position_ids": positions_BL}
-    line |= {name: rows for name, rows in batch.items() if name == "token_type_ids"}
-    arguments = {name: rows.flatten()[order_T][None] for name, rows in line.items()}
+    line = {**_read(batch), "position_ids": positions_BL}
+    arguments = {
+        name: rows.flatten(0, 1).index_select(0, order_T)[None] for name, rows in line.items()
+    }
     arguments |= {"attention_mask": mask, **last}
     return PackedInputs(arguments, order_T, starts_N if is_causal else None)
 
 
 def _with_segments(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Rows of one segment each, said as packed rows."""
-    mask = batch.get("attention_mask", torch.ones_like(batch["input_ids"]))
+    rows = next(iter(_read(batch).values()))
+    ones_BL = torch.ones(rows.shape[:2], dtype=torch.long, device=rows.device)
+    mask = batch.get("attention_mask", ones_BL)
     positions = (mask.cumsum(-1) - 1).clamp_min(0)
-    return {**batch, "segment_ids": mask, "position_ids": positions}
+    return {**_read(batch), "segment_ids": mask, "position_ids": positions}
+
+
+def _read(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """What the model reads of a batch: its ids, or vectors in their place, and their types."""
+    return {name: batch[name] for name in _READ if name in batch}
 
 
 def _mask_argument(

@@ -13,7 +13,13 @@ from mlm_pretrain.objectives.contrastive.config import ContrastiveConfig
 from mlm_pretrain.objectives.contrastive.spans import two_spans
 from mlm_pretrain.objectives.masked import place_of
 from mlm_pretrain.objectives.randomness import row_generators
-from mlm_pretrain.objectives.rows import padded_length, row_ids, segment_lengths, stack_rows
+from mlm_pretrain.objectives.rows import (
+    packed_layout,
+    padded_length,
+    row_ids,
+    segment_lengths,
+    stack_rows,
+)
 from mlm_pretrain.objectives.token_loss import IGNORED
 from mlm_pretrain.objectives.vocabulary import Ids, Vocabulary
 
@@ -61,14 +67,12 @@ class ContrastiveCollator:
     def _half(self, rows: Sequence[Sequence[Ids]], length: int) -> dict[str, Ids]:
         """One view of the texts of each row, (B, L)."""
         ids = [np.concatenate(row) for row in rows]
-        segments = [np.repeat(np.arange(1, len(row) + 1), [len(t) for t in row]) for row in rows]
-        positions = [np.concatenate([np.arange(len(text_T)) for text_T in row]) for row in rows]
+        lengths = [np.array([len(text_T) for text_T in row]) for row in rows]
         labels = [np.where(self.control_V[ids_T], IGNORED, ids_T) for ids_T in ids]
         return {
             "input_ids": stack_rows(ids, length, self.vocabulary.pad_id),
             "labels": stack_rows(labels, length, IGNORED),
-            "segment_ids": stack_rows(segments, length, 0),
-            "position_ids": stack_rows(positions, length, 0),
+            **packed_layout(lengths, length),
         }
 
 

@@ -78,7 +78,7 @@ def _served(parts: Sequence[Objective]) -> tuple[str, ...]:
 
 def _require_fitting(members: Sequence[Member]) -> None:
     for member in members:
-        if member.objective.figures is not None:
+        if member.objective.figures is not None and not member.objective.serves:
             raise InputError(
                 f"{member.name}: trains a model of another kind, and cannot be a part",
                 f"train it alone: --objective {member.name}",
