@@ -36,6 +36,9 @@ class _Trial(TrainerCallback):
         self.ticks: list[float] = []
         self._started = 0.0
 
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.ticks, self._started = [], 0.0  # of steps that ran out of memory
+
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._started = self._started or time.perf_counter()
 

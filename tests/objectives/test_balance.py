@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from together_cases import PROGRESS, Case, parts
 
+from mlm_pretrain.evaluation.passes import ModelPasses
+from mlm_pretrain.modeling.sparse_head import HeadPlan
 from mlm_pretrain.objectives import OBJECTIVES
 from mlm_pretrain.objectives.together import Part, TogetherConfig
 from mlm_pretrain.objectives.together.collator import PART_LABELS
+from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
 
 NAMES = ("mlm", "order", "contrastive")
 
@@ -74,15 +79,27 @@ def test_layers_that_are_computed_again_change_nothing(
     assert step(case) == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_loss_is_that_of_the_formula_and_factors_get_no_gradient(
+def test_a_second_pass_over_a_step_is_what_counts(tokenizers: dict[str, Any]) -> None:
+    plain = balanced(names=("mlm", "contrastive"))
+    cached = plain.model_copy(deep=True)
+    cached.parts[1].settings["cached"] = True
+    case = Case(tokenizers["wordpiece"], cached)
+    case.model.train()
+    passes = ModelPasses(case.model, HeadPlan())
+    case.objective.prepare(case.objective, passes, [case.batch], cached)
+    assert step(case) == pytest.approx(step(Case(tokenizers["wordpiece"], plain)), rel=1e-5)
+
+
+def test_the_gradient_has_the_factors_and_the_loss_has_not(
     tokenizers: dict[str, Any],
 ) -> None:
     case = Case(tokenizers["wordpiece"], balanced(names=("mlm", "order")))
     factors = step(case)
     case.model.zero_grad()
     found, alone = case.found(), [case.alone(number, case.rows) for number in (0, 1)]
+    plain = 1.75 * alone[0].loss + 3.0 * alone[1].loss
+    assert found.loss.item() == pytest.approx(plain.item(), rel=1e-6)
     expected = 1.75 * factors[0] * alone[0].loss + 3.0 * factors[1] * alone[1].loss
-    assert found.loss.item() == pytest.approx(expected.item(), rel=1e-6)
     weights = list(case.model.base_model.encoder.parameters())
     gradients = torch.autograd.grad(found.loss, weights)
     for one, other in zip(gradients, torch.autograd.grad(expected, weights), strict=True):
@@ -158,3 +175,22 @@ def test_a_state_that_is_loaded_leaves_no_half_step_behind(tokenizers: dict[str,
     heads.load_state_dict(before)
     heads.end_step(case.model)
     assert torch.equal(heads.gradients.norms_P, before["gradients.norms_P"])
+
+
+def test_a_run_logs_the_factors_and_learns(prepared: Path, tmp_path: Path) -> None:
+    config = PretrainConfig(
+        data=str(prepared), out=str(tmp_path / "run"), arch="modernbert:2x64", steps=12,
+        batch_size=8, accumulation=2, log_every=1, precision="bf16", together="share",
+        objectives=[part.model_copy(update={"weight_end": None}) for part in parts(*NAMES)],
+        balance="gradient", learning_rate=3e-3,
+    )  # fmt: skip
+    pretrain(config)
+    log = (tmp_path / "run" / "log.jsonl").read_text("utf-8").splitlines()
+    lines = [json.loads(line) for line in log]
+    logged = [
+        [line[f"{name}/learned_weight"] for name in NAMES] for line in lines if "loss" in line
+    ]
+    assert len(logged) == 12 and len({tuple(factors) for factors in logged}) == 12
+    assert all(sum(factors) == pytest.approx(3) and min(factors) > 0 for factors in logged)
+    masked = [line["loss_mlm/predicted"] for line in lines if "loss" in line]
+    assert sum(masked[-3:]) < 0.97 * sum(masked[:3])

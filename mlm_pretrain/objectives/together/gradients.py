@@ -52,7 +52,7 @@ class GradientBalance(torch.nn.Module):
 
     @property
     def factors(self) -> torch.Tensor:
-        """What each part's loss is multiplied by (P); 1 as long as it has not been measured."""
+        """What each part's gradient is multiplied by (P); 1 as long as it has not been measured."""
         is_known_P = self.weights_P > 0
         inverse_P = torch.where(is_known_P, self.weights_P / self.norms_P, 0.0)
         # Those that are known add up to their number, and so do all.

@@ -56,11 +56,15 @@ class TogetherHeads(torch.nn.ModuleDict):
     def balanced(self, number: int, loss: torch.Tensor, share: float) -> torch.Tensor:
         """A part's loss of a batch, times its factor; where that is learnt, at its price.
 
+        Where it is measured the gradient alone has the factor: a loss whose factors change from step to step
+        by more than it does could not be compared, and what looks for spikes would find them.
+
         Args:
             share: of the part's rows in the step, those that the batch has.
         """
         if self.gradients is not None:
-            return self.gradients.factors[number] * loss
+            value = loss.detach()
+            return value + self.gradients.factors[number] * (loss - value)
         if self.log_variance_P is not None:
             s = self.log_variance_P[number]
             return (-s).exp() * loss + share * s
@@ -68,7 +72,7 @@ class TogetherHeads(torch.nn.ModuleDict):
 
     @property
     def factors(self) -> torch.Tensor | None:
-        """What each part's loss is multiplied by (P), without a gradient; None where nothing is."""
+        """What each part's gradient is multiplied by (P), without one itself; None where nothing is."""
         if self.gradients is not None:
             return self.gradients.factors
         return None if self.log_variance_P is None else torch.exp(-self.log_variance_P.detach())

@@ -4,7 +4,7 @@ Formula: minimise Σ_p w_p · L_p over the parts p, L_p being part p's own loss 
     part makes its own batch of every row, and w_p is its weight; with "share" each row goes to one part,
     drawn in proportion to the weights, and w_p is the share of the step's rows that came out. With learned
     weights it is Σ_p w_p · (exp(−s_p) · L_p + s_p), and s_p is trained too, from 0; with balanced gradients
-    Σ_p w_p · f_p · L_p, with f_p from the gradients of the steps before (see `gradients`) and without one.
+    the gradient is Σ_p w_p · f_p · ∂L_p, with f_p from those of the steps before (see `gradients`).
 Inputs: rows of ids (T), with the lengths of the segments packed into each.
 Requirements: parts that need the same class of model.
 Relations: "sum" takes a forward pass for each part, even where two would read the same rows: `masked` beside
@@ -137,7 +137,7 @@ def _balanced(
     member: Member, number: int, passes: Passes, rows: Batch, step: Counts, share: float
 ) -> Found:
     """What the part finds in its own rows of the batch, `share` of those it has in the step; its loss with
-    the factor that balances it."""
+    what balances it."""
     objective, own = member.objective, passes.seeing(member.name)
     if passes.heads is None:
         return objective.loss(objective, own, rows, step, member.config)
