@@ -37,6 +37,9 @@ def test_a_masked_model_learns_to_tell_texts_apart(
     assert before.keys() == after.keys()
     changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
     assert changed == {"model"}  # and not the head, which is no part of the loss
+    card = (tmp_path / "model" / "README.md").read_text("utf-8")
+    assert "contrastive learning" in card and "feature-extraction" in card
+    assert "the mean of the last states of its tokens" in card
 
 
 def test_two_processes_keep_the_same_bank(prepared: Path, tmp_path: Path) -> None:
