@@ -113,7 +113,7 @@ def assemble(config: PretrainConfig, checksums: bool = False) -> Materials:
     if "clm" in objective.served and not objective.is_causal:
         require_decoder(model)
     attach_heads(model, objective, vocabulary, objective_config_of(config), config.seed)
-    carried = take_heads(model, followed) if followed else frozenset()
+    carried = take_heads(model, followed, config) if followed else frozenset()
     if not objective.is_packed:  # pairs, for which nothing of the kind is known
         config = config.model_copy(update={"start": "random", "attention": "masks"})
     if followed:

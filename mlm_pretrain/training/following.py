@@ -157,13 +157,14 @@ def final_checkpoint(before: Followed) -> Path:
     return found
 
 
-def take_heads(model: Any, before: Followed) -> frozenset[str]:
-    """Load what the run before trained beside the model, as far as it is of the same shape.
+def take_heads(model: Any, before: Followed, config: PretrainConfig) -> frozenset[str]:
+    """Load what the run before trained beside the model, as far as a run of `config` has the same.
 
     Returns:
         Names of the parameters of `model` that are now as they were there, the model's own included.
     """
-    carried, fresh, left = carry_heads(model, before.model)
+    same_objective = before.config["objective"] == config.objective
+    carried, fresh, left = carry_heads(model, before.model, same_objective)
     if fresh or left:
         parts = [f"begin anew: {', '.join(fresh)}"] * bool(fresh)
         parts += [f"not needed any more: {', '.join(left)}"] * bool(left)

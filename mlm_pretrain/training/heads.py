@@ -116,10 +116,15 @@ def read_heads(model: Any, folder: Path) -> None:
         heads.load_state_dict(state, strict=False)  # what it shares with the model is there already
 
 
-def carry_heads(model: Any, folder: Path) -> tuple[frozenset[str], list[str], list[str]]:
+def carry_heads(
+    model: Any, folder: Path, same_objective: bool
+) -> tuple[frozenset[str], list[str], list[str]]:
     """Load what `write_heads` wrote for another run, as far as this model has the same heads.
 
     Heads that belong together are taken whole or not at all: those of an objective, or of a part of several.
+
+    Args:
+        same_objective: whether the other run had this model's objective, or the same several.
 
     Returns:
         Names of the model's parameters that are not of heads that begin anew; heads that do; heads in
@@ -132,14 +137,17 @@ def carry_heads(model: Any, folder: Path) -> tuple[frozenset[str], list[str], li
             state = load_file(path)
     wanted = {} if heads is None else _parts(model)[1]
     given, asked = _units(state, heads), _units(wanted, heads)
-    same = [unit for unit, part in asked.items() if _shapes(part) == _shapes(given.get(unit, {}))]
+    alike = [unit for unit, part in asked.items() if _shapes(part) == _shapes(given.get(unit, {}))]
+    # Shapes alone do not tell what a number was learnt for, the name of a part does.
+    parts = dict(heads.named_children()) if isinstance(heads, torch.nn.ModuleDict) else {}
+    same = [unit for unit in alike if same_objective or unit in parts]
     if heads is not None:
         taken = {name: weight for unit in same for name, weight in given[unit].items()}
         heads.load_state_dict(taken, strict=False)
-    fresh = [unit for unit in asked if unit not in same]
+    fresh = sorted(unit for unit in asked if unit not in same)
     anew = {f"{NAME}.{name}" for unit in fresh for name in asked[unit]}
     names = {name for name, _ in model.named_parameters()}
-    return frozenset(names - anew), fresh, [unit for unit in given if unit not in asked]
+    return frozenset(names - anew), fresh, sorted(given.keys() - asked.keys())
 
 
 def _units(state: Mapping[str, torch.Tensor], heads: Any) -> dict[str, dict[str, torch.Tensor]]:
