@@ -70,6 +70,11 @@ def read_followed(folder: str | Path) -> Followed:
             f"{run}: holds several phases, of which one can be followed",
             f"name one of its folders: {', '.join(sorted(p.name for p in run.glob('*-*/')))}",
         )
+    if not (run / RUN_FILE).is_file():
+        raise InputError(
+            f"follows: {run}: no {RUN_FILE}, so there is no run to go on from",
+            "name the folder of a finished run, or the one it was moved to: --set pretrain.follows=FOLDER",
+        )
     record = read_run(run)
     if not (run / MANIFEST).is_file():
         raise InputError(

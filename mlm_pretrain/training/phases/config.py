@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import Field
+from transformers import AutoConfig
 
 from mlm_pretrain.config import StrictConfig, build_config
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import read_manifest
+from mlm_pretrain.modeling.sizes import check_length
+from mlm_pretrain.training.following import read_followed
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 
 _LENGTHS = ("steps", "epochs", "minutes")
@@ -75,10 +78,17 @@ def placed(out: Path, configs: Sequence[PretrainConfig]) -> list[PretrainConfig]
 
 
 def with_room(configs: Sequence[PretrainConfig]) -> list[PretrainConfig]:
-    """With positions from the first phase on for the longest rows of any."""
+    """With positions from the first phase on for the longest rows of any.
+
+    Raises:
+        InputError: when the model that the first phase goes on from has too few.
+    """
     lengths = [length_of(config.data) for config in configs]
     first, longest = configs[0], max(*lengths, configs[0].positions or 0)
-    if first.follows is None and longest > lengths[0]:
+    if first.follows is not None:
+        model = AutoConfig.from_pretrained(read_followed(first.follows).model)
+        check_length(model, longest)
+    elif longest > lengths[0]:
         first = first.model_copy(update={"positions": longest})
     return [first, *configs[1:]]
 

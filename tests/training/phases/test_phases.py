@@ -191,6 +191,7 @@ def test_what_stops_a_later_phase_is_found_before_the_first(
     prepared: Path,
     long_rows: Path,
     few_rows: Path,
+    tiny_run: Path,
     tokenizer_folders: dict[str, Path],
     tmp_path: Path,
 ) -> None:
@@ -203,6 +204,10 @@ def test_what_stops_a_later_phase_is_found_before_the_first(
         assert not (tmp_path / "run").exists()
         return str(caught.value)
 
+    with pytest.raises(InputError, match="128 > 64"):
+        parts = phased.phases(long_rows)
+        settings = phased.config(prepared, tmp_path / "run", arch=None, follows=str(tiny_run))
+        pretrain_phases(settings, parts)
     assert "no manifest.json" in refused(data=str(tmp_path / "none"))
     assert "phases.long: the " in refused(data=str(few_rows), batch_size=5000)
     assert "clm of long trains another kind of model than mlm of short" in refused(objective="clm")
