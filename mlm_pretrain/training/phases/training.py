@@ -11,7 +11,7 @@ from accelerate.utils.memory import clear_device_cache
 from mlm_pretrain.claiming import claim_output, clear_false_start
 from mlm_pretrain.environment import process_rank
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.manifest import Manifest, read_manifest
+from mlm_pretrain.manifest import MANIFEST, Manifest, read_manifest
 from mlm_pretrain.progress import say
 from mlm_pretrain.training.agreement import begin_processes, first_process_value, meet
 from mlm_pretrain.training.assembly import objective_config_of, objective_of
@@ -143,6 +143,7 @@ def _claim(out: Path, configs: Sequence[PretrainConfig], overwrite: bool, resume
     occupy(out)
     if resume:
         check_begun(out, configs)
+        (out / MANIFEST).unlink(missing_ok=True)  # written again over what the phases then are
     else:
         clear_false_start(out)
         claim_output(out, overwrite)
