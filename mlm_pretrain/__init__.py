@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mlm_pretrain.objectives.hybrid import HybridConfig
     from mlm_pretrain.objectives.masked import MaskedConfig
     from mlm_pretrain.packing import PackedDataset, PrepareConfig, prepare
+    from mlm_pretrain.training.phases import Phase, pretrain_phases
     from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
     from mlm_pretrain.training.trainers import CausalLMTrainer, HybridLMTrainer, MaskedLMTrainer
 
@@ -39,6 +40,8 @@ _HOMES = {
     "prepare": "packing",
     "PretrainConfig": "training.pretrain",
     "pretrain": "training.pretrain",
+    "Phase": "training.phases",
+    "pretrain_phases": "training.phases",
     "CausalLMTrainer": "training.trainers",
     "HybridLMTrainer": "training.trainers",
     "MaskedLMTrainer": "training.trainers",
@@ -46,8 +49,8 @@ _HOMES = {
 
 __all__ = [  # noqa: RUF022 -- in the order of the work
     "prepare", "PrepareConfig", "PackedDataset",
-    "pretrain", "PretrainConfig", "MaskedConfig", "MaskedLMTrainer", "CausalLMTrainer",
-    "HybridLMTrainer", "HybridConfig",
+    "pretrain", "PretrainConfig", "pretrain_phases", "Phase", "MaskedConfig", "MaskedLMTrainer",
+    "CausalLMTrainer", "HybridLMTrainer", "HybridConfig",
     "export", "push", "finetune", "FinetuneConfig", "evaluate", "fill", "InputError",
 ]  # fmt: skip
 

@@ -72,23 +72,44 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
 
 def set_value(values: dict[str, Any], item: str) -> None:
-    """Apply one `section.key=value` override in place; the value is read as YAML."""
+    """Apply one `section.key=value` override in place; the value is read as YAML.
+
+    In a list of sections that have names, `list.NAME.key` is the one called so.
+    """
     key, separator, text = item.partition("=")
     if not separator or not key:
         raise InputError(
             f"--set {item}: expected key=value", "for example --set pretrain.steps=100"
         )
     *sections, last = key.split(".")
+    place: Any = values
     for section in sections:
-        if values.get(section) is None:  # left out, or switched off: `section: null`
-            values[section] = {}
-        values = values[section]
-        if not isinstance(values, dict):
-            raise InputError(f"--set {item}: '{section}' is a value, not a section")
+        place = _section(place, section, item)
+    if isinstance(place, list):
+        raise InputError(
+            f"--set {item}: '{sections[-1]}' is a list, not a section",
+            f"say which part of it: {'.'.join(sections)}.NAME.{last}={text}",
+        )
     try:
-        values[last] = _read_scalar(text)
+        place[last] = _read_scalar(text)
     except yaml.YAMLError:
         raise InputError(f"--set {item}: the value is not valid YAML", "quote it") from None
+
+
+def _section(values: Any, name: str, item: str) -> Any:
+    """The section or list called `name`, made where there is none."""
+    if isinstance(values, list):
+        named = {str(part.get("name")): part for part in values if isinstance(part, dict)}
+        if name not in named:
+            raise InputError(
+                f"--set {item}: no '{name}' in this list", f"it has {', '.join(named)}"
+            )
+        return named[name]
+    if values.get(name) is None:  # left out, or switched off: `section: null`
+        values[name] = {}
+    if not isinstance(values[name], dict | list):
+        raise InputError(f"--set {item}: '{name}' is a value, not a section")
+    return values[name]
 
 
 def _read_scalar(text: str) -> Any:
@@ -125,6 +146,8 @@ def _explain(cls: type[BaseModel], detail: Any) -> str:
 
 def _fields_at(cls: type[BaseModel], path: list[str]) -> list[str]:
     for part in path:
+        if part.isdecimal():  # a place in a list
+            continue
         field = cls.model_fields.get(part)
         inner = (
             next((t for t in _types_of(field.annotation) if _is_model(t)), None) if field else None

@@ -21,7 +21,9 @@ from mlm_pretrain.objectives.together import recorded
 from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
 from mlm_pretrain.training.checkpoints.finding import newest_weights
+from mlm_pretrain.training.following import lineage, prepared_length
 from mlm_pretrain.training.heads import GENERATOR_FOLDER, export_heads, read_generator
+from mlm_pretrain.training.phases import newest_run
 from mlm_pretrain.training.run_folder import MODEL_FOLDER, read_run
 
 _TOKENIZER_FILES = (
@@ -32,12 +34,16 @@ _TOKENIZER_FILES = (
 )
 _WEIGHTS = "model.safetensors"
 CAUSAL_FOLDER = "causal"
+_SUMMED = ("steps", "tokens", "seconds")  # over the phases of a training
 _SAMPLE = "Déjà vu: 12 NEW words, isn't it? (naïve) 東京\n\tend"
 
 
 @quiet_transformers()
 def export(run: str | Path, out: str | Path, *, overwrite: bool = False) -> dict[str, Any]:
     """Write the final model of `run` (or its newest checkpoint) as a standard folder.
+
+    Of a training in phases it is the model of the last one, and the card tells of all; so it does of any run
+    that follows others.
 
     The folder holds safetensors, config, tokenizer, a generation config for what generates text, a card with
     the facts of the run, and a manifest. It is reopened, and its scores compared with the source's. An
@@ -51,23 +57,27 @@ def export(run: str | Path, out: str | Path, *, overwrite: bool = False) -> dict
     Raises:
         InputError: when the run has no complete checkpoint, or the reopened model differs.
     """
+    run = newest_run(run)
     record = read_run(run)
-    source = _source(Path(run))
+    source = _source(run)
     trained_as = _trained_as(record)
     model, source_tokenizer, objective = load_for_evaluation(source, trained_as)
-    out = claim_output(_apart(Path(out), Path(run)), overwrite)
+    out = claim_output(_apart(Path(out), run), overwrite)
     _write_model(model, out, objective.is_causal or model.config.is_encoder_decoder)
-    _copy_tokenizer(Path(run) / "tokenizer", out, record["config"], model.config)
+    runs = lineage(run)
+    _copy_tokenizer(run / "tokenizer", out, runs, model.config)
     learnt = recorded(record["config"])
     if "clm" in learnt.served and not objective.is_causal:
         _write_decoder(model, source_tokenizer, out)
     if trained_as is not None and "generator" in learnt.config.model_fields:
         _write_beside(read_generator(model, source), source_tokenizer, out)
     export_heads(learnt, source, out)
-    facts = _facts(Path(run), record, model)
+    facts = _facts(run, record, model)
+    if len(runs) > 1:
+        facts |= _phase_facts(runs, facts)
     (out / "README.md").write_text(model_card(facts), encoding="utf-8")
     _check_reload(model, source_tokenizer, out, trained_as)
-    inputs = {"run": {"path": Path(run).name, "weights": source.name}}
+    inputs = {"run": {"path": run.name, "weights": source.name}}
     counts = {"parameters": facts["parameters"]}
     manifest = write_manifest(out, "export", facts["config"], inputs, counts)
     return {
@@ -147,31 +157,24 @@ def _trained_as(record: dict[str, Any]) -> str | None:
     return objective.name if objective.figures is not None else None
 
 
-def _copy_tokenizer(tokenizer: Path, out: Path, config: dict[str, Any], model_config: Any) -> None:
+def _copy_tokenizer(tokenizer: Path, out: Path, runs: list[Path], model_config: Any) -> None:
     for name in _TOKENIZER_FILES:
         if (tokenizer / name).is_file():
             shutil.copyfile(tokenizer / name, out / name)
     path = out / "tokenizer_config.json"
     settings = json.loads(path.read_text(encoding="utf-8"))
-    settings["model_max_length"] = _longest(config, settings, model_config)
+    settings["model_max_length"] = _longest(runs, settings, model_config)
     path.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _longest(config: dict[str, Any], settings: dict[str, Any], model_config: Any) -> int:
-    """Never promise more tokens than the run trained positions for."""
+def _longest(runs: list[Path], settings: dict[str, Any], model_config: Any) -> int:
+    """Never promise more tokens than the runs trained positions for."""
     positions = getattr(model_config, "max_position_embeddings", None)
     if positions:
         positions -= unused_positions(model_config)
-    limits = [settings.get("model_max_length"), _prepared_length(config["data"]), positions]
+    lengths = [prepared_length(read_run(run)["config"]["data"]) or 0 for run in runs]
+    limits = [settings.get("model_max_length"), max(lengths), positions]
     return int(min(limit for limit in limits if limit))
-
-
-def _prepared_length(data: str) -> int | None:
-    """The length in tokens that `data` was prepared with; None where it is no longer there."""
-    try:
-        return int(read_manifest(data, "prepare").config["max_length"])
-    except (InputError, KeyError):
-        return None
 
 
 def _facts(run: Path, record: dict[str, Any], model: Any) -> dict[str, Any]:
@@ -200,6 +203,32 @@ def _facts(run: Path, record: dict[str, Any], model: Any) -> dict[str, Any]:
     except InputError:
         say(f"{record['config']['data']}: gone, so the card cannot count the training text")
     return facts
+
+
+def _phase_facts(runs: list[Path], facts: dict[str, Any]) -> dict[str, Any]:
+    """Of a run that follows others: how the first one began, sums over all, and each by itself."""
+    phases = [_phase(run) for run in runs]
+    first = read_run(runs[0])["config"]
+    beginning = _shareable({name: first.get(name) for name in ("arch", "init", "start")})
+    counts = {k: v for k, v in facts["counts"].items() if k != "epochs"}
+    counts |= {name: sum(part["counts"].get(name, 0) for part in phases) for name in _SUMMED}
+    return {
+        "config": {**facts["config"], **beginning, "phases": phases},
+        "base_model": _hub_name(first["init"]),
+        "counts": counts,
+    }
+
+
+def _phase(run: Path) -> dict[str, Any]:
+    record = read_run(run)
+    config, is_finished = record["config"], (run / MANIFEST).is_file()
+    return {
+        "name": config.get("name") or run.name,
+        "max_length": prepared_length(config["data"]),
+        "data_hash": record["data_hash"],
+        "config": _shareable(config),
+        "counts": read_manifest(run, "pretrain").counts if is_finished else {},
+    }
 
 
 def _shareable(config: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from pydantic import Field, model_validator
@@ -126,6 +126,17 @@ def test_overrides_reach_into_sections(file: Path) -> None:
 )
 def test_overrides_that_cannot_be_applied(file: Path, item: str, message: str) -> None:
     assert refusal(file, "name: a", item) == message
+
+
+def test_overrides_reach_into_lists_by_name() -> None:
+    values: dict[str, Any] = {"parts": [{"name": "a", "inner": {"x": 1}}, {"name": "b"}]}
+    for item in ("parts.b.steps=3", "parts.a.inner.x=2"):
+        set_value(values, item)
+    assert values["parts"] == [{"name": "a", "inner": {"x": 2}}, {"name": "b", "steps": 3}]
+    with pytest.raises(InputError, match=r"no 'c' in this list\n.*it has a, b"):
+        set_value(values, "parts.c.steps=3")
+    with pytest.raises(InputError, match=r"'parts' is a list.*\n.*parts.NAME.steps=3"):
+        set_value(values, "parts.steps=3")
 
 
 def test_unknown_overrides_are_found_by_the_config(file: Path) -> None:

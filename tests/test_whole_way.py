@@ -87,6 +87,18 @@ def test_pretraining_recipes_walk_the_whole_way(
     assert (Path(result["model_folder"]) / "model.safetensors").is_file()
 
 
+def test_the_recipe_in_phases_walks_the_whole_way(
+    demo: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(demo[0])
+    small = ["folder=runs/phases", "read.limit_bytes=300000", "pretrain.arch=modernbert:2x64"]
+    small += ["tokenizer.vocab_size=1024", "prepare.processes=1", "pretrain.steps=5"]
+    lengths = ["phases.short.prepare.max_length=64", "phases.long.prepare.max_length=128"]
+    result = run_recipe(load_config(Recipe, ROOT / "recipes" / "phases.yaml", [*small, *lengths]))
+    assert [part["steps"] for part in result["phases"]] == [4, 1]
+    assert (Path(result["model_folder"]) / "model.safetensors").is_file()
+
+
 @pytest.mark.parametrize("task", sorted(FINETUNE_RECIPES))
 def test_finetuning_recipes_run_on_what_the_demo_leaves(
     task: str, demo: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch

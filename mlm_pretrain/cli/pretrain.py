@@ -9,8 +9,10 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
 
-from mlm_pretrain.cli.output import DryRun, Json, Overwrite, finish, is_first_process, table
-from mlm_pretrain.cli.push import Private, PushTo, push_trained, pushed_line, require_access
+from mlm_pretrain.cli import pretrain_report
+from mlm_pretrain.cli.output import DryRun, Json, Overwrite, finish, is_first_process
+from mlm_pretrain.cli.pretrain_work import Beginning, find_work
+from mlm_pretrain.cli.push import Private, PushTo, push_trained, require_access
 from mlm_pretrain.modeling.attention import AttentionChoice
 
 
@@ -159,7 +161,7 @@ def pretrain(
     given = {k: v for k, v in locals().items() if k in _FLAGS and v is not None}
     masking = {"ratio": mask_ratio, "ratio_end": mask_ratio_end, "unit": mask_unit}
     given_masking = {k: v for k, v in masking.items() if v is not None}
-    beginning = Beginning(resume, weights_only, overwrite)
+    beginning = Beginning(overwrite, resume, weights_only)
     target = Target(push_to, private)
     _run(config, settings or [], given, given_masking, beginning, target, dry_run, as_json)
 
@@ -170,7 +172,6 @@ _FLAGS = (
     "workers", "validate_every", "checkpoint_minutes", "on_spike", "precision", "attention",
     "compile",
 )  # fmt: skip
-_LENGTHS = ("steps", "epochs", "minutes")
 
 
 class Target(NamedTuple):
@@ -184,23 +185,6 @@ class Target(NamedTuple):
         return [*(["--push-to", self.to] if self.to else []), *["--private"] * self.private]
 
 
-class Beginning(NamedTuple):
-    """Anew, over an old run, or from where one was stopped."""
-
-    resume: bool
-    weights_only: bool
-    overwrite: bool
-
-    def check(self) -> None:
-        """Refuse flags that contradict each other."""
-        from mlm_pretrain.errors import InputError
-
-        if self.weights_only and not self.resume:
-            raise InputError("--weights-only: says how to resume", "give it together with --resume")
-        if self.resume and self.overwrite:
-            raise InputError("--resume and --overwrite contradict each other", "give one of them")
-
-
 def _run(
     config: Path | None,
     settings: list[str],
@@ -211,30 +195,19 @@ def _run(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    from mlm_pretrain.cli import recipe as recipes
-    from mlm_pretrain.training import planning
-    from mlm_pretrain.training import pretrain as training
     from mlm_pretrain.training.agreement import end_processes
+    from mlm_pretrain.training.pretrain import Interrupted
 
     beginning.check()
-    is_old_run = beginning.resume and config is None and "out" in given
-    before = _settings_of_run(given["out"]) if is_old_run else {}
-    recipe = _read(config, settings, given, masking, before)
-    resolved = recipes.resolved_pretrain(recipe) if config else recipe.pretrain
-    _require_folders(resolved)
+    work = find_work(config, settings, given, masking, beginning.resume)
     if dry_run:
-        if config is not None:  # the plan counts rows, so they must be there
-            recipes.prepare_materials(recipe)
-        facts = planning.plan(resolved)
-        finish(facts, as_json, table(["plan", "value"], [[k, _text(v)] for k, v in facts.items()]))
+        facts = work.plan()
+        finish(facts, as_json, pretrain_report.planned(facts))
         return
     require_access(*target)
     try:
-        if config is not None:
-            result = recipes.run_recipe(recipe, **beginning._asdict())
-        else:
-            result = training.pretrain(resolved, **beginning._asdict())
-    except training.Interrupted as stop:
+        result = work.train(beginning)
+    except Interrupted as stop:
         if is_first_process():
             words = ["mlm-pretrain", "pretrain", "--out", stop.out, "--resume", *target.words()]
             print(f"{stop}\nnext: {shlex.join(words)}", file=sys.stderr)
@@ -242,76 +215,4 @@ def _run(
     finally:
         end_processes()
     result = push_trained(result, *target)
-    finish(result, as_json, _lines(result), _next(result))
-
-
-def _read(
-    config: Path | None,
-    settings: list[str],
-    given: dict[str, Any],
-    masking: dict[str, Any],
-    before: dict[str, Any],
-) -> Any:
-    """A recipe from file, --set and flags; without a file, from the settings `before` a resume."""
-    from mlm_pretrain.cli.recipe import Recipe
-    from mlm_pretrain.config import build_config, read_yaml, set_value
-
-    flags = {"folder": given.get("out", "run"), "pretrain": before}
-    values = read_yaml(config) if config is not None else flags
-    for item in settings:
-        set_value(values, item)
-    section = values.get("pretrain") or {}
-    if isinstance(section, dict):
-        if any(name in given for name in _LENGTHS):
-            section = {k: v for k, v in section.items() if k not in _LENGTHS}
-        section = {**section, **given}
-        if masking:
-            section["masking"] = {**(section.get("masking") or {}), **masking}
-    return build_config(Recipe, {**values, "pretrain": section}, str(config or "flags"))
-
-
-def _settings_of_run(out: str) -> dict[str, Any]:
-    from mlm_pretrain.training.run_folder import read_run
-
-    return {k: v for k, v in read_run(out)["config"].items() if v is not None}
-
-
-def _require_folders(config: Any) -> None:
-    from mlm_pretrain.errors import InputError
-
-    missing = [f"--{name}" for name in ("data", "out") if not getattr(config, name)]
-    if missing:
-        raise InputError(
-            f"missing {' and '.join(missing)}",
-            "give --data and --out, or --config with a recipe (see recipes/)",
-        )
-
-
-def _text(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _lines(result: dict[str, Any]) -> list[str]:
-    lines = [
-        f"trained {result['model']} ({result['parameters']:,} parameters): {result['steps']:,} steps, "
-        f"{result['tokens']:,} tokens in {result['seconds']:,.0f} s "
-        f"({result['tokens_per_second']:,} tokens/s, {result['precision']})"
-    ]
-    if "validation" in result:
-        score = result["validation"]
-        others = {f" as {name}": part for name, part in score.items() if isinstance(part, dict)}
-        lines += [
-            f"validation loss{way} {part['loss_nats']:.4f}, perplexity {part['perplexity']:.2f}"
-            for way, part in {"": score, **others}.items()
-        ]
-    lines.append(f"wrote {result.get('model_folder', result['out'])}")
-    return [*lines, *([pushed_line(result["pushed"])] if "pushed" in result else [])]
-
-
-def _next(result: dict[str, Any]) -> str:
-    if "model_folder" in result:
-        return (
-            f"mlm-pretrain finetune sentiment --model {result['model_folder']} "
-            "--train F --validation F --out DIR"
-        )
-    return f"mlm-pretrain export {result['out']} --out DIR"
+    finish(result, as_json, pretrain_report.trained(result), pretrain_report.following(result))

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from mlm_pretrain.cli.output import is_first_process
+from mlm_pretrain.cli.recipe_phases import Preparation, RecipePhase, preparations
 from mlm_pretrain.config import StrictConfig
 from mlm_pretrain.corpus import ReadOptions, fingerprint_corpus
 from mlm_pretrain.environment import process_count
@@ -21,6 +22,9 @@ from mlm_pretrain.manifest import MANIFEST, hash_file, read_manifest
 from mlm_pretrain.packing import PrepareConfig, prepare
 from mlm_pretrain.progress import say
 from mlm_pretrain.redaction import redacted_values
+from mlm_pretrain.training.phases import Phase, is_phased, plan_phases, pretrain_phases
+from mlm_pretrain.training.phases.config import resolve
+from mlm_pretrain.training.planning import plan
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
 from mlm_pretrain.training.run_folder import RUN_FILE
 from tokenizer_training import TokenizerConfig, train_tokenizer
@@ -44,6 +48,8 @@ class Recipe(StrictConfig):
         corpus: files, folders, globs or named sources.
         read: how they are read, for the tokenizer and the preparation alike.
         tokenizer, prepare, pretrain: settings of the stages; `pretrain.data` given skips the first two.
+        phases: parts of the pretraining, one after the other, with what each has in place of `prepare` and
+            `pretrain`. Their data lies in data/LENGTH, their runs in run/NUMBER-NAME.
     """
 
     folder: str
@@ -52,6 +58,7 @@ class Recipe(StrictConfig):
     tokenizer: TokenizerSection = TokenizerSection()
     prepare: PrepareConfig = PrepareConfig()
     pretrain: PretrainConfig = PretrainConfig()
+    phases: list[RecipePhase] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _reads_alike(self) -> Recipe:
@@ -62,6 +69,20 @@ class Recipe(StrictConfig):
         if names := [name for name, is_given in given.items() if is_given]:
             raise ValueError(f"{names[0]} would do nothing here: give `read:` at the top level")
         return self
+
+    @model_validator(mode="after")
+    def _phases_fit(self) -> Recipe:
+        if self.phases:  # each is built from these and its own, which must be possible
+            resolve(self.pretrain, self.phases)
+            _ = self.preparations
+        return self
+
+    @property
+    def preparations(self) -> list[Preparation | None]:
+        """What is trained on, of each phase where there are several; None for data that exists."""
+        if self.phases:
+            return preparations(self.phases, self.prepare, self.paths["data"], self.pretrain.data)
+        return [None if self.pretrain.data else Preparation(self.paths["data"], self.prepare)]
 
     @property
     def paths(self) -> dict[str, Path]:
@@ -76,41 +97,79 @@ def resolved_pretrain(recipe: Recipe) -> PretrainConfig:
     return recipe.pretrain.model_copy(update={"data": data, "out": out})
 
 
+def resolved_phases(recipe: Recipe) -> tuple[PretrainConfig, list[Phase]]:
+    """What all phases share, and each with its own data, with the recipe's own folders filled in."""
+    filled: list[Phase] = []
+    for phase, made in zip(recipe.phases, recipe.preparations, strict=True):
+        own = {} if made is None else {"data": str(made.folder)}
+        filled.append(phase.model_copy(update={"pretrain": {**own, **phase.pretrain}}))
+    out = recipe.pretrain.out or str(recipe.paths["run"])
+    return recipe.pretrain.model_copy(update={"out": out}), filled
+
+
 def run_recipe(
     recipe: Recipe, *, overwrite: bool = False, resume: bool = False, weights_only: bool = False
 ) -> dict[str, Any]:
     """Run every stage that is not done yet, and export the model.
 
     Returns:
-        The result of `pretrain`, with `model_folder`.
+        The result of `pretrain` or `pretrain_phases`, with `model_folder`.
     """
     prepare_materials(recipe, overwrite)
-    config = resolved_pretrain(recipe)
-    resume = resume or (_is_started(Path(config.out)) and not overwrite)
-    result = pretrain(config, overwrite=overwrite, resume=resume, weights_only=weights_only)
+    out = Path(resolved_pretrain(recipe).out)
+    resume = resume or (_is_started(out) and not overwrite)
+    result = train(recipe, overwrite=overwrite, resume=resume, weights_only=weights_only)
     if not is_first_process():
         return result
-    exported = export(config.out, recipe.paths["model"], overwrite=True)
+    exported = export(out, recipe.paths["model"], overwrite=True)
     return {**result, "model_folder": exported["out"]}
+
+
+def train(
+    recipe: Recipe, *, overwrite: bool = False, resume: bool = False, weights_only: bool = False
+) -> dict[str, Any]:
+    """The pretraining of a recipe whose data is there, in one run or in phases."""
+    if recipe.phases:
+        config, phases = resolved_phases(recipe)
+        return pretrain_phases(
+            config, phases, overwrite=overwrite, resume=resume, weights_only=weights_only
+        )
+    return pretrain(
+        resolved_pretrain(recipe), overwrite=overwrite, resume=resume, weights_only=weights_only
+    )
+
+
+def plan_training(recipe: Recipe) -> dict[str, Any]:
+    """What `train` would do, in numbers."""
+    if recipe.phases:
+        return plan_phases(*resolved_phases(recipe))
+    return plan(resolved_pretrain(recipe))
 
 
 def prepare_materials(recipe: Recipe, overwrite: bool = False) -> None:
     """Tokenizer and packed data, unless the recipe names data that exists or they are done."""
-    if recipe.pretrain.data:
+    wanted = {made.folder: made.config for made in recipe.preparations if made is not None}
+    if not wanted:
         return
     if not recipe.corpus:
         raise InputError("the recipe names no corpus", "give `corpus:` a list of files or sources")
     tokenizer = _tokenizer(recipe, overwrite)
-    config = recipe.prepare.model_copy(update={"read": recipe.read})
+    for folder, config in wanted.items():
+        _prepare(recipe, tokenizer, folder, config, overwrite)
+
+
+def _prepare(
+    recipe: Recipe, tokenizer: str, folder: Path, config: PrepareConfig, overwrite: bool
+) -> None:
+    config = config.model_copy(update={"read": recipe.read})
     inputs = {"corpus": _fingerprint(recipe.corpus, recipe)}
     if config.validation_corpus:
         inputs["validation_corpus"] = _fingerprint(config.validation_corpus, recipe)
     if (file := Path(tokenizer) / "tokenizer.json").is_file():
         inputs["tokenizer"] = hash_file(file)
-    made = (recipe.paths["data"], "prepare", config.model_dump(mode="json"), inputs)
-    if overwrite or not _is_done(*made):
+    if overwrite or not _is_done(folder, "prepare", config.model_dump(mode="json"), inputs):
         _refuse_several_processes()
-        prepare(recipe.corpus, tokenizer, recipe.paths["data"], config, overwrite=True)
+        prepare(recipe.corpus, tokenizer, folder, config, overwrite=True)
 
 
 def _tokenizer(recipe: Recipe, overwrite: bool) -> str:
@@ -154,4 +213,4 @@ def _is_done(folder: Path, stage: str, settings: dict[str, Any], inputs: dict[st
 
 
 def _is_started(run: Path) -> bool:
-    return (run / RUN_FILE).is_file()
+    return (run / RUN_FILE).is_file() or is_phased(run)

@@ -63,11 +63,11 @@ def continued_model(
     seed: int,
     revision: str | None = None,
     family_classes: Mapping[str, str] | None = None,
-    dropout: float = 0.0,
+    dropout: float | None = None,
 ) -> torch.nn.Module:
     """The checkpoint at `source` (a folder or a Hub name), with the head that training needs.
 
-    With `dropout` its layers get that share; without, they keep their own.
+    With `dropout` its layers get that share, which may be 0; without, they keep their own.
 
     A missing masked-LM head is built on the tied input embeddings; the layer between encoder and
     embeddings starts as the identity, so that the first scores are hidden · embeddingᵀ and not noise.
@@ -101,7 +101,7 @@ def read_checkpoint(
     role: str,
     revision: str | None = None,
     family_classes: Mapping[str, str] | None = None,
-    dropout: float = 0.0,
+    dropout: float | None = None,
 ) -> tuple[Any, list[str]]:
     """(model in float32 on "sdpa" attention, names of the weights that the checkpoint lacks).
 
@@ -113,12 +113,12 @@ def read_checkpoint(
     verify_model(source)
     try:
         changed: dict[str, float] = {}
-        if family_classes or dropout:
+        if family_classes or dropout is not None:
             family = transformers.AutoConfig.from_pretrained(
                 source, revision=revision or "main", trust_remote_code=False
             ).model_type
             auto_class = (family_classes or {}).get(family, auto_class)
-            changed = dropout_settings(family, dropout) if dropout else {}
+            changed = {} if dropout is None else dropout_settings(family, dropout)
         model, info = getattr(transformers, auto_class).from_pretrained(
             source, dtype=torch.float32, attn_implementation="sdpa", revision=revision or "main",
             output_loading_info=True, use_safetensors=True, trust_remote_code=False, **changed,

@@ -1,4 +1,4 @@
-"""What several processes of one run do together: share a value, and end."""
+"""What several processes of one run do together: begin, share a value, meet, and end."""
 
 from __future__ import annotations
 
@@ -6,8 +6,23 @@ from typing import TypeVar
 
 import torch
 import torch.distributed as dist
+from accelerate import PartialState
+
+from mlm_pretrain.environment import process_count
 
 Value = TypeVar("Value")
+
+
+def begin_processes() -> None:
+    """Let the processes of one run, where there are several, speak with each other from here on."""
+    if process_count() > 1 and not dist.is_initialized():
+        PartialState(cpu=not torch.cuda.is_available())
+
+
+def meet() -> None:
+    """Wait until every process is here."""
+    if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+        dist.barrier()
 
 
 def first_process_value(value: Value) -> Value:

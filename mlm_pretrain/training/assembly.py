@@ -31,12 +31,19 @@ from mlm_pretrain.objectives.vocabulary import Vocabulary, read_vocabulary
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.precision import Precision, resolve_precision
 from mlm_pretrain.training.budget import Budget
+from mlm_pretrain.training.callbacks.following import FollowingCallback
 from mlm_pretrain.training.curriculum import Curriculum, build_curriculum
 from mlm_pretrain.training.defaults import (
     default_batch_size,
     default_learning_rate,
     default_workers,
     gpu_tokens,
+)
+from mlm_pretrain.training.following import (
+    Followed,
+    read_followed,
+    settings_followed,
+    take_heads,
 )
 from mlm_pretrain.training.heads import GENERATOR_FOLDER, attach_heads
 from mlm_pretrain.training.optimizers import build_optimizer
@@ -54,7 +61,12 @@ _SETTINGS = "objective_settings"
 
 @dataclass
 class Materials:
-    """What a run is made of, checked before its first step."""
+    """What a run is made of, checked before its first step.
+
+    Attributes:
+        followed: the run that this one goes on from.
+        carried: names of the parameters whose weights are that run's.
+    """
 
     config: PretrainConfig
     objective: Objective
@@ -65,11 +77,18 @@ class Materials:
     model: torch.nn.Module
     budget: Budget
     curriculum: Curriculum | None = None
+    followed: Followed | None = None
+    carried: frozenset[str] = frozenset()
+
+    @property
+    def first_epoch(self) -> int:
+        """What its first epoch counts as: a run that follows another does not draw what that one drew."""
+        return self.followed.epochs_begun if self.followed else 0
 
     @property
     def objective_config(self) -> Any:
         """The objective's settings."""
-        return _objective_config(self.config)
+        return objective_config_of(self.config)
 
 
 def assemble(config: PretrainConfig, checksums: bool = False) -> Materials:
@@ -79,7 +98,7 @@ def assemble(config: PretrainConfig, checksums: bool = False) -> Materials:
         checksums: also compare the data's checksums, which reads all of it once; sizes always are.
     """
     config = _pinned(config)
-    objective = _objective(config)
+    objective = objective_of(config)
     manifest = read_manifest(config.data, "prepare")
     verify(config.data, manifest, checksums=checksums)
     tokenizer = AutoTokenizer.from_pretrained(
@@ -91,13 +110,17 @@ def assemble(config: PretrainConfig, checksums: bool = False) -> Materials:
         require_documents(train)
     vocabulary = read_vocabulary(tokenizer)
     # Made for what it refuses, before a folder is touched.
-    objective.collator(vocabulary, _objective_config(config), config.seed)
-    model = _build_model(config, objective, tokenizer, train)
+    objective.collator(vocabulary, objective_config_of(config), config.seed)
+    followed = read_followed(config.follows) if config.follows else None
+    model = _build_model(config, objective, tokenizer, train, followed)
     if "clm" in objective.served and not objective.is_causal:
         require_decoder(model)
-    attach_heads(model, objective, vocabulary, _objective_config(config), config.seed)
+    attach_heads(model, objective, vocabulary, objective_config_of(config), config.seed)
+    carried = take_heads(model, followed, config) if followed else frozenset()
     if not objective.is_packed:  # pairs, for which nothing of the kind is known
         config = config.model_copy(update={"start": "random", "attention": "masks"})
+    if followed:
+        config = config.model_copy(update=settings_followed(config, followed, train.max_length))
     config = _resolved(config, model, train)
     if objective.is_packed:
         prove_packable(model, vocabulary.ordinary_ids, objective.is_causal, config.attention)
@@ -112,8 +135,9 @@ def assemble(config: PretrainConfig, checksums: bool = False) -> Materials:
     if config.curriculum is not None:
         curriculum = build_curriculum(config.curriculum, train, config.seed, tokenizer)
     return Materials(
-        config, objective, manifest, tokenizer, vocabulary, train, model, budget, curriculum
-    )
+        config, objective, manifest, tokenizer, vocabulary, train, model, budget, curriculum,
+        followed, carried,
+    )  # fmt: skip
 
 
 def _pinned(config: PretrainConfig) -> PretrainConfig:
@@ -124,14 +148,14 @@ def _pinned(config: PretrainConfig) -> PretrainConfig:
     return config.model_copy(update={"revision": commit or config.revision})
 
 
-def _objective(config: PretrainConfig) -> Objective:
+def objective_of(config: PretrainConfig) -> Objective:
     """What is learnt, one objective or several."""
     return (
-        together(_objective_config(config)) if config.objectives else OBJECTIVES[config.objective]
+        together(objective_config_of(config)) if config.objectives else OBJECTIVES[config.objective]
     )
 
 
-def _objective_config(config: PretrainConfig) -> Any:
+def objective_config_of(config: PretrainConfig) -> Any:
     """The objective's settings, of all parts where there are several."""
     if not config.objectives:
         return _settings_of(config, config.objective, config.objective_settings, _SETTINGS)
@@ -181,13 +205,18 @@ def _attention(precision: Precision, model: Any, train: PackedDataset, rows: int
 
 
 def _build_model(
-    config: PretrainConfig, objective: Objective, tokenizer: Any, train: PackedDataset
-) -> torch.nn.Module:
-    length = train.max_length
-    if config.init is not None:
+    config: PretrainConfig, objective: Objective, tokenizer: Any, train: PackedDataset,
+    followed: Followed | None,
+) -> torch.nn.Module:  # fmt: skip
+    length = max(train.max_length, config.positions or 0)
+    source, dropout = config.init, config.dropout or None
+    if followed is not None:  # which has the dropout that it was given
+        source = str(followed.model)
+        dropout = None if config.dropout == followed.config["dropout"] else config.dropout
+    if source is not None:
         return continued_model(
-            config.init, objective.auto_class, tokenizer, length, config.seed, config.revision,
-            objective.family_classes, config.dropout,
+            source, objective.auto_class, tokenizer, length, config.seed, config.revision,
+            objective.family_classes, dropout,
         )  # fmt: skip
     default = DEFAULT_ARCH[objective.is_causal] if objective.is_packed else DEFAULT_PAIR
     arch = config.arch or default
@@ -235,11 +264,16 @@ def build_trainer(materials: Materials, callbacks: Sequence[TrainerCallback] = (
     trainer = trainer_for(materials.objective)(
         model=model, args=training_arguments(materials), train_dataset=materials.train,
         processing_class=materials.tokenizer, optimizers=(optimizer, schedule),
-        objective_config=_objective_config(config), spike_nats=config.spike_nats,
+        objective_config=objective_config_of(config), spike_nats=config.spike_nats,
         callbacks=list(callbacks),
     )  # fmt: skip
-    trainer.curriculum = materials.curriculum
+    trainer.curriculum, trainer.first_epoch = materials.curriculum, materials.first_epoch
     trainer.progress_at = materials.budget.progress
+    if materials.followed is not None:
+        is_carried = config.optimizer_state == "carried"
+        trainer.add_callback(
+            FollowingCallback(materials.followed, materials.carried, is_carried, trainer.adaptive)
+        )
     # These print to stdout, which is for results.
     for unwanted in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(unwanted)

@@ -116,6 +116,53 @@ def read_heads(model: Any, folder: Path) -> None:
         heads.load_state_dict(state, strict=False)  # what it shares with the model is there already
 
 
+def carry_heads(
+    model: Any, folder: Path, same_objective: bool
+) -> tuple[frozenset[str], list[str], list[str]]:
+    """Load what `write_heads` wrote for another run, as far as this model has the same heads.
+
+    Heads that belong together are taken whole or not at all: those of an objective, or of a part of several.
+
+    Args:
+        same_objective: whether the other run had this model's objective, or the same several.
+
+    Returns:
+        Names of the model's parameters that are not of heads that begin anew; heads that do; heads in
+        `folder` that the model has no use for.
+    """
+    heads, path = getattr(model, NAME, None), folder / HEADS_FILE
+    state = {}
+    if path.is_file():
+        with _reading(path):
+            state = load_file(path)
+    wanted = {} if heads is None else _parts(model)[1]
+    given, asked = _units(state, heads), _units(wanted, heads)
+    alike = [unit for unit, part in asked.items() if _shapes(part) == _shapes(given.get(unit, {}))]
+    # Shapes alone do not tell what a number was learnt for, the name of a part does.
+    parts = dict(heads.named_children()) if isinstance(heads, torch.nn.ModuleDict) else {}
+    same = [unit for unit in alike if same_objective or unit in parts]
+    if heads is not None:
+        taken = {name: weight for unit in same for name, weight in given[unit].items()}
+        heads.load_state_dict(taken, strict=False)
+    fresh = sorted(unit for unit in asked if unit not in same)
+    anew = {f"{NAME}.{name}" for unit in fresh for name in asked[unit]}
+    names = {name for name, _ in model.named_parameters()}
+    return frozenset(names - anew), fresh, sorted(given.keys() - asked.keys())
+
+
+def _units(state: Mapping[str, torch.Tensor], heads: Any) -> dict[str, dict[str, torch.Tensor]]:
+    """Weights that only make sense together, under a name for a person."""
+    units: dict[str, dict[str, torch.Tensor]] = {}
+    for name, weight in state.items():
+        unit = name.partition(".")[0] if isinstance(heads, torch.nn.ModuleDict) else "all"
+        units.setdefault(unit, {})[name] = weight
+    return units
+
+
+def _shapes(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Size]:
+    return {name: weight.shape for name, weight in state.items()}
+
+
 def read_generator(model: Any, folder: Path) -> Any:
     """The generator that was trained beside `model` (as `from_pretrained` opens it), saved in `folder`.
 

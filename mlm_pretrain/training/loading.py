@@ -65,6 +65,7 @@ def placed_loader(trainer: Any) -> DataLoader:
         args.process_index, args.dataloader_drop_last,
     )  # fmt: skip
     batches.progress = _progress(trainer, len(batches))
+    batches.first_epoch = trainer.first_epoch
     if trainer.curriculum is not None:
         batches.order, batches.repeats = _paced(trainer, batches), True
     trainer.placed_batches = batches
@@ -135,7 +136,7 @@ def _paced(trainer: Any, batches: DealtBatches) -> Callable[[int], Sequence[int]
     return paced_order(
         trainer.curriculum, batches.order, trainer.order_seed,
         a_round * trainer.args.gradient_accumulation_steps,
-        lambda epoch, place: batches.progress(epoch, place // a_round),
+        lambda epoch, place: batches.progress(epoch - batches.first_epoch, place // a_round),
     )  # fmt: skip
 
 

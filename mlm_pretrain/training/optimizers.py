@@ -28,8 +28,10 @@ def build_optimizer(
 
     Vectors (norms, biases) are not decayed: pulling a scale to zero is no simpler a model. The
     embeddings and the head keep AdamW under Muon too: their rows are looked up, not multiplied.
+
+    The groups know the parameters' names, so that a state can be carried on into another run's optimiser.
     """
-    grouped: dict[tuple[int, float], list[torch.nn.Parameter]] = defaultdict(list)
+    grouped: dict[tuple[int, float], list[tuple[str, torch.nn.Parameter]]] = defaultdict(list)
     hidden = _hidden_matrices(model)
     for parameter_name, parameter in model.named_parameters():
         if not parameter.requires_grad:
@@ -38,7 +40,7 @@ def build_optimizer(
         if name == "muon" and parameter_name in hidden:
             blocks = _row_blocks(parameter_name)
         decay = weight_decay if parameter.dim() >= 2 else 0.0
-        grouped[blocks, decay].append(parameter)
+        grouped[blocks, decay].append((parameter_name, parameter))
     groups: list[dict[str, Any]] = [
         {"params": parameters, "blocks": blocks, "weight_decay": decay}
         for (blocks, decay), parameters in grouped.items()

@@ -130,6 +130,8 @@ class DealtBatches(Sampler[list[Place]]):
 
     Attributes:
         repeats: rows come several times an epoch, and are to be masked anew each time.
+        first_epoch: what the first epoch counts as in orders and places: draws of a run that goes on from
+            another must not be the other's.
     """
 
     def __init__(
@@ -140,7 +142,7 @@ class DealtBatches(Sampler[list[Place]]):
         self.order, self.size, self.rows = order, size, rows
         self.processes, self.process, self.drop_last = processes, process, drop_last
         self.progress = progress or (lambda epoch, number: 0.0)
-        self.epoch, self.repeats = 0, False
+        self.epoch, self.repeats, self.first_epoch = 0, False, 0
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
@@ -150,8 +152,9 @@ class DealtBatches(Sampler[list[Place]]):
         return self.size // a_round if self.drop_last else -(-self.size // a_round)
 
     def __iter__(self) -> Iterator[list[Place]]:
-        order, a_round = self.order(self.epoch), self.rows * self.processes
-        epochs = epochs_apart(self.epoch, order) if self.repeats else [self.epoch] * len(order)
+        counted, a_round = self.first_epoch + self.epoch, self.rows * self.processes
+        order = self.order(counted)
+        epochs = epochs_apart(counted, order) if self.repeats else [counted] * len(order)
         for number in range(len(self)):
             part = slice(number * a_round, (number + 1) * a_round)
             dealt = [(epoch, int(i)) for epoch, i in zip(epochs[part], order[part], strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ from mlm_pretrain.training.callbacks.loss_watch import LossSpike
 from mlm_pretrain.training.callbacks.report import ReportCallback
 from mlm_pretrain.training.callbacks.validation import ValidationCallback
 from mlm_pretrain.training.checkpoints.reading import first_process_checkpoint, restore
+from mlm_pretrain.training.following import EPOCHS_BEGUN, final_checkpoint
 from mlm_pretrain.training.heads import count_parameters
 from mlm_pretrain.training.informed_start import informed_start
 from mlm_pretrain.training.occupancy import leave, occupy, sign
@@ -54,11 +56,12 @@ __all__ = ["Interrupted", "PretrainConfig", "pretrain"]
 
 
 class Interrupted(Exception):
-    """A signal stopped the run after it had saved; `signal_number` says which."""
+    """A signal stopped the run after it had saved; `signal_number` says which, `out` where to resume."""
 
-    def __init__(self, signal_number: int, out: str, step: int) -> None:
-        super().__init__(f"stopped at step {step}, saved in {out}")
+    def __init__(self, signal_number: int, out: str, step: int, saved_in: str = "") -> None:
+        super().__init__(f"stopped at step {step}, saved in {saved_in or out}")
         self.signal_number, self.out, self.step = signal_number, out, step
+        self.saved_in = saved_in or out
 
 
 @quiet_transformers()
@@ -85,7 +88,7 @@ def pretrain(
         LossSpike: when the loss is no number or far too high, before the update it would make.
         Interrupted: after a signal, once the state is saved.
     """
-    out, config = Path(config.out), _with_whole_paths(config)
+    out, config = Path(config.out), with_whole_paths(config)
     if resume:
         config = config.model_copy(update=recorded_choices(out, config))
         config = fit_to_processes(out, config, process_count())
@@ -96,6 +99,8 @@ def pretrain(
             )
     # One process a machine looks for flipped bits; what it reads is then in the page cache for all.
     materials = assemble(config, checksums=os.environ.get("LOCAL_RANK", "0") == "0")
+    if materials.followed and materials.config.optimizer_state == "carried" and not resume:
+        final_checkpoint(materials.followed)  # for what it refuses, before a folder is touched
     interruption = InterruptionCallback()
     try:
         _claim(materials, overwrite, resume)
@@ -113,9 +118,9 @@ def pretrain(
         leave(out)
 
 
-def _with_whole_paths(config: PretrainConfig) -> PretrainConfig:
-    """Data and checkpoint from the root on, so that a run can be resumed from another folder."""
-    paths = {"data": config.data, "init": config.init}
+def with_whole_paths(config: PretrainConfig) -> PretrainConfig:
+    """Data and checkpoints from the root on, so that a run can be resumed from another folder."""
+    paths = {"data": config.data, "init": config.init, "follows": config.follows}
     found: dict[str, Any] = {
         name: str(Path(p).absolute()) for name, p in paths.items() if p and Path(p).exists()
     }
@@ -180,7 +185,7 @@ def _train_once(
 def _inform(materials: Materials) -> None:
     """Where asked for and the model is a fresh one; the time it takes is part of the budget."""
     config = materials.config
-    if config.init is not None or config.start == "random":
+    if config.init is not None or config.follows is not None or config.start == "random":
         return
     seconds = 0.0
     if process_rank() == 0:  # the others receive the first process's weights
@@ -195,7 +200,8 @@ def _claim(materials: Materials, overwrite: bool, resume: bool) -> None:
     """The first process takes the run's folder; the others wait until it is there."""
     arguments, out = training_arguments(materials), Path(materials.config.out)
     settings = materials.config.model_dump(mode="json")
-    run = (settings, materials.manifest.content_hash, arguments.world_size)
+    followed_hash = materials.followed.weights_hash if materials.followed else None
+    run = (settings, materials.manifest.content_hash, arguments.world_size, followed_hash)
     if arguments.process_index == 0:
         parameters = sum(p.numel() for p in materials.model.parameters())
         require_space(out, parameters, materials.config.keep_checkpoints)
@@ -217,7 +223,7 @@ def _callbacks(materials: Materials, interruption: InterruptionCallback) -> list
     callbacks: list[Any] = [
         ClockCallback(budget, config.checkpoint_minutes),
         interruption,
-        ReportCallback(budget, Path(config.out)),
+        ReportCallback(budget, Path(config.out), config.name),
     ]
     if config.validate_every and _has_validation(materials):
         callbacks.append(ValidationCallback(config.validate_every, partial(_validate, materials)))
@@ -265,6 +271,7 @@ def _finish(trainer: TokenTrainer, materials: Materials) -> dict[str, Any]:
         "parameters": count_parameters(materials.model),
         "steps": trainer.state.global_step,
         "epochs": round(trainer.state.epoch or 0.0, 4),
+        EPOCHS_BEGUN: materials.first_epoch + math.ceil(trainer.state.epoch or 0.0),
         "tokens": trainer.tokens_seen,
         "seconds": round(budget.elapsed_seconds, 2),
         "tokens_per_second": round(trainer.tokens_this_run / max(trainer.seconds_this_run, 1e-9)),
@@ -278,6 +285,8 @@ def _finish(trainer: TokenTrainer, materials: Materials) -> dict[str, Any]:
         result["validation"] = _validate(materials)
         write_metrics(out, {"validation": result["validation"]})
     inputs = {"data": {"path": config.data, "xxh3_128": materials.manifest.content_hash}}
+    if (before := materials.followed) is not None:
+        inputs["followed"] = {"path": str(before.run), "xxh3_128": before.weights_hash}
     counts = {k: v for k, v in result.items() if k not in ("out", "validation")}
     settings = config.model_dump(mode="json")
     write_manifest(out, "pretrain", settings, inputs, counts, leave_out=COMES_AND_GOES)

@@ -23,6 +23,7 @@ class PretrainConfig(StrictConfig):
     Attributes:
         data: a folder that `prepare` wrote (a recipe that prepares its own leaves it out).
         out: folder of the run: checkpoints, log, final model.
+        name: of this run among others, shown beside its progress and in the model's card.
         objective: what the model learns to predict, a name in `objectives/README.md`.
         objective_settings: of the objective itself, such as `causal_share` of "hybrid". How it masks is said
             by `masking`.
@@ -34,16 +35,23 @@ class PretrainConfig(StrictConfig):
             that the parts' gradients are equally large before their weights count; "none": no factor.
         arch: FAMILY-SIZE, FAMILY:LAYERSxHIDDEN, or the path of a config.json; unused with `init`.
         init: checkpoint to continue from, a folder or a Hub name; `revision` pins the latter.
+        positions: tokens that a fresh model has room for, where later training will need more than the data
+            here has in a row. None is the length of the data.
+        follows: folder of a finished run to go on from as its next phase (see `following`): from its weights,
+            with its learning rate unless another is given, and with draws that it has not used. In place
+            of `arch` and `init`.
+        optimizer_state: of the run that `follows` names. "carried" goes on with it, parameter by parameter by
+            name; "fresh" begins anew; "auto" carries it where the optimiser is the same.
         start: of a fresh model. "informed" counts which tokens stand near which in the data for its
             embeddings, and lets heads of models with learned positions begin at neighbouring tokens:
             seconds, and worth many minutes of training. "random" does neither; an encoder with a decoder
             always begins so.
         steps, epochs, minutes: how long; exactly one (one epoch when none is given).
         batch_size: rows a process takes at a time; `accumulation` of them make a step. 0 follows
-            `defaults.default_batch_size`.
+            `defaults.default_batch_size`; with `follows`, as many tokens as there.
         learning_rate: peak, in AdamW's units for both optimisers. 0 follows
-            `defaults.default_learning_rate`.
-        warmup_share, decay_share: of the run, for the rise to the peak and the line to zero.
+            `defaults.default_learning_rate`; with `follows`, the peak there.
+        warmup_share, decay_share: of the run, for the rise to the peak and the line to zero; 0 leaves it out.
         dropout: of the layers; with `init`, 0 leaves the checkpoint's own.
         max_grad_norm: gradients are scaled down to this norm.
         curriculum: easy rows first, in runs by steps or epochs; None shuffles all of them.
@@ -63,6 +71,7 @@ class PretrainConfig(StrictConfig):
 
     data: str = ""
     out: str = ""
+    name: str = ""
     objective: str = "mlm"
     objective_settings: dict[str, Any] = Field(default_factory=dict)
     objectives: list[Part] = Field(default_factory=list)
@@ -71,6 +80,9 @@ class PretrainConfig(StrictConfig):
     arch: str | None = None
     init: str | None = None
     revision: str | None = None
+    positions: int | None = Field(None, ge=1)
+    follows: str | None = None
+    optimizer_state: Literal["auto", "carried", "fresh"] = "auto"
     start: Literal["informed", "random"] = "informed"
     steps: int | None = Field(None, ge=1)
     epochs: float | None = Field(None, gt=0)
@@ -80,8 +92,8 @@ class PretrainConfig(StrictConfig):
     optimizer: OptimizerName = "adamw"
     learning_rate: float = Field(0.0, ge=0)
     weight_decay: float = Field(0.05, ge=0)
-    warmup_share: float = Field(0.05, gt=0, lt=1)
-    decay_share: float = Field(0.6, gt=0, lt=1)
+    warmup_share: float = Field(0.05, ge=0, le=1)
+    decay_share: float = Field(0.6, ge=0, le=1)
     max_grad_norm: float = Field(1.0, gt=0)
     dropout: float = Field(0.0, ge=0, lt=1)
     masking: MaskedConfig = MaskedConfig()
@@ -129,10 +141,19 @@ class PretrainConfig(StrictConfig):
             )
         if self.warmup_share + self.decay_share > 1:
             raise ValueError("warmup_share + decay_share must not exceed 1")
-        if self.arch is not None and self.init is not None:
-            raise ValueError("give arch (random weights) or init (a checkpoint), not both")
+        self._check_start()
         if self.curriculum is not None and self.minutes is not None:
             raise ValueError(
                 "a curriculum needs the length of the run: give steps or epochs, not minutes"
             )
         return self
+
+    def _check_start(self) -> None:
+        """One beginning, and what belongs to it."""
+        if self.arch is not None and self.init is not None:
+            raise ValueError("give arch (random weights) or init (a checkpoint), not both")
+        others = [n for n in ("arch", "init", "positions") if getattr(self, n) is not None]
+        if self.follows is not None and others:
+            raise ValueError(f"follows goes on from another run's model: leave out {others[0]}")
+        if self.follows is None and self.optimizer_state != "auto":
+            raise ValueError("optimizer_state is that of another run: name it by follows")

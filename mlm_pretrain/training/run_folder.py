@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,10 @@ MODEL_FOLDER = "model"
 TOKENIZER_FOLDER = "tokenizer"
 # Checkpoints have manifests of their own, and may be removed when the run is finished.
 COMES_AND_GOES = ("checkpoint-", RUNNING_FILE)
-# Settings that change no weight. The data may have moved: its content is compared.
+# Settings that change no weight. Data and the run before may have moved: their content is compared.
 _HARMLESS = {
-    "out", "data", "workers", "log_every", "validate_every", "checkpoint_minutes", "keep_checkpoints",
-    "on_spike", "spike_nats",
+    "out", "data", "name", "follows", "workers", "log_every", "validate_every", "checkpoint_minutes",
+    "keep_checkpoints", "on_spike", "spike_nats",
 }  # fmt: skip
 _RUN_DAMAGED = "put the file back, or start the run again with --overwrite"
 _BATCH = ("batch_size", "accumulation")
@@ -63,18 +64,21 @@ def _size(count: int) -> str:
     return f"{count / 1e9:.2f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
 
 
-def write_run(out: Path, config: dict[str, Any], data_hash: str, processes: int) -> None:
+def write_run(
+    out: Path, config: dict[str, Any], data_hash: str, processes: int, followed_hash: str | None
+) -> None:
     """Record what the run was asked for, before its first step, and copy the data's tokenizer."""
     copy = Path(shutil.copytree(Path(config["data"]) / TOKENIZER_FOLDER, out / TOKENIZER_FOLDER))
     names = sorted(path for path in copy.rglob("*") if path.is_file())
     record = {
         "config": redacted_values(config),
         "data_hash": data_hash,
+        "followed_hash": followed_hash,
         "processes": processes,
         "tokenizer": {p.relative_to(out).as_posix(): describe_file(p) for p in names},
         "versions": versions(),
     }
-    write_json(out / RUN_FILE, {**record, "seal": hash_json(record)})
+    write_sealed(out / RUN_FILE, record)
 
 
 def read_run(out: str | Path) -> dict[str, Any]:
@@ -84,29 +88,44 @@ def read_run(out: str | Path) -> dict[str, Any]:
         InputError: when the folder holds no run, or what it holds was altered.
     """
     path = Path(out) / RUN_FILE
+    record = read_sealed(path)
+    if not isinstance(record.get("config"), dict):
+        raise InputError(f"{path}: is damaged", _RUN_DAMAGED)
+    verify_files(Path(out), record.get("tokenizer", {}))
+    return {**record, "config": with_home(record["config"])}
+
+
+def write_sealed(path: Path, record: dict[str, Any]) -> None:
+    """Write a record that `read_sealed` can tell from an altered one."""
+    write_json(path, {**record, "seal": hash_json(record)})
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """A record of a run, as it was written.
+
+    Raises:
+        InputError: when it is missing, or was altered.
+    """
     try:
         record = dict(json.loads(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(
-            f"{out}: no {RUN_FILE}, so no run started there", "start one without --resume"
+            f"{path.parent}: no {path.name}, so no run started there", "start one without --resume"
         ) from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})", _RUN_DAMAGED) from None
     except (ValueError, TypeError):
         raise InputError(f"{path}: is damaged", _RUN_DAMAGED) from None
-    if not isinstance(record.get("config"), dict):
-        raise InputError(f"{path}: is damaged", _RUN_DAMAGED)
     seal = record.pop("seal", None)
     if seal is not None and seal != hash_json(record):
         raise InputError(f"{path}: its checksum does not match its content", _RUN_DAMAGED)
-    verify_files(Path(out), record.get("tokenizer", {}))
-    return {**record, "config": {k: _with_home(v) for k, v in record["config"].items()}}
+    return record
 
 
-def _with_home(value: Any) -> Any:
+def with_home(value: Any) -> Any:
     """A path below the home folder as it was given, before it was written with ~; in sections too."""
     if isinstance(value, dict):
-        return {k: _with_home(v) for k, v in value.items()}
+        return {k: with_home(v) for k, v in value.items()}
     is_path = isinstance(value, str) and value.startswith("~")
     return str(Path(value).expanduser()) if is_path else value
 
@@ -120,6 +139,7 @@ def recorded_choices(out: Path, config: PretrainConfig) -> dict[str, Any]:
     before = {"attention": "masks", **read_run(out)["config"]}  # what there was before methods
     is_open = {
         "attention": "auto", "batch_size": 0, "learning_rate": 0.0, "workers": None, "revision": None,
+        "optimizer_state": "auto",
     }  # fmt: skip
     return {
         name: before[name]
@@ -153,7 +173,9 @@ def fit_to_processes(out: Path, config: PretrainConfig, processes: int) -> Pretr
     return config.model_copy(update={"batch_size": batch, "accumulation": shares // batch})
 
 
-def check_same(out: Path, config: dict[str, Any], data_hash: str, processes: int) -> None:
+def check_same(
+    out: Path, config: dict[str, Any], data_hash: str, processes: int, followed_hash: str | None
+) -> None:
     """Refuse to resume another run than the one that lies in `out`.
 
     Raises:
@@ -162,23 +184,32 @@ def check_same(out: Path, config: dict[str, Any], data_hash: str, processes: int
     record = read_run(out)
     before = record["config"]
     is_shared_anew = record["processes"] != processes
-    harmless = _HARMLESS | (set(_BATCH) if is_shared_anew else set())
-    changed = [
-        f"{name}: {before.get(name)!r} → {config[name]!r}"
-        for name in config
-        # A setting that did not exist when the run began has changed nothing in it.
-        if name not in harmless and name in before and before[name] != config[name]
-    ]
+    changed = changed_settings(before, config, _BATCH if is_shared_anew else ())
     rows = [_rows_a_step(before, record["processes"]), _rows_a_step(config, processes)]
     if is_shared_anew and rows[0] != rows[1]:
         changed.append(f"rows a step: {rows[0]} → {rows[1]}")
-    if record["data_hash"] != data_hash:
-        changed.append(f"data: content {record['data_hash']} → {data_hash}")
+    for name, content in (("data", data_hash), ("followed", followed_hash)):
+        old = record.get(f"{name}_hash", content)  # older runs followed none
+        if old != content:
+            changed.append(f"{name}: content {old} → {content}")
     if changed:
         raise InputError(
             f"{out}: --resume with other settings: " + "; ".join(changed),
             "resume with the old settings, or start a new run with --init on this one's export",
         )
+
+
+def changed_settings(
+    before: dict[str, Any], now: dict[str, Any], left_out: Iterable[str] = ()
+) -> list[str]:
+    """Settings that change a run's result and are not what they were, each as "name: old → new"."""
+    harmless = _HARMLESS.union(left_out)
+    return [
+        f"{name}: {before[name]!r} → {now[name]!r}"
+        for name in now
+        # A setting that did not exist when the run began has changed nothing in it.
+        if name not in harmless and name in before and before[name] != now[name]
+    ]
 
 
 def _rows_a_step(config: dict[str, Any], processes: int) -> int:

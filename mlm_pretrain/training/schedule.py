@@ -7,7 +7,8 @@ def rate_share(progress: float, warmup_share: float, decay_share: float) -> floa
     """Share of the peak learning rate at `progress` (0 to 1): up, level, down to zero.
 
     Warm-up, stable phase and linear decay (Hu et al. 2024, MiniCPM): the stable phase needs no
-    decision about the length, and a straight line to zero beats cosine at equal length.
+    decision about the length, and a straight line to zero beats cosine at equal length. A share of 0
+    leaves its part out: a run without a decay ends on the level, for another to go on from there.
     """
     if progress < warmup_share:
         return max(progress, 1e-3 * warmup_share) / warmup_share

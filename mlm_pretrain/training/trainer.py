@@ -76,9 +76,11 @@ class TokenTrainer(Trainer):
         progress_at: step → share of the run done, for what changes over a run; None counts steps.
         curriculum: shows easy rows first, see `build_curriculum`; None shuffles all of them.
         passes: makes what losses ask for their forward passes.
+        first_epoch: what the first epoch counts as, for order and masks; of a run that follows another.
     """
 
     objective: Objective
+    first_epoch: int = 0
 
     def __init__(
         self,

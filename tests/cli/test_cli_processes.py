@@ -10,6 +10,7 @@ from package_process import run, run_on_two_processes
 from transformers import AutoModelForMaskedLM
 
 from mlm_pretrain.manifest import read_manifest, verify
+from mlm_pretrain.training.phases import Phase, pretrain_phases, resume_phases
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
 
 
@@ -48,3 +49,24 @@ def test_accelerate_launch_makes_the_same_run(prepared: Path, tmp_path: Path) ->
     assert json.loads(done.stdout)["validation"]["loss_nats"] == pytest.approx(
         alone["validation"]["loss_nats"], rel=1e-4
     )
+
+
+def test_two_processes_go_through_phases(prepared: Path, tmp_path: Path) -> None:
+    """And one of them alone finds what they have finished."""
+    out, phases = tmp_path / "run", [{"name": "a", "steps": 2}, {"name": "b", "steps": 3}]
+    words = ["pretrain", "--data", prepared, "--out", out, "--arch", "bert:2x64", "--batch-size", 4]
+    words += ["--precision", "fp32", "--set", f"phases={json.dumps(phases)}", "--json"]
+    done = run_on_two_processes("-m", "mlm_pretrain", *words)
+    assert done.returncode == 0, done.stderr[-3000:]
+    result = json.loads(done.stdout)
+    assert [part["steps"] for part in result["phases"]] == [2, 3]
+    settings = PretrainConfig(
+        data=str(prepared), out=str(tmp_path / "alone"), arch="bert:2x64", batch_size=8,
+        precision="fp32",
+    )  # fmt: skip
+    alone = pretrain_phases(settings, [Phase(**phase) for phase in phases])
+    assert result["tokens"] == alone["tokens"]
+    assert result["validation"]["loss_nats"] == pytest.approx(
+        alone["validation"]["loss_nats"], rel=1e-4
+    )
+    assert resume_phases(out)["phases"] == result["phases"]

@@ -29,6 +29,20 @@ def test_up_level_down(progress: float, share: float) -> None:
     assert rate_share(progress, 0.1, 0.4) == pytest.approx(share)
 
 
+@pytest.mark.parametrize(
+    ("warmup", "decay", "shares"),
+    [
+        (0.0, 0.0, [1.0, 1.0, 1.0, 1.0]),  # level from the first step to behind the last
+        (0.0, 1.0, [1.0, 0.75, 0.5, 0.0]),
+        (1.0, 0.0, [1e-3, 0.25, 0.5, 1.0]),
+        (0.0, 0.5, [1.0, 1.0, 1.0, 0.0]),
+    ],
+)
+def test_parts_may_be_left_out(warmup: float, decay: float, shares: list[float]) -> None:
+    found = [rate_share(progress, warmup, decay) for progress in (0.0, 0.25, 0.5, 1.0)]
+    assert found == pytest.approx(shares)
+
+
 @given(st.floats(0.01, 0.5), st.floats(0.01, 0.5), st.floats(0, 1), st.floats(0, 1e-3))
 def test_it_never_jumps(warmup: float, decay: float, progress: float, step: float) -> None:
     here, there = (rate_share(p, warmup, decay) for p in (progress, min(1.0, progress + step)))

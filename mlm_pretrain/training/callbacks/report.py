@@ -14,10 +14,10 @@ from mlm_pretrain.training.run_log import append_line, begin_log
 
 
 class ReportCallback(TrainerCallback):
-    """One bar over the budget, with loss, tokens a second and learning rate."""
+    """One bar over the budget, with loss and tokens a second, and the `name` of the run where it has one."""
 
-    def __init__(self, budget: Budget, out: Path) -> None:
-        self.budget, self.out = budget, out
+    def __init__(self, budget: Budget, out: Path, name: str = "") -> None:
+        self.budget, self.out, self.title = budget, out, f"pretrain {name}".rstrip()
         self.bar: Any = None
         self._tokens, self._at = 0, 0.0
 
@@ -31,7 +31,7 @@ class ReportCallback(TrainerCallback):
             self._close()
             steps, seconds = self.budget.steps, self.budget.seconds
             total, unit = (seconds, "s") if steps is None else (steps, "step")
-            self.bar = progress_bar(total, unit, "pretrain", initial=self._position(state))
+            self.bar = progress_bar(total, unit, self.title, initial=self._position(state))
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self.bar is not None:

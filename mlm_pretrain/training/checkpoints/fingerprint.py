@@ -47,6 +47,7 @@ def fingerprint(trainer: Any) -> dict[str, Any]:
         settings |= {name: _plain(getattr(args, name, None)) for name in _EVALUATION}
     settings["collator"] = _collator(trainer)
     settings["curriculum"] = _plain(trainer.curriculum.facts() if trainer.curriculum else None)
+    settings["first_epoch"] = trainer.first_epoch
     settings["processes"] = args.world_size
     settings["finds_batch"] = trainer.finds_batch
     settings["objective"] = trainer.objective.name
@@ -63,7 +64,11 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     code is not listed: see `code_changed`.
     """
     old, new = dict(before["settings"]), dict(now["settings"])
-    old.setdefault("curriculum", None)  # of a checkpoint from before there were any
+    old = {
+        "curriculum": None,
+        "first_epoch": 0,
+        **old,
+    }  # of a checkpoint from before there were any
     rows = [_rows_a_step(settings) for settings in (old, new)]
     is_dealt_anew = old.pop("processes") != new.pop("processes")
     if new.pop("finds_batch") or is_dealt_anew:

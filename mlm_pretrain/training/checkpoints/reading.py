@@ -29,7 +29,8 @@ from mlm_pretrain.training.checkpoints.states import read_state
 from mlm_pretrain.training.checkpoints.writing import ADAPTIVE_FILE, generators_name
 
 _WAY_OUT = "resume with the old settings, or start a new run from the exported model"
-_OF_THE_MOMENT = {"params", "lr"}  # of a parameter group: what the schedule sets, not the user
+# Of a parameter group: what the schedule sets, not the user; names are compared with the model's shape.
+_OF_THE_MOMENT = {"params", "param_names", "lr"}
 
 
 def choose_checkpoint(given: str | bool, out: Path, weights_only: bool) -> Path:

@@ -1,0 +1,62 @@
+"""What `mlm-pretrain pretrain` prints: its plan, what it did, what to do next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlm_pretrain.cli.output import table
+from mlm_pretrain.cli.push import pushed_line
+
+
+def planned(facts: dict[str, Any]) -> list[str]:
+    """A plan as a table, with a column for each phase where there are several."""
+    phases = facts.get("phases")
+    if phases is None:
+        return table(["plan", "value"], [[k, _text(v)] for k, v in facts.items()])
+    names = list(dict.fromkeys(name for plan in phases.values() for name in plan))
+    columns = [*phases.values(), facts]
+    rows = [[name, *(_text(column.get(name, "")) for column in columns)] for name in names]
+    return table(["plan", *phases, "all"], rows)
+
+
+def trained(result: dict[str, Any]) -> list[str]:
+    """How much was trained, of each phase too, how well it predicts, and where it lies."""
+    lines = [
+        f"trained {result['model']} ({result['parameters']:,} parameters): {result['steps']:,} steps, "
+        f"{result['tokens']:,} tokens in {result['seconds']:,.0f} s "
+        f"({result['tokens_per_second']:,} tokens/s, {result['precision']})"
+    ]
+    lines += [_phase(part) for part in result.get("phases", ())]
+    if "validation" in result:
+        score = result["validation"]
+        others = {f" as {name}": part for name, part in score.items() if isinstance(part, dict)}
+        lines += [
+            f"validation loss{way} {part['loss_nats']:.4f}, perplexity {part['perplexity']:.2f}"
+            for way, part in {"": score, **others}.items()
+        ]
+    lines.append(f"wrote {result.get('model_folder', result['out'])}")
+    return [*lines, *([pushed_line(result["pushed"])] if "pushed" in result else [])]
+
+
+def _phase(part: dict[str, Any]) -> str:
+    loss = (
+        f", validation loss {part['validation']['loss_nats']:.4f}" if "validation" in part else ""
+    )
+    return (
+        f"  {part['name']}: {part['steps']:,} steps, {part['tokens']:,} tokens in "
+        f"{part['seconds']:,.0f} s{loss}"
+    )
+
+
+def following(result: dict[str, Any]) -> str:
+    """The command that uses what was trained."""
+    if "model_folder" in result:
+        return (
+            f"mlm-pretrain finetune sentiment --model {result['model_folder']} "
+            "--train F --validation F --out DIR"
+        )
+    return f"mlm-pretrain export {result['out']} --out DIR"
+
+
+def _text(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)

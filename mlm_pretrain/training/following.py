@@ -1,0 +1,229 @@
+"""What a run takes over from the finished run that it follows: weights, heads, optimiser, draws.
+
+A phase of a training is a run of its own that follows another. Where its settings are those of before, rates
+are level, and the run before ended with an epoch, it is to the bit what one longer run would have been: the
+optimiser's state goes on, generators go on, epochs are counted on. And no phase sees the order and masks of
+another.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from mlm_pretrain.claiming import PHASES_FILE, RUN_FILE
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.manifest import MANIFEST, hash_json, read_manifest
+from mlm_pretrain.progress import say
+from mlm_pretrain.training.checkpoints.finding import newest_name, open_checkpoint
+from mlm_pretrain.training.checkpoints.states import read_state
+from mlm_pretrain.training.heads import carry_heads
+from mlm_pretrain.training.pretrain_config import PretrainConfig
+from mlm_pretrain.training.run_folder import MODEL_FOLDER, read_run
+
+STEPS, EPOCHS_BEGUN = "steps", "epochs_begun"
+_OPTIMIZER_FILE = "optimizer.safetensors"
+_BEGIN_FRESH = "put it back, or give optimizer_state: fresh"
+
+
+class Followed(NamedTuple):
+    """A finished run, as the run after it sees it.
+
+    Attributes:
+        run: its folder.
+        config: its settings.
+        counts: what it counted.
+        weights_hash: of its final weights.
+        max_length: tokens in a row of its data; None where the data is gone.
+    """
+
+    run: Path
+    config: dict[str, Any]
+    counts: dict[str, Any]
+    weights_hash: str
+    max_length: int | None
+
+    @property
+    def model(self) -> Path:
+        """The folder of its final weights."""
+        return self.run / MODEL_FOLDER
+
+    @property
+    def epochs_begun(self) -> int:
+        """Epochs whose order and masks it has used, with those of the runs that it followed."""
+        known = self.counts.get(EPOCHS_BEGUN)
+        return int(known if known is not None else math.ceil(self.counts.get("epochs", 0)) + 1)
+
+
+def read_followed(folder: str | Path) -> Followed:
+    """The finished run in `folder`.
+
+    Raises:
+        InputError: when there is none, or it has not ended.
+    """
+    run = Path(folder)
+    if (run / PHASES_FILE).is_file():
+        raise InputError(
+            f"{run}: holds several phases, of which one can be followed",
+            f"name one of its folders: {', '.join(sorted(p.name for p in run.glob('*-*/')))}",
+        )
+    if not (run / RUN_FILE).is_file():
+        raise InputError(
+            f"follows: {run}: no {RUN_FILE}, so there is no run to go on from",
+            "name the folder of a finished run, or the one it was moved to: --set pretrain.follows=FOLDER",
+        )
+    record = read_run(run)
+    if not (run / MANIFEST).is_file():
+        raise InputError(
+            f"{run}: has not ended yet, so nothing can follow it",
+            f"end it first: mlm-pretrain pretrain --out {run} --resume",
+        )
+    manifest = read_manifest(run, "pretrain")
+    weights = {
+        n: f["xxh3_128"] for n, f in manifest.files.items() if n.startswith(f"{MODEL_FOLDER}/")
+    }
+    length = prepared_length(record["config"]["data"])
+    return Followed(run, record["config"], manifest.counts, hash_json(weights), length)
+
+
+def prepared_length(data: str) -> int | None:
+    """The length in tokens that `data` was prepared with; None where it is no longer there."""
+    try:
+        return int(read_manifest(data, "prepare").config["max_length"])
+    except (InputError, KeyError):
+        return None
+
+
+def lineage(run: str | Path) -> list[Path]:
+    """The runs that led to `run`, the first one first and itself last; of those that are still there."""
+    found = [Path(run)]
+    while follows := read_run(found[0])["config"].get("follows"):
+        before = Path(follows)
+        moved = found[0].parent / before.name  # phases lie side by side, and move together
+        place = next((p for p in (before, moved) if (p / RUN_FILE).is_file()), None)
+        if place is None or place in found:
+            say(f"{before}: gone, so nothing is told of the runs before {found[0]}")
+            break
+        found.insert(0, place)
+    return found
+
+
+def settings_followed(config: PretrainConfig, before: Followed, max_length: int) -> dict[str, Any]:
+    """The settings that `config` leaves open, as the run before had them: rate, tokens of a step, and
+    whether the optimiser's state is carried.
+
+    Args:
+        max_length: tokens in a row of the data of this run.
+
+    Raises:
+        InputError: where a state is to be carried that another optimiser made.
+    """
+    rate = config.learning_rate or float(before.config["learning_rate"])
+    rows = config.batch_size or same_tokens(
+        before.config["batch_size"], before.max_length, max_length
+    )
+    is_same = before.config["optimizer"] == config.optimizer
+    if config.optimizer_state == "carried" and not is_same:
+        raise InputError(
+            f"optimizer_state: carried, but {before.run} was trained with {before.config['optimizer']} "
+            f"and this run shall be with {config.optimizer}",
+            f"give optimizer: {before.config['optimizer']}, or optimizer_state: fresh",
+        )
+    state = config.optimizer_state
+    if state == "auto":
+        state = "carried" if is_same else "fresh"
+    return {"learning_rate": rate, "batch_size": rows, "optimizer_state": state}
+
+
+def same_tokens(rows: int, length: int | None, new_length: int) -> int:
+    """Rows of `new_length` tokens that hold as many as `rows` of `length`; 0 where that is not known."""
+    return max(1, rows * length // new_length) if length else 0
+
+
+def final_checkpoint(before: Followed) -> Path:
+    """The checkpoint that the run before ended with, whole.
+
+    Raises:
+        InputError: when it is gone or damaged, with the way to go on without it.
+    """
+    found, steps = newest_name(before.run), before.counts[STEPS]
+    if found is None or found.name != f"checkpoint-{steps}":
+        raise InputError(
+            f"{before.run / f'checkpoint-{steps}'}: is gone, and the optimiser's state with it",
+            _BEGIN_FRESH,
+        )
+    try:
+        open_checkpoint(found)
+    except InputError as error:
+        raise InputError(error.problem, _BEGIN_FRESH) from None
+    return found
+
+
+def take_heads(model: Any, before: Followed, config: PretrainConfig) -> frozenset[str]:
+    """Load what the run before trained beside the model, as far as a run of `config` has the same.
+
+    Returns:
+        Names of the parameters of `model` that are now as they were there, the model's own included.
+    """
+    same_objective = before.config["objective"] == config.objective
+    carried, fresh, left = carry_heads(model, before.model, same_objective)
+    if fresh or left:
+        parts = [f"begin anew: {', '.join(fresh)}"] * bool(fresh)
+        parts += [f"not needed any more: {', '.join(left)}"] * bool(left)
+        say(f"{before.run}: heads that {'; '.join(parts)}")
+    return carried
+
+
+def carried_state(optimizer: Any, checkpoint: Path, carried: frozenset[str]) -> dict[str, Any]:
+    """The state of `optimizer` (built by `build_optimizer`) with what `checkpoint` knows of its parameters.
+
+    Settings of the groups, such as the rate, stay its own. Parameters that `carried` does not name, or that
+    were not trained before, begin anew.
+
+    Returns:
+        A state dict for `optimizer.load_state_dict`.
+
+    Raises:
+        InputError: when the checkpoint does not say which parameter is which.
+    """
+    before = _by_name(read_state(checkpoint / _OPTIMIZER_FILE), checkpoint)
+    now = optimizer.state_dict()
+    names = {i: n for g in now["param_groups"] for i, n in _numbered(g)}
+    shapes = {
+        n: p.shape
+        for g in optimizer.param_groups
+        for n, p in zip(g["param_names"], g["params"], strict=True)
+    }
+    found = {
+        index: before[name]
+        for index, name in names.items()
+        if name in carried and name in before and _fits(before[name], shapes[name])
+    }
+    say(f"optimiser: goes on for {len(found)} of {len(names)} parameters, as {checkpoint} left it")
+    return {**now, "state": found}
+
+
+def _numbered(group: dict[str, Any]) -> list[tuple[int, str]]:
+    return list(zip(group["params"], group["param_names"], strict=True))
+
+
+def _by_name(state: dict[str, Any], checkpoint: Path) -> dict[str, dict[str, Any]]:
+    """The state of every parameter that has one."""
+    groups = state["param_groups"]
+    if not all("param_names" in group for group in groups):
+        raise InputError(
+            f"{checkpoint / _OPTIMIZER_FILE}: does not name its parameters, as older versions of this "
+            "package did not",
+            "give optimizer_state: fresh",
+        )
+    pairs = [pair for group in groups for pair in _numbered(group)]
+    return {name: state["state"][index] for index, name in pairs if index in state["state"]}
+
+
+def _fits(state: dict[str, Any], shape: torch.Size) -> bool:
+    """Whether what is kept for each number of a parameter is of its shape."""
+    sizes = [v.shape for v in state.values() if isinstance(v, torch.Tensor) and v.dim()]
+    return all(size == shape for size in sizes)
