@@ -141,8 +141,9 @@ def _encode(
         split: (found, task.encode(found, tokenizer, names, length))
         for split, found in held_out.items()
     }
+    named = task.labels if len(task.labels) <= 50 else len(task.labels)
     facts = {
-        "labels": task.labels if len(task.labels) <= 50 else len(task.labels),
+        **({} if task.writes else {"labels": named}),
         "train_examples": len(train),
         "train_rows": len(features),
         **{f"{split}_examples": len(found) for split, found in held_out.items()},

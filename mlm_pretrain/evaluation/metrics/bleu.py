@@ -28,4 +28,4 @@ class Bleu(LocalMetric):
         # `force` only silences advice about texts that look tokenised; the score is the same.
         scorer = BLEU(tokenize=tokenizer, force=True)
         score = scorer.corpus_score(predictions, [references]).score
-        return {"bleu": float(score) / 100, "bleu_signature": str(scorer.get_signature())}
+        return {"bleu": min(1.0, float(score) / 100), "bleu_signature": str(scorer.get_signature())}

@@ -21,4 +21,4 @@ class Chrf(LocalMetric):
     def _compute(self, predictions: list[str], references: list[str]) -> dict[str, Any]:
         scorer = CHRF()
         score = scorer.corpus_score(predictions, [references]).score
-        return {"chrf": float(score) / 100, "chrf_signature": str(scorer.get_signature())}
+        return {"chrf": min(1.0, float(score) / 100), "chrf_signature": str(scorer.get_signature())}
