@@ -9,7 +9,15 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
 
-from mlm_pretrain.cli.output import DryRun, Json, Overwrite, finish, is_first_process, table
+from mlm_pretrain.cli.output import (
+    DryRun,
+    Json,
+    Overwrite,
+    finetuning,
+    finish,
+    is_first_process,
+    table,
+)
 from mlm_pretrain.cli.push import Private, PushTo, push_trained, pushed_line, require_access
 from mlm_pretrain.modeling.attention import AttentionChoice
 
@@ -308,8 +316,5 @@ def _lines(result: dict[str, Any]) -> list[str]:
 
 def _next(result: dict[str, Any]) -> str:
     if "model_folder" in result:
-        return (
-            f"mlm-pretrain finetune sentiment --model {result['model_folder']} "
-            "--train F --validation F --out DIR"
-        )
+        return finetuning(result["model_folder"])
     return f"mlm-pretrain export {result['out']} --out DIR"

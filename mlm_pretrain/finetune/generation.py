@@ -30,17 +30,22 @@ def decoder_inputs(skeleton: Any, model: str) -> Callable[[Tensor], Tensor]:
     Raises:
         InputError: when the model's config does not say what a decoder reads first.
     """
-    made: Callable[[Tensor], Tensor] | None
-    made = getattr(skeleton, "prepare_decoder_input_ids_from_labels", None)
-    config = skeleton.config
-    # mBART's kind has none: it reads the language's mark first, which ends each target.
-    if config.decoder_start_token_id is None and (made is None or config.model_type != "mbart"):
+    import torch
+
+    start: Any = getattr(skeleton.config, "decoder_start_token_id", None)
+    shift: Callable[[Tensor], Tensor]
+    shift = getattr(skeleton, "prepare_decoder_input_ids_from_labels", None) or _Shift(
+        start, skeleton.config.pad_token_id
+    )
+    try:  # mBART's kind needs no such token: it reads the language's mark that ends each target
+        shift(torch.zeros(1, 2, dtype=torch.long))
+    except (TypeError, ValueError, AttributeError):
         raise InputError(
             f"{model}: its config.json has no decoder_start_token_id: where does it begin to write?",
             "set it to the token that the model was trained to begin with (T5: the pad token, BART: "
             "the end token)",
-        )
-    return made or _Shift(config.decoder_start_token_id, config.pad_token_id)
+        ) from None
+    return shift
 
 
 class _Shift:
@@ -80,7 +85,7 @@ def end_token(settings: Any, tokenizer: Any, model: str) -> int:
     Raises:
         InputError: when neither the model nor the tokenizer has one.
     """
-    stated = settings.eos_token_id
+    stated = getattr(settings, "eos_token_id", None)  # two models put together have none
     stated = stated[0] if isinstance(stated, list) else stated
     for found in (stated, tokenizer.eos_token_id, tokenizer.sep_token_id):
         if found is not None:

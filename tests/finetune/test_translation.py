@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import pytest
 import torch
 import transformers
 from safetensors.torch import load_file
-from tiny_problems import save_model, wordpiece
+from tiny_problems import save_model, tiny_config, wordpiece
 from typer.testing import CliRunner
 from written_problems import LEXICON, save_writer, translations, writer_config
 
 from mlm_pretrain.cli import app
+from mlm_pretrain.cli.output import finetuning
 from mlm_pretrain.config import load_config
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune import TASKS, FinetuneConfig, finetune, plan
@@ -279,6 +281,34 @@ def test_a_checkpoint_of_many_languages_is_told_which(tmp_path: Path) -> None:
     reopened.src_lang = "en_XX"
     for row in predictions_in(config.out):
         assert alone(network, reopened, row["source"]) == row["prediction"]
+
+
+def test_an_encoder_put_before_another_models_decoder_writes_too(tmp_path: Path) -> None:
+    tokenizer = wordpiece()
+    halves = [tiny_config("bert", len(tokenizer), tokenizer.pad_token_id) for _ in range(2)]
+    shape = transformers.EncoderDecoderConfig.from_encoder_decoder_configs(*halves)
+    network = transformers.EncoderDecoderModel(shape)
+    network.save_pretrained(tmp_path / "m")
+    tokenizer.save_pretrained(tmp_path / "m")
+    config = config_in(tmp_path, str(tmp_path / "m"), epochs=1, learning_rate=None)
+    with pytest.raises(InputError, match=r"m: its config.json has no decoder_start_token_id"):
+        plan("translation", config)
+    network.config.decoder_start_token_id = tokenizer.cls_token_id
+    network.save_pretrained(tmp_path / "m")
+    result = finetune("translation", config.model_copy(update={"random_weights": True}))
+    assert result["learning_rate"] == 5e-4 and result["metrics"]["test"]["loss"] < 4
+    network, tokenizer = opened(config.out)
+    for row in predictions_in(config.out)[:5]:
+        assert alone(network, tokenizer, row["source"]) == row["prediction"]
+
+
+@pytest.mark.parametrize("kind", ["t5", "bert"])
+def test_the_next_command_suits_the_model(kind: str, tmp_path: Path) -> None:
+    save = save_writer if kind == "t5" else partial(save_model, tokenizer=wordpiece())
+    folder = save(tmp_path / "m", kind)
+    task = "summarization" if kind == "t5" else "sentiment"
+    assert finetuning(folder).startswith(f"mlm-pretrain finetune {task} --model {folder} --train ")
+    assert " --model me/mine --train " in finetuning(folder, "me/mine")
 
 
 @pytest.mark.parametrize(
