@@ -32,13 +32,12 @@ def decoder_inputs(skeleton: Any, model: str) -> Callable[[Tensor], Tensor]:
     """
     import torch
 
+    pad: int = skeleton.config.pad_token_id
     start: Any = getattr(skeleton.config, "decoder_start_token_id", None)
-    shift: Callable[[Tensor], Tensor]
-    shift = getattr(skeleton, "prepare_decoder_input_ids_from_labels", None) or _Shift(
-        start, skeleton.config.pad_token_id
-    )
+    own = getattr(skeleton, "prepare_decoder_input_ids_from_labels", None)
+    shift: Callable[[Tensor], Tensor] = own or _Shift(start, pad)
     try:  # mBART's kind needs no such token: it reads the language's mark that ends each target
-        shift(torch.zeros(1, 2, dtype=torch.long))
+        shift(torch.tensor([[pad + 1, pad + 1]]))
     except (TypeError, ValueError, AttributeError):
         raise InputError(
             f"{model}: its config.json has no decoder_start_token_id: where does it begin to write?",
