@@ -52,18 +52,25 @@ class Writing(Task[TextPair]):
         self.decoder_inputs = generation.decoder_inputs(skeleton, config.model)
         self.max_target, self.max_written = generation.target_limits(config, skeleton)
         self.end = generation.end_token(settings, tokenizer, config.model)
-        self.prefix = self._own(settings).get("prefix") or ""
-        if config.prefix is not None:
-            self.prefix = config.prefix
+        asked = config.prefix
+        self.prefix = self._own_prefix(settings) if asked is None else asked
         set_languages(tokenizer, config.source_language, config.target_language, config.model)
         return {
             "prefix": self.prefix, "max_target_length": self.max_target,
             "max_new_tokens": self.max_written, "num_beams": config.num_beams,
         }  # fmt: skip
 
-    def _own(self, settings: Any) -> dict[str, Any]:
-        """What the checkpoint says of this task, such as the words put before each text."""
-        return (getattr(settings, "task_specific_params", None) or {}).get(self.key) or {}
+    def _own_prefix(self, settings: Any) -> str:
+        """What the checkpoint says to put before each text of this task, "" for nothing."""
+        own = _section(_section(settings, "task_specific_params"), self.key)
+        return str(own.get("prefix") or "")
+
+    def _name_prefix(self, settings: Any) -> None:
+        """Let the model's config say what it was trained with."""
+        if self.prefix != self._own_prefix(settings):
+            known = _section(settings, "task_specific_params")
+            named = {**_section(known, self.key), "prefix": self.prefix}
+            settings.task_specific_params = {**known, self.key: named}
 
     def writers(self, model: Any, train: Sequence[Feature]) -> tuple[Writer | None, Writer | None]:
         """Greedy after an epoch, beams at the end; the latter's settings become the model's own."""
@@ -74,10 +81,7 @@ class Writing(Task[TextPair]):
         own = generation.own_settings(self.config, model)
         settings = generation.generation_settings(self.config, own, ids, self.max_written)
         model.generation_config = settings
-        if self.prefix != (self._own(model.config).get("prefix") or ""):
-            known = getattr(model.config, "task_specific_params", None) or {}
-            named = {**self._own(model.config), "prefix": self.prefix}
-            model.config.task_specific_params = {**known, self.key: named}
+        self._name_prefix(model.config)
         return partial(generation.write, settings=generation.greedy(settings)), generation.write
 
     def encode(
@@ -137,3 +141,9 @@ class Writing(Task[TextPair]):
     def unfinished(self, rows: Sequence[dict[str, Any]]) -> float:
         """Share of texts that `max_new_tokens` cut off."""
         return sum(row["tokens"] >= self.max_written for row in rows) / len(rows)
+
+
+def _section(settings: Any, name: str) -> dict[str, Any]:
+    """A mapping within a config that anyone may have written; empty where there is none."""
+    found = settings.get(name) if isinstance(settings, dict) else getattr(settings, name, None)
+    return found if isinstance(found, dict) else {}

@@ -334,6 +334,14 @@ def test_a_prefix_is_the_checkpoints_unless_another_is_asked_for(
     assert plan("translation", further)["prefix"] == used
 
 
+@pytest.mark.parametrize(
+    "own", ["text", ["x"], {"translation": "x"}, {"translation": {"prefix": None}}]
+)
+def test_a_config_that_says_nothing_usable_of_a_prefix(own: Any, tmp_path: Path) -> None:
+    model = save_writer(tmp_path / "m", "t5", task_specific_params=own)
+    assert plan("translation", config_in(tmp_path, model, train=16))["prefix"] == ""
+
+
 def test_targets_are_cut_and_end_all_the_same(tmp_path: Path) -> None:
     model = save_writer(tmp_path / "m", "bart")
     config = config_in(tmp_path, model, train=16, max_target_length=4)
