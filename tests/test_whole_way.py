@@ -21,6 +21,7 @@ from mlm_pretrain.finetune import FinetuneConfig, finetune
 ROOT = Path(__file__).parent.parent
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
 FINETUNE_RECIPES = {"sentiment", "ner", "qa"}
+WRITING_RECIPES = {"summarization", "translation"}
 SMALL = ["pretrain.minutes=0.05", "pretrain.batch_size=8", "prepare.processes=1"]
 
 
@@ -61,7 +62,7 @@ def test_no_evaluation_passage_of_the_demo_was_pretrained_on(
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_every_recipe_loads_and_says_what_it_needs(path: Path) -> None:
-    cls = FinetuneConfig if path.stem in FINETUNE_RECIPES else Recipe
+    cls = FinetuneConfig if path.stem in FINETUNE_RECIPES | WRITING_RECIPES else Recipe
     load_config(cls, path)
     text = path.read_text()
     for promise in ("# needs:", "# takes:", "# expected:", f"recipes/{path.name}"):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mlm_pretrain.cli.output import Json, Overwrite, finish
+from mlm_pretrain.cli.output import Json, Overwrite, finetuning, finish
 from mlm_pretrain.cli.push import Private, PushTo, pushed_line, require_access
 
 
@@ -35,5 +35,4 @@ def export(
     if push_to:
         result["pushed"] = push(out, push_to, private=private)
         lines.append(pushed_line(result["pushed"]))
-    following = f"mlm-pretrain finetune sentiment --model {out} --train F --validation F --out DIR"
-    finish(result, as_json, lines, following)
+    finish(result, as_json, lines, finetuning(out))

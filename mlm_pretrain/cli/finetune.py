@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
+from json import dumps
 from typing import Annotated, Any
 
 import typer
@@ -17,7 +19,8 @@ def finetune(
         str,
         typer.Argument(
             help="sentiment: any label of a text or a pair of texts. ner: any tag of a token. "
-            "qa: an answer in a context (SQuAD 1.1 or 2.0)."
+            "qa: an answer in a context (SQuAD 1.1 or 2.0). summarization, translation: a text for a "
+            "text, by an encoder with a decoder (t5, bart, marian …)."
         ),
     ],
     config: Annotated[
@@ -39,7 +42,10 @@ def finetune(
         typer.Option(
             help="Training file: .jsonl, .json, .csv, .tsv, .conll, .conllu or .txt (CoNLL columns), also "
             ".gz and .zst, or hf:NAME[:config][@split]. Fields: text, text_pair, label | tokens, "
-            "ner_tags | id, context, question, answers."
+            "ner_tags | id, context, question, answers | text, summary | source, target, or "
+            "translation: {en: …, de: …} with --set source_language=en --set target_language=de. "
+            "For summarization also installed-docs[:LIBRARY,…]: docstrings of this machine and their "
+            "summary lines, with a validation and a test side."
         ),
     ] = None,
     validation: Annotated[
@@ -64,14 +70,19 @@ def finetune(
         float | None,
         typer.Option(
             help="Peak rate [by hidden size: 5e-4 up to 384 … 5e-5 at 768, 2e-5 above]. Up to 1,024 "
-            "rows pretrained embeddings get a tenth of it; --set embedding_rate=1 gives them all."
+            "rows pretrained embeddings get a tenth of it, but where a text is written; --set "
+            "embedding_rate=1 gives them all."
         ),
     ] = None,
     batch_size: Annotated[
         int | None, typer.Option(help="Examples a device and micro-batch [16].")
     ] = None,
     max_length: Annotated[
-        int | None, typer.Option(help="Tokens a row [the model's own, 512 at most].")
+        int | None,
+        typer.Option(
+            help="Tokens a row [the model's own, 512 at most]. Of a text to write: --set "
+            "max_target_length=N [128]."
+        ),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Seed of the subset, the new head and the order [0].")
@@ -80,7 +91,13 @@ def finetune(
     json: Json = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Fine-tune a model on labelled examples, keep the best epoch, and score it."""
+    """Fine-tune a model on labelled examples, keep the best epoch, and score it.
+
+    Texts are written greedily to compare epochs, and by beam search for the final scores and the
+    saved folder: --set num_beams=4, max_new_tokens, length_penalty=1, no_repeat_ngram_size=0. What a
+    checkpoint wants before each text: --set 'prefix="summarize: "' [as its config.json says, else
+    nothing].
+    """
     flags = {
         "model": model, "train": train, "validation": validation, "test": test, "out": out,
         "labels": labels, "random_weights": random_weights, "epochs": epochs,
@@ -107,13 +124,13 @@ def _settings(config: str | None, overrides: list[str], flags: dict[str, Any]) -
     """The file's values, under `--set`, under the flags that were given."""
     from mlm_pretrain.config import build_config, read_yaml, set_value
     from mlm_pretrain.errors import InputError
-    from mlm_pretrain.finetune.config import FinetuneConfig
+    from mlm_pretrain.finetune.config import FinetuneConfig, with_sides
 
     values = read_yaml(config) if config else {}
     for item in overrides:
         set_value(values, item)
     given = {_FLAG_NAMES.get(name, name): v for name, v in flags.items() if v is not None}
-    values.update(given)
+    values = with_sides({**values, **given})
     missing = [key for key in ("model", "train", "validation", "out") if not values.get(key)]
     if missing:
         flags_needed = " ".join(f"--{name} …" for name in missing)
@@ -161,6 +178,18 @@ def _next(task: str, settings: Any) -> str:
     }
     words = [f"--{key} {shlex.quote(str(changed.pop(key)))}" for key in
              ("model", "train", "validation", "test") if key in changed]  # fmt: skip
-    words += [f"--set {shlex.quote(f'{key}={value}')}" for key, value in changed.items()]
+    words += [f"--set {shlex.quote(f'{key}={_as_yaml(value)}')}" for key, value in changed.items()]
     words += ["--random-weights", f"--out {shlex.quote(settings.out.rstrip('/') + '-random')}"]
     return f"mlm-pretrain finetune {task} " + " ".join(words)
+
+
+def _as_yaml(value: Any) -> str:
+    """`value` as `--set` reads it back: `summarize: ` would be a section, and "1" a number."""
+    from mlm_pretrain.config import set_value
+    from mlm_pretrain.errors import InputError
+
+    read: dict[str, Any] = {}
+    with suppress(InputError):
+        set_value(read, f"value={value}")
+    is_itself = not isinstance(value, str) or read.get("value") == value
+    return str(value) if is_itself else dumps(value, ensure_ascii=False)

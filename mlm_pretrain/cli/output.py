@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -44,6 +45,15 @@ def finish(
         print(line)
     if next_command:
         print(f"next: {next_command}")
+
+
+def finetuning(folder: str | Path, model: str = "") -> str:
+    """A command that fine-tunes the model in `folder`, on what it can do, under the name `model`."""
+    settings = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
+    start = f"--model {model or folder}"
+    if settings.get("is_encoder_decoder"):
+        return f"mlm-pretrain finetune summarization {start} --train installed-docs --out DIR"
+    return f"mlm-pretrain finetune sentiment {start} --train F --validation F --out DIR"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlm_pretrain.cli.output import table
+from mlm_pretrain.cli.output import finetuning, table
 from mlm_pretrain.cli.push import pushed_line
 
 
@@ -51,10 +51,7 @@ def _phase(part: dict[str, Any]) -> str:
 def following(result: dict[str, Any]) -> str:
     """The command that uses what was trained."""
     if "model_folder" in result:
-        return (
-            f"mlm-pretrain finetune sentiment --model {result['model_folder']} "
-            "--train F --validation F --out DIR"
-        )
+        return finetuning(result["model_folder"])
     return f"mlm-pretrain export {result['out']} --out DIR"
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mlm_pretrain.cli.output import DryRun, Json, finish, is_first_process, table
+from mlm_pretrain.cli.output import DryRun, Json, finetuning, finish, is_first_process, table
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.hub import TIMEOUT_SECONDS
 
@@ -45,8 +45,7 @@ def push(
         folder, to, private=private, revision=revision, message=message,
         timeout_seconds=timeout_seconds,
     )  # fmt: skip
-    following = f"mlm-pretrain finetune sentiment --model {to} --train F --validation F --out DIR"
-    finish(result, as_json, [pushed_line(result)], following)
+    finish(result, as_json, [pushed_line(result)], finetuning(folder, to))
 
 
 def pushed_line(result: dict[str, Any]) -> str:

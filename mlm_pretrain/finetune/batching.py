@@ -1,11 +1,11 @@
 """Features of examples, padded to the longest of their batch.
 
-B examples, L tokens.
+B examples, L tokens, D tokens of a text that is written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +19,10 @@ NOWHERE = (-1, -1)  # the characters of a token that stands for none
 class Feature:
     """One row of model input: a whole example, or one window of it.
 
-    `inputs` holds L numbers a name; `labels` one number (classification), L (tagging) or two (the
-    answer's first and last token). `allowed` (L) marks tokens an answer may touch. `places` holds,
-    a token, what decoding needs: a word's index (tagging: L, −1 elsewhere) or its characters
-    (answers: L × 2, past-the-end, `NOWHERE` outside the context); training needs none.
+    `inputs` holds L numbers a name; `labels` one number (classification), L (tagging), two (the
+    answer's first and last token) or D (a text to write). `allowed` (L) marks tokens an answer may
+    touch. `places` holds, a token, what decoding needs: a word's index (tagging: L, −1 elsewhere) or
+    its characters (answers: L × 2, past-the-end, `NOWHERE` outside the context); training needs none.
 
     Arrays of few bytes a number: 384 tokens take 3.5 KB (6.5 with places), as lists 80.
     """
@@ -46,12 +46,30 @@ def inputs_of(rows: Any, row: int, names: Sequence[str]) -> dict[str, np.ndarray
     }
 
 
+def rows_within(
+    tokenise: Callable[[Sequence[Any], dict[str, Any]], Any], items: Sequence[Any], max_length: int
+) -> tuple[Any, int]:
+    """What `tokenise(items, limits)` gives, the rows above `max_length` cut, and how many these are."""
+    rows = tokenise(items, {})
+    long = [i for i, ids in enumerate(rows["input_ids"]) if len(ids) > max_length]
+    if long:
+        limits = {"truncation": True, "max_length": max_length}
+        for name, values in tokenise([items[i] for i in long], limits).items():
+            for place, value in zip(long, values, strict=True):
+                rows[name][place] = value
+    return rows, len(long)
+
+
 @dataclass(frozen=True, slots=True)
 class Collator:
-    """Features to tensors: inputs (B, L), labels as the task has them, `allowed` (B, L)."""
+    """Features to tensors: inputs (B, L), labels as the task has them, `allowed` (B, L).
+
+    With `decoder_inputs`, which makes them of the labels (B, D), also `decoder_input_ids` (B, D).
+    """
 
     pad_token_id: int
     label_per_token: bool
+    decoder_inputs: Callable[[Any], Any] | None = None
 
     def __call__(self, features: Sequence[Feature]) -> dict[str, Any]:
         length = max(len(feature) for feature in features)
@@ -59,8 +77,10 @@ class Collator:
             name: _padded([f.inputs[name] for f in features], length, fill, np.int64)
             for name, fill in self._fills(features[0])
         }
-        width = length if self.label_per_token else len(features[0].labels)
+        width = length if self.label_per_token else max(len(f.labels) for f in features)
         batch["labels"] = _padded([f.labels for f in features], width, IGNORED, np.int64)
+        if self.decoder_inputs is not None:
+            batch["decoder_input_ids"] = self.decoder_inputs(batch["labels"])
         allowed = [f.allowed for f in features if f.allowed is not None]
         if allowed:
             batch["allowed"] = _padded(allowed, length, False, np.bool_)

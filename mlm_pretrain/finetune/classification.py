@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
-from mlm_pretrain.corpus.shown import cut
+from mlm_pretrain.corpus.shown import cut as shorten
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.metrics import load_metric
-from mlm_pretrain.finetune.batching import Feature, inputs_of
+from mlm_pretrain.finetune.batching import Feature, inputs_of, rows_within
 from mlm_pretrain.finetune.data import TextExample, check_known, read_texts
 from mlm_pretrain.finetune.task import Task, in_order
 
@@ -32,7 +33,7 @@ class Classification(Task[TextExample]):
         self.labels = in_order({example.label for example in train}, self.config.label_names)
         if len(self.labels) < 2:
             raise InputError(
-                f"{self.config.train}: every row has the label '{cut(self.labels[0], 60)}'",
+                f"{self.config.train}: every row has the label '{shorten(self.labels[0], 60)}'",
                 "give rows of two labels or more",
             )
         self.paired = train[0].text_pair is not None
@@ -70,15 +71,8 @@ class Classification(Task[TextExample]):
         training: bool = False,
     ) -> list[Feature]:
         index = {label: i for i, label in enumerate(self.labels)}
-        rows = _tokenise(examples, tokenizer, {})
-        long = [i for i, ids in enumerate(rows["input_ids"]) if len(ids) > max_length]
-        self.counts["cut_texts"] += len(long)
-        if long:
-            limits = {"truncation": True, "max_length": max_length}
-            cut = _tokenise([examples[i] for i in long], tokenizer, limits)
-            for name, values in cut.items():
-                for place, value in zip(long, values, strict=True):
-                    rows[name][place] = value
+        rows, cut = rows_within(partial(_tokenise, tokenizer), examples, max_length)
+        self.counts["cut_texts"] += cut
         return [
             Feature(inputs_of(rows, i, names), np.array([index[e.label]], np.int32), i)
             for i, e in enumerate(examples)
@@ -134,7 +128,7 @@ def shares(sizes: Sequence[int], total: int) -> list[int]:
     return given
 
 
-def _tokenise(examples: Sequence[TextExample], tokenizer: Any, limits: dict[str, Any]) -> Any:
+def _tokenise(tokenizer: Any, examples: Sequence[TextExample], limits: dict[str, Any]) -> Any:
     texts = [example.text for example in examples]
     paired = examples[0].text_pair is not None
     pairs = [example.text_pair for example in examples] if paired else None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from mlm_pretrain.config import StrictConfig
+from mlm_pretrain.finetune.sources import is_installed_docs
 from mlm_pretrain.precision import Precision
 
 SMALL_SET_ROWS = 2_048
+TARGET_LENGTH = 128
 # Upper end of the hidden size, and the learning rate that suits models up to it. Small models,
 # and those pretrained with large rates, have large weights that 5e-5 barely moves in a few
 # hundred steps; large ones forget what they know at 5e-4.
@@ -22,7 +24,7 @@ class FinetuneConfig(StrictConfig):
 
     Files are .jsonl, .json, .csv or .tsv (also .gz and .zst), CoNLL columns (.conll, .conllu,
     .txt) for tagging, or `hf:NAME[:config][@split]`. Quotes enclose fields in .csv, and are text in
-    .tsv.
+    .tsv. `installed-docs[:LIBRARY,…]` has summaries of its own, for all three files.
     """
 
     model: str  # a folder that from_pretrained reads, or a Hub name
@@ -68,6 +70,53 @@ class FinetuneConfig(StrictConfig):
     null_threshold: float = 0.0  # "no answer" must beat the best answer's score by this
     max_bad_answers: float = Field(default=0.01, ge=0, le=1)  # share of rows that may be dropped
 
+    summary_field: str = "summary"  # of `text_field`, or of one of the usual names (see `pairs`)
+    source_field: str = "source"
+    target_field: str = "target"
+    # Which of `translation: {"en": …, "de": …}` is read and which written; also the marks of a
+    # tokenizer of many languages (de_DE, deu_Latn), which "de" finds where only one begins so.
+    source_language: str | None = None
+    target_language: str | None = None
+    prefix: str | None = None  # before every source text; None: the checkpoint's own for this task
+    max_target_length: int | None = Field(default=None, gt=2)  # tokens; None: `default_target`
+    num_beams: int = Field(default=4, gt=0)  # of the final scores; epochs are compared with 1
+    max_new_tokens: int | None = Field(default=None, gt=1)  # None: as max_target_length
+    length_penalty: float = 1.0  # beams compete by log p / tokens ** this: above 1 longer texts win
+    no_repeat_ngram_size: int = Field(default=0, ge=0)  # tokens in a row written once only; 0: any
+    # What ROUGE counts: "english" is a-z, 0-9 and Porter's stems, as published; "any" every script.
+    rouge_words: Literal["english", "any"] = "english"
+    bleu_tokenizer: Literal["13a", "intl", "zh", "char", "none"] = "13a"  # sacrebleu's
+
+    @model_validator(mode="before")
+    @classmethod
+    def _takes_all_sides(cls, values: Any) -> Any:
+        return with_sides(values) if isinstance(values, dict) else values
+
+    @field_validator("prefix", mode="before")
+    @classmethod
+    def _is_text(cls, value: Any) -> Any:
+        """YAML reads `summarize: ` as a section."""
+        if isinstance(value, dict):
+            raise ValueError(
+                "a colon and a blank need quotes within quotes: 'prefix=\"summarize: \"'"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _has_beams_to_compare(self) -> FinetuneConfig:
+        if self.num_beams == 1 and self.length_penalty != 1:
+            raise ValueError("length_penalty has no effect with num_beams 1")
+        return self
+
+
+def with_sides(values: dict[str, Any]) -> dict[str, Any]:
+    """Settings with validation and test filled in where the training source has these of its own."""
+    train = values.get("train")
+    if not isinstance(train, str) or not is_installed_docs(train):
+        return values
+    given = {key: value for key, value in values.items() if value is not None}
+    return {**values, "validation": train, "test": train, **given}
+
 
 def default_learning_rate(hidden_size: int) -> float:
     """Peak rate by width: 5e-4 to 384, 2e-4 to 512, 1e-4 below 768, 5e-5 below 1024, then 2e-5."""
@@ -85,3 +134,8 @@ def default_epochs(train_rows: int) -> int:
 def default_stride(max_length: int) -> int:
     """Tokens that neighbouring windows share: a quarter of the window, 128 at most."""
     return min(128, max_length // 4)
+
+
+def default_target(positions: int | None) -> int:
+    """Tokens of a target: 128, or the model's positions where it has fewer."""
+    return min(TARGET_LENGTH, positions or TARGET_LENGTH)

@@ -8,7 +8,7 @@ the global batch divided by their number, so dividing the batch differently chan
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,9 +21,11 @@ from mlm_pretrain.finetune.batching import Collator, Feature, by_length
 from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.embedding_rate import slow_embeddings
 from mlm_pretrain.finetune.loss import summed_loss, task_logits
+from mlm_pretrain.finetune.task import Writer
 from mlm_pretrain.progress import progress_bar
 
 Scores = dict[str, Any]
+_PATIENCE_SECONDS = 3.0  # before a bar is shown for an evaluation
 
 
 class FinetuneTrainer(Trainer):
@@ -62,7 +64,7 @@ class FinetuneTrainer(Trainer):
     ) -> Any:
         """This micro-batch's share of the global mean; the shares of a step sum to it."""
         labels, allowed = inputs.pop("labels"), inputs.pop("allowed", None)
-        outputs = model(**inputs)
+        outputs = model(**_alone(inputs))
         loss = summed_loss(task_logits(outputs, allowed), labels)
         items = (labels != -100).sum() if num_items_in_batch is None else num_items_in_batch
         # Gradients are averaged over processes, and `items` counts those of all processes.
@@ -91,35 +93,55 @@ class FinetuneTrainer(Trainer):
         return LengthGroupedSampler(rows, lengths=lengths, generator=generator)
 
 
+def _alone(inputs: dict[str, Any]) -> dict[str, Any]:
+    """Without a decoder's memory of earlier tokens: here it gets all of them at once."""
+    return {**inputs, "use_cache": False} if "decoder_input_ids" in inputs else inputs
+
+
 @torch.no_grad()
 def predict(
-    trainer: FinetuneTrainer, features: Sequence[Feature], keep: Callable[[Any, Feature], Any]
+    trainer: FinetuneTrainer,
+    features: Sequence[Feature],
+    keep: Callable[[Any, Feature], Any],
+    write: Writer | None = None,
 ) -> tuple[list[Any], float]:
     """What `keep` takes from each feature's logits, in order, and the mean loss a label.
 
     Processes share the work. `keep(logits, feature)` gets (C,), (L, C) or (2, L) on the CPU, and
-    should return little: logits of a whole data set do not fit.
+    should return little: logits of a whole data set do not fit. With `write` it gets the ids (D,)
+    that the model writes instead.
     """
     model, args = trainer.model.eval(), trainer.args
     batches = by_length(features, args.per_device_eval_batch_size)
     mine = batches[args.process_index :: args.world_size]
     found: list[tuple[int, Any]] = []
     total, items = 0.0, 0
-    for indices in mine:
+    for indices in mine if write is None else _shown(mine, args.process_index):
         rows = [features[index] for index in indices]
         batch = {key: value.to(args.device) for key, value in trainer.data_collator(rows).items()}
         labels, allowed = batch.pop("labels"), batch.pop("allowed", None)
         with torch.autocast(args.device.type, torch.bfloat16, enabled=args.bf16):
-            outputs = model(**batch)
+            outputs = model(**_alone(batch))
         logits = task_logits(outputs, allowed).float()
         total += summed_loss(logits, labels).item()
         items += int((labels != -100).sum())
-        for index, row, each in zip(indices, rows, logits.cpu(), strict=True):
+        answers = logits if write is None else write(model, batch)
+        for index, row, each in zip(indices, rows, answers.cpu(), strict=True):
             found.append((index, keep(each, row)))
     parts = gather_objects((found, total, items), args.world_size)
     ordered = dict(pair for part in parts for pair in part[0])
     loss = sum(part[1] for part in parts) / max(1, sum(part[2] for part in parts))
     return [ordered[index] for index in range(len(features))], loss
+
+
+def _shown(batches: Sequence[list[int]], rank: int) -> Iterator[list[int]]:
+    """The batches, under a bar in the first process once they take their time."""
+    total = sum(len(indices) for indices in batches)
+    settings = {"leave": False, "delay": _PATIENCE_SECONDS, "disable": rank != 0}
+    with progress_bar(total, "text", "writing", **settings) as bar:
+        for indices in batches:
+            yield indices
+            bar.update(len(indices))
 
 
 def gather_objects(value: Any, world_size: int) -> list[Any]:

@@ -13,10 +13,16 @@ from mlm_pretrain.finetune.heads import redraw_output, refuse_resized_body
 from mlm_pretrain.manifest import verify_model
 
 MAX_LENGTH = 512
+_ENCODERS = "bert, modernbert, roberta, distilbert and electra have one"
+_WAYS_OUT = {
+    "AutoModelForSeq2SeqLM": "give an encoder–decoder (t5, bart, marian, pegasus, …), such as "
+    "`mlm-pretrain pretrain --objective denoising` makes",
+}
 # Every name that architectures give to a dropout of theirs.
 _DROPOUTS = (
     "hidden_dropout_prob", "attention_probs_dropout_prob", "attention_dropout", "dropout",
-    "mlp_dropout", "embedding_dropout", "classifier_dropout", "seq_classif_dropout", "qa_dropout",
+    "dropout_rate", "activation_dropout", "mlp_dropout", "embedding_dropout", "classifier_dropout",
+    "seq_classif_dropout", "qa_dropout",
 )  # fmt: skip
 
 
@@ -56,8 +62,9 @@ def load_config(model: str, config: FinetuneConfig, labels: Sequence[str]) -> An
             model, revision=config.revision or "main", trust_remote_code=False
         )
     vars(settings).pop("auto_map", None)  # names code that is neither run nor saved
-    settings.id2label = dict(enumerate(labels))
-    settings.label2id = {label: index for index, label in enumerate(labels)}
+    if labels:  # a text has none
+        settings.id2label = dict(enumerate(labels))
+        settings.label2id = {label: index for index, label in enumerate(labels)}
     settings.problem_type = None
     if config.dropout is not None:
         for name in _DROPOUTS:
@@ -72,7 +79,7 @@ def usable_length(model_name: str, skeleton: Any, tokenizer: Any, asked: int | N
     Raises:
         InputError: when `asked` is more than the model has positions.
     """
-    positions = _positions(skeleton)
+    positions = positions_of(skeleton)
     if asked is None:
         limits = [MAX_LENGTH, int(min(tokenizer.model_max_length, MAX_LENGTH))]
         return min([*limits, positions] if positions else limits)
@@ -84,7 +91,7 @@ def usable_length(model_name: str, skeleton: Any, tokenizer: Any, asked: int | N
     return asked
 
 
-def _positions(skeleton: Any) -> int | None:
+def positions_of(skeleton: Any) -> int | None:
     """Positions a model can tell apart. RoBERTa's kind starts counting after its pad index."""
     stated = getattr(skeleton.config, "max_position_embeddings", None)
     for name, module in skeleton.named_modules():
@@ -113,7 +120,7 @@ def build_skeleton(auto_class: str, settings: Any, model: str) -> Any:
         raise InputError(
             f"{model}: transformers has no {kind} head for '{settings.model_type}' "
             f"({str(error).splitlines()[0][:120]})",
-            "bert, modernbert, roberta, distilbert and electra have one",
+            _WAYS_OUT.get(auto_class, _ENCODERS),
         ) from None
 
 
@@ -185,6 +192,11 @@ def check_vocabulary(model: str, tokenizer: Any, settings: Any) -> None:
             f"{model}: the tokenizer has {len(tokenizer)} tokens, the model only {size} embeddings",
             "give the tokenizer that the model was trained with",
         )
+
+
+def width_of(settings: Any) -> int:
+    """The hidden size; of two models put together, the encoder's."""
+    return int(getattr(settings, "hidden_size", None) or settings.encoder.hidden_size)
 
 
 def input_names(skeleton: Any) -> tuple[str, ...]:

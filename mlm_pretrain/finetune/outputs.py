@@ -13,8 +13,9 @@ from typing import Any
 
 from mlm_pretrain.claiming import claim_output
 from mlm_pretrain.corpus.sources.hub import fingerprint
+from mlm_pretrain.corpus.sources.installed_docs import fingerprint as docs_fingerprint
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.finetune.sources import HUB
+from mlm_pretrain.finetune.sources import HUB, is_installed_docs
 from mlm_pretrain.manifest import hash_file, own_manifest, write_manifest
 
 STAGE = "finetune"
@@ -137,6 +138,8 @@ def describe_input(name: str, revision: str | None) -> dict[str, Any]:
     path = Path(name)
     if name.startswith(HUB):
         return {"path": name, "revision": fingerprint(name.removeprefix(HUB))["revision"]}
+    if is_installed_docs(name):
+        return {"path": name, **docs_fingerprint(name.partition(":")[2])}
     if path.is_file():
         return {"path": name, "xxh3_128": hash_file(path), "bytes": path.stat().st_size}
     if not path.is_dir():

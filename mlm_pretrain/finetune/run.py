@@ -25,8 +25,10 @@ from mlm_pretrain.finetune.outputs import (
     save_tokenizer,
     write_results,
 )
+from mlm_pretrain.finetune.summarization import Summarization
 from mlm_pretrain.finetune.tagging import Tagging
-from mlm_pretrain.finetune.task import Task
+from mlm_pretrain.finetune.task import Task, Writer
+from mlm_pretrain.finetune.translation import Translation
 from mlm_pretrain.hub import resolve_commit
 from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.progress import say
@@ -36,6 +38,8 @@ TASKS: dict[str, type[Task[Any]]] = {
     "sentiment": Classification,
     "ner": Tagging,
     "qa": Answering,
+    "summarization": Summarization,
+    "translation": Translation,
 }
 
 
@@ -54,12 +58,12 @@ class Prepared:
 
 
 def finetune(task: str, config: FinetuneConfig, overwrite: bool = False) -> dict[str, Any]:
-    """Train `task` ("sentiment", "ner" or "qa"), keep the best epoch, score it and save it.
+    """Train `task` (a name in `TASKS`), keep the best epoch, score it and save it.
 
     "sentiment" is any classification of a text or a pair, "ner" any tagging of tokens, "qa"
-    SQuAD 1.1 or 2.0. Writes a `from_pretrained` folder with predictions_{validation,test}.jsonl,
-    metrics.json and manifest.json. Under torchrun the processes share the work and the first
-    writes.
+    SQuAD 1.1 or 2.0, "summarization" and "translation" any text for a text. Writes a
+    `from_pretrained` folder with predictions_{validation,test}.jsonl, metrics.json and
+    manifest.json. Under torchrun the processes share the work and the first writes.
 
     Returns:
         `metrics` a split (shares of 1; `loss` in nats), `best_epoch`, `history` an epoch,
@@ -129,6 +133,7 @@ def _encode(
     models.check_vocabulary(config.model, tokenizer, settings)
     settings.pad_token_id = tokenizer.pad_token_id
     skeleton = models.build_skeleton(task.auto_class, settings, config.model)
+    own_facts = task.adapt(skeleton, tokenizer)
     length = models.usable_length(config.model, skeleton, tokenizer, config.max_length)
     names = models.input_names(skeleton)
     features = task.encode(train, tokenizer, names, length, training=True)
@@ -136,22 +141,24 @@ def _encode(
         split: (found, task.encode(found, tokenizer, names, length))
         for split, found in held_out.items()
     }
+    named = task.labels if len(task.labels) <= 50 else len(task.labels)
     facts = {
-        "labels": task.labels if len(task.labels) <= 50 else len(task.labels),
+        **({} if task.writes else {"labels": named}),
         "train_examples": len(train),
         "train_rows": len(features),
         **{f"{split}_examples": len(found) for split, found in held_out.items()},
         "parameters": sum(parameter.numel() for parameter in skeleton.parameters()),
         "max_length": length,
+        **own_facts,
         "best_by": best_by,
         "random_weights": config.random_weights,
-        **_schedule(config, len(features), settings),
+        **_schedule(config, len(features), settings, task.writes),
         "counts": {key: int(count) for key, count in sorted(task.counts.items())},
     }
     return Prepared(task, tokenizer, settings, len(train), features, splits, facts)
 
 
-def _schedule(config: FinetuneConfig, rows: int, settings: Any) -> dict[str, Any]:
+def _schedule(config: FinetuneConfig, rows: int, settings: Any, writes: bool) -> dict[str, Any]:
     """Steps, rate and precision.
 
     Raises:
@@ -168,10 +175,10 @@ def _schedule(config: FinetuneConfig, rows: int, settings: Any) -> dict[str, Any
     per_epoch = math.ceil(micro_batches / config.accumulation)
     epochs = config.epochs or default_epochs(rows)
     steps = config.steps or epochs * per_epoch
-    rate = config.learning_rate or default_learning_rate(settings.hidden_size)
+    rate = config.learning_rate or default_learning_rate(models.width_of(settings))
     share = config.embedding_rate
-    if share is None:
-        share = default_embedding_rate(rows, config.random_weights)
+    if share is None:  # what writes has its embeddings for an output layer, which has to learn
+        share = default_embedding_rate(rows, config.random_weights or writes)
     return {
         "batch_size": batch,
         "epochs": round(steps / per_epoch, 2),
@@ -188,19 +195,23 @@ def _train(
     from mlm_pretrain.finetune.loop import KeepBest, ShowProgress, build_trainer
 
     task, facts = prepared.task, prepared.facts
-    collator = Collator(prepared.tokenizer.pad_token_id, task.label_per_token)
+    pad = prepared.tokenizer.pad_token_id
+    collator = Collator(pad, task.label_per_token, task.decoder_inputs)
+    draft, final = task.writers(model, prepared.train)
     trainer = build_trainer(
         model, prepared.train, collator, config,
         facts["steps"], facts["learning_rate"], facts["embedding_rate"], facts["precision"],
     )  # fmt: skip
-    keeper = KeepBest(lambda: _evaluate(trainer, prepared, "validation")[0], facts["best_by"])
+    keeper = KeepBest(
+        lambda: _evaluate(trainer, prepared, "validation", draft)[0], facts["best_by"]
+    )
     trainer.add_callback(keeper)
     trainer.add_callback(ShowProgress("fine-tuning", keeper))
     train_loss = trainer.train().training_loss
     model.load_state_dict(keeper.weights)
     metrics, predictions = {}, {}
     for split in prepared.splits:
-        metrics[split], predictions[split] = _evaluate(trainer, prepared, split)
+        metrics[split], predictions[split] = _evaluate(trainer, prepared, split, final)
     result = {
         "model": config.model, "out": config.out, "metrics": metrics,
         "best_epoch": keeper.best_epoch, "history": keeper.history, "train_loss": train_loss, **facts,
@@ -211,12 +222,14 @@ def _train(
     return result
 
 
-def _evaluate(trainer: Any, prepared: Prepared, split: str) -> tuple[dict[str, Any], list[Any]]:
+def _evaluate(
+    trainer: Any, prepared: Prepared, split: str, write: Writer | None
+) -> tuple[dict[str, Any], list[Any]]:
     """Scores and rows of predictions. The first process scores; all get the scores."""
     from mlm_pretrain.finetune.loop import gather_objects, predict
 
     examples, features = prepared.splits[split]
-    outputs, loss = predict(trainer, features, prepared.task.keep)
+    outputs, loss = predict(trainer, features, prepared.task.keep, write)
     scores, rows = {}, []
     if trainer.args.process_index == 0:
         rows = prepared.task.decode(examples, features, outputs)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlm_pretrain.corpus.docs_tasks.summaries import docstring_summaries
 from mlm_pretrain.corpus.opening import how_to_unpack, inner_suffix
 from mlm_pretrain.corpus.shown import brief
 from mlm_pretrain.errors import InputError
@@ -16,6 +17,7 @@ from mlm_pretrain.finetune.lines import labelled_lines
 from mlm_pretrain.finetune.tables import parse_table
 
 HUB = "hf:"
+DOCS = "installed-docs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +29,35 @@ class Row:
     lines: tuple[int, ...] = ()
 
 
+def is_installed_docs(spec: str) -> bool:
+    """Whether `spec` is `installed-docs[:LIBRARY,…]`, which has a train, validation and test side."""
+    return spec.partition(":")[0] == DOCS
+
+
 def read_rows(spec: str, split: str) -> list[Row]:
     """All rows of a file, or of `hf:NAME[:config][@split]` (`split` when none is named).
 
-    Hub columns of class labels come as names instead of numbers (−1, unlabelled, stays).
+    Hub columns of class labels come as names instead of numbers (−1, unlabelled, stays). Of
+    `installed-docs` the rows are docstrings (`text`) and their summary lines (`summary`).
 
     Raises:
         InputError: a missing, damaged or empty file, an unknown format, an unreadable line.
     """
-    rows = list(_read_hub(spec, split) if spec.startswith(HUB) else _read_file(Path(spec)))
+    rows = list(_reader(spec, split))
     if not rows:
         raise InputError(f"{spec}: 0 rows", f"give a {split} file with labelled rows")
     return rows
+
+
+def _reader(spec: str, split: str) -> Iterator[Row]:
+    if spec.startswith(HUB):
+        return _read_hub(spec, split)
+    return _read_docs(spec, split) if is_installed_docs(spec) else _read_file(Path(spec))
+
+
+def _read_docs(spec: str, split: str) -> Iterator[Row]:
+    for values, name in docstring_summaries(spec.partition(":")[2])[split]:
+        yield Row(dict(values), f"{spec}: {name}")
 
 
 def _read_file(path: Path) -> Iterator[Row]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any, ClassVar, Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -15,18 +15,23 @@ from mlm_pretrain.finetune.config import FinetuneConfig, default_stride
 from mlm_pretrain.finetune.fields import is_number
 
 Example = TypeVar("Example")
+# A model and a batch on its device → what the model writes of each row, as ids (B, D).
+Writer: TypeAlias = Callable[[Any, dict[str, Any]], Any]
 
 
 class Task(ABC, Generic[Example]):
     """Reading, encoding, decoding and scoring of one kind of example.
 
     `labels` are the model's outputs by name, known after `learn`; `counts` gathers what was
-    dropped, cut or repaired, and why.
+    dropped, cut or repaired, and why. A task that `writes` has no labels: its answer is a text, and
+    `decoder_inputs`, known after `adapt`, makes of its tokens what the decoder reads.
     """
 
     auto_class: ClassVar[str]
     needs_offsets: ClassVar[bool] = True
     label_per_token: ClassVar[bool] = False
+    writes: ClassVar[bool] = False
+    decoder_inputs: Callable[[Any], Any] | None = None
 
     def __init__(self, config: FinetuneConfig) -> None:
         self.config = config
@@ -50,6 +55,18 @@ class Task(ABC, Generic[Example]):
     def check(self, examples: Sequence[Example], spec: str) -> None:
         """Refuse what cannot be scored with what `learn` saw."""
 
+    def adapt(self, skeleton: Any, tokenizer: Any) -> dict[str, Any]:
+        """Take from the model what encoding needs; give what rules chose, for the record.
+
+        Raises:
+            InputError: for a model or tokenizer that the task cannot use.
+        """
+        return {}
+
+    def writers(self, model: Any, train: Sequence[Feature]) -> tuple[Writer | None, Writer | None]:
+        """How the model writes its answers after an epoch, and for the final scores."""
+        return None, None
+
     @abstractmethod
     def encode(
         self,
@@ -66,7 +83,7 @@ class Task(ABC, Generic[Example]):
 
     @abstractmethod
     def keep(self, logits: Any, feature: Feature) -> np.ndarray:
-        """What decoding needs of one feature's logits: (C,), (L, C) or (2, L)."""
+        """What decoding needs of one feature's logits: (C,), (L, C) or (2, L); of ids written: (D,)."""
 
     @abstractmethod
     def decode(

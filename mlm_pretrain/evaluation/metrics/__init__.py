@@ -21,6 +21,9 @@ _METRICS = {
     "spearman": "Spearman",
     "seqeval": "Seqeval",
     "squad": "Squad",
+    "rouge": "Rouge",
+    "bleu": "Bleu",
+    "chrf": "Chrf",
 }
 
 
