@@ -35,8 +35,9 @@ from mlm_pretrain.training.batches import (
 from mlm_pretrain.training.callbacks.adaptive_masking import adaptive_masking
 from mlm_pretrain.training.callbacks.loss_watch import SPIKE_NATS, LossWatch
 from mlm_pretrain.training.callbacks.moment import MomentCallback
-from mlm_pretrain.training.checkpoints import fingerprint, reading, writing
+from mlm_pretrain.training.checkpoints import fingerprint, reading
 from mlm_pretrain.training.checkpoints.finding import way_back
+from mlm_pretrain.training.checkpoints.resuming import Resuming
 from mlm_pretrain.training.compatibility import (
     prepare_model,
     refuse_push,
@@ -47,7 +48,7 @@ from mlm_pretrain.training.compatibility import (
 from mlm_pretrain.training.curriculum import Curriculum
 from mlm_pretrain.training.evaluation import dense_prediction, token_weighted_metrics
 from mlm_pretrain.training.fitting import train_fitting
-from mlm_pretrain.training.heads import attach_heads, is_of_heads, read_heads
+from mlm_pretrain.training.heads import attach_heads
 from mlm_pretrain.training.loading import can_place, order_seed, own_collator, placed_loader
 from mlm_pretrain.training.placement import placed
 from mlm_pretrain.training.terms import TermMeans, found_loss, part_figures, prepare_step
@@ -58,7 +59,7 @@ _OWN_COLUMNS = (
 )  # fmt: skip
 
 
-class TokenTrainer(Trainer):
+class TokenTrainer(Resuming, Trainer):
     """What all trainers share; `objective` says what is predicted.
 
     Args:
@@ -124,8 +125,6 @@ class TokenTrainer(Trainer):
         self.curriculum: Curriculum | None = None
         self.passes: Callable[..., ModelPasses] = ModelPasses
         self.checkpoint_facts: Callable[[], dict[str, Any]] = dict
-        self._resumed_from: Path | None = None
-        self._weights_only = False
         self.placed_batches: Any = None
         self.watch = LossWatch(
             spike_nats, mean_over_processes, partial(way_back, Path(self.args.output_dir))
@@ -254,48 +253,8 @@ class TokenTrainer(Trainer):
             self.watch.require_finite(step, "gradient norm", torch.as_tensor(norm))
         return norm
 
-    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
-        """A whole checkpoint or none; those before stay until it is there."""
-        if self.hp_search_backend is None and trial is None:
-            self.store_flos()
-        writing.write_checkpoint(self, Path(self._get_output_dir(trial=trial)))
-
-    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        writing.write_weights(self, Path(output_dir or self.args.output_dir), state_dict)
-
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        reading.require_safe_weights(Path(resume_from_checkpoint))
-        super()._load_from_checkpoint(resume_from_checkpoint, model)
-        read_heads(self.model if model is None else model, Path(resume_from_checkpoint))
-
-    def _load_best_model(self) -> None:
-        super()._load_best_model()
-        read_heads(self.model, Path(str(self.state.best_model_checkpoint)))
-
-    def _issue_warnings_after_load(self, load_result: Any) -> None:
-        missing = [name for name in load_result.missing_keys if not is_of_heads(name)]
-        super()._issue_warnings_after_load(load_result._replace(missing_keys=missing))
-
-    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
-        if checkpoint is not None and self._weights_only:
-            reading.advance_schedule(self)
-        elif checkpoint is not None:
-            reading.load_states(self, Path(checkpoint))
-
-    def _load_scaler(self, checkpoint: str | None) -> None:
-        """Loaded together with the optimiser's state."""
-
-    def _load_rng_state(self, checkpoint: str | None) -> None:
-        """Once the first batches are read, which a stream's own code may have drawn numbers for."""
-        self.restore_moment()
-
     def push_to_hub(self, *args: Any, **kwargs: Any) -> Any:
         raise refuse_push(type(self).__name__)
-
-    def restore_moment(self) -> None:
-        """Generators and running losses of the checkpoint that this training goes on from."""
-        if self._resumed_from is not None:
-            reading.load_moment(self, self._resumed_from)
 
     def evaluation_loop(
         self,
