@@ -59,6 +59,7 @@ def test_a_run_by_the_clock(prepared: Path, tmp_path: Path) -> None:
     assert 3.0 <= result["seconds"] < 6.0
     rates = [line["learning_rate"] for line in lines(tmp_path / "run")]
     assert max(rates) == pytest.approx(1e-3)
-    assert rates[-1] < 0.1 * max(rates)
+    # The last step begins at most some steps' length before the end, however slow these are.
+    assert rates[-1] < max(0.1, 4 / result["steps"]) * max(rates)
     assert rates[0] < 0.1 * max(rates)
     assert result["steps"] == lines(tmp_path / "run")[-1]["step"]
