@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import random
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+import torch
+import transformers
 from tiny_problems import BAD, COLOURS, FILLERS, GOOD, OTHERS, PLACES, POSITIONS, wordpiece
+
+from mlm_pretrain.finetune import FinetuneConfig
 
 # Colour, thing, verb and place, of which each word has one translation.
 _SLOTS = [COLOURS, ["cat", "dog", "house", "tree"], ["walks", "sleeps"], PLACES]
@@ -17,8 +22,6 @@ LEXICON = dict(zip(_OWN, [*OTHERS, *GOOD, *BAD], strict=True))
 
 def save_writer(folder: Path, kind: str, seed: int = 1, **settings: Any) -> str:
     """A random t5, bart or marian of two layers of 64, as an export would leave it."""
-    import transformers
-
     transformers.set_seed(seed)
     tokenizer = wordpiece()
     config = writer_config(kind, tokenizer, **settings)
@@ -29,8 +32,6 @@ def save_writer(folder: Path, kind: str, seed: int = 1, **settings: Any) -> str:
 
 
 def writer_config(kind: str, tokenizer: Any, **settings: Any) -> Any:
-    from transformers import AutoConfig
-
     pad, end = tokenizer.pad_token_id, tokenizer.sep_token_id
     shared: dict[str, Any] = {
         "vocab_size": len(tokenizer), "d_model": 64, "pad_token_id": pad, "eos_token_id": end,
@@ -48,7 +49,7 @@ def writer_config(kind: str, tokenizer: Any, **settings: Any) -> Any:
             "max_position_embeddings": POSITIONS, "dropout": 0.0, "activation_dropout": 0.0,
             "decoder_start_token_id": end, "forced_eos_token_id": None, "init_std": 0.1,
         }  # fmt: skip
-    return AutoConfig.for_model(kind, **{**shared, **own, **settings})
+    return transformers.AutoConfig.for_model(kind, **{**shared, **own, **settings})
 
 
 def translations(count: int, seed: int) -> list[dict[str, Any]]:
@@ -81,3 +82,39 @@ def documents(count: int, seed: int) -> list[dict[str, Any]]:
         found = [word for word in words if word in PLACES]
         rows.append({"text": " ".join(words), "summary": " and ".join(found)})
     return rows
+
+
+FAST: dict[str, Any] = {"learning_rate": 3e-3, "batch_size": 16, "max_new_tokens": 12}
+
+
+def config_in(folder: Path, model: str, train: int = 800, **settings: Any) -> FinetuneConfig:
+    """Files of the toy language in `folder`; the last seed holds no sentence of the others."""
+    folder.mkdir(exist_ok=True)
+    paths = {}
+    for seed, (split, count) in enumerate({"train": train, "validation": 20, "test": 40}.items()):
+        paths[split] = str(folder / f"{split}.jsonl")
+        lines = [json.dumps(row) + "\n" for row in translations(count, seed)]
+        Path(paths[split]).write_text("".join(lines))
+    given = {"model": model, "out": str(folder / "out"), **paths, **FAST, **settings}
+    return FinetuneConfig(**given)
+
+
+def predictions_in(folder: str | Path) -> list[dict[str, Any]]:
+    lines = (Path(folder) / "predictions_test.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def opened(folder: str | Path) -> tuple[Any, Any]:
+    model = transformers.AutoModelForSeq2SeqLM.from_pretrained(folder).eval()
+    return model, transformers.AutoTokenizer.from_pretrained(folder)
+
+
+def encoded(tokenizer: Any, texts: list[str]) -> dict[str, torch.Tensor]:
+    batch = tokenizer(texts, return_tensors="pt", padding=True)
+    return {name: batch[name] for name in ("input_ids", "attention_mask")}
+
+
+def alone(model: Any, tokenizer: Any, text: str, **settings: Any) -> str:
+    """What a user of the folder gets for one text."""
+    ids = model.generate(**encoded(tokenizer, [text]), **settings)[0]
+    return str(tokenizer.decode(ids, skip_special_tokens=True))
