@@ -9,6 +9,7 @@ import torch
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.modeling.attention.choosing import is_decided, leave_unpacked, method_of
 from mlm_pretrain.modeling.compilation import uncompiled
+from mlm_pretrain.modeling.dropout import draw_quickly
 from mlm_pretrain.modeling.packing_proof import prove_packable
 from mlm_pretrain.modeling.sparse_head import HeadPlan, plan_head
 from mlm_pretrain.objectives.objective import count_predicted
@@ -114,6 +115,7 @@ def verify_rows(trainer: Any) -> None:
 
 def prepare_model(trainer: Any) -> HeadPlan:
     """How the model's scores are computed, once packed documents are known to stay apart in it."""
+    draw_quickly(trainer.model)
     with uncompiled():
         if trainer.makes_batches and trainer.objective.is_packed:
             _prove_packable(trainer)

@@ -73,7 +73,8 @@ def _attend(
         scale=scaling if scaling is not None else query.shape[-1] ** -0.5,
     )  # fmt: skip
     layout, heads = layout_of(attention_mask), (query[0], key[0], value[0])
-    if layout.causal_N is not None:
+    in_parts = layout.causal_N is not None and not _is_products(method, query, dropout)
+    if in_parts:
         attended = attend_in_parts(attend, heads, parts_of(layout, attention_mask))
     else:
         looks_left = is_causal if is_causal is not None else getattr(module, "is_causal", True)
@@ -92,7 +93,8 @@ def _attend_line(
     dropout: float,
     **settings: Any,
 ) -> torch.Tensor:
-    """Attention (T, heads, D) of segments that all look in one way, by `method` where it can."""
+    """Attention (T, heads, D) of a line's segments, by `method` where it can; but for products they all look
+    in one way."""
     line = (query, key, value, layout_of(borders))
     if dropout > 0 or not (method == "varlen" or query.device.type == "cpu"):
         return fused(*line, is_causal=is_causal, dropout=dropout, **settings)
@@ -100,6 +102,11 @@ def _attend_line(
         return varlen(*line, borders, is_causal=is_causal, **settings)
     found = METHODS["fused" if method == "varlen" else method]
     return found(*line, is_causal=is_causal, **settings)
+
+
+def _is_products(method: str, query: torch.Tensor, dropout: float) -> bool:
+    """Whether batched products are taken, which keep segments apart that look different ways."""
+    return method.startswith("products") and dropout == 0 and query.device.type == "cpu"
 
 
 def register() -> None:

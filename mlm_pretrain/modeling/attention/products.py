@@ -27,10 +27,10 @@ _UNSEEN = -1e9
 
 @dataclass(frozen=True)
 class Bucket:
-    """Segments of like length: `place` is their slice of the gathered rows."""
+    """Segments of like length that look the same way: `place` is their slice of the gathered rows."""
 
     place: slice
-    segments: int
+    is_causal: bool
     length: int
     valid_NS: torch.Tensor  # bool; which of a segment's S positions are its own
 
@@ -51,22 +51,27 @@ class Buckets:
     buckets: list[Bucket]
 
 
-def buckets_of(layout: Layout, heads: int, multiple: int) -> Buckets:
-    """The buckets of a layout with lengths rounded up to `multiple`; derived once for all layers."""
-    key = ("products", heads, multiple)
+def buckets_of(layout: Layout, heads: int, multiple: int, is_causal: bool) -> Buckets:
+    """The buckets of a layout with lengths rounded up to `multiple`; derived once for all layers.
+
+    Args:
+        is_causal: how the segments look where the layout does not say it of each.
+    """
+    key = ("products", heads, multiple, is_causal)
     if key not in layout.derived:
-        layout.derived[key] = _gathered(layout, heads, multiple)
+        layout.derived[key] = _gathered(layout, heads, multiple, is_causal)
     found: Buckets = layout.derived[key]
     return found
 
 
-def _gathered(layout: Layout, heads: int, multiple: int) -> Buckets:
+def _gathered(layout: Layout, heads: int, multiple: int, is_causal: bool) -> Buckets:
     starts, lengths = layout.starts, layout.lengths_N
     rounded = -(-lengths // multiple) * multiple
+    causal_N = np.full(len(lengths), is_causal) if layout.causal_N is None else layout.causal_N
     scatter: NDArray[np.int64] = np.empty((layout.tokens, heads), dtype=np.int64)
     gathers, buckets, offset = [], [], 0
-    for size in np.unique(rounded):
-        members = np.flatnonzero(rounded == size)
+    for size, causal in np.unique(np.stack([rounded, causal_N], 1), axis=0).tolist():
+        members = np.flatnonzero((rounded == size) & (causal_N == causal))
         place_1S = np.arange(size)[None]
         tokens_NS = starts[members, None] + np.minimum(place_1S, lengths[members, None] - 1)
         valid_NS = place_1S < lengths[members, None]
@@ -74,7 +79,7 @@ def _gathered(layout: Layout, heads: int, multiple: int) -> Buckets:
         rows = offset + np.arange(gathers[-1].size).reshape(len(members), heads, size)
         scatter[tokens_NS[valid_NS]] = rows.transpose(0, 2, 1)[valid_NS]
         place = slice(offset, offset + gathers[-1].size)
-        buckets.append(Bucket(place, len(members), int(size), torch.from_numpy(valid_NS)))
+        buckets.append(Bucket(place, bool(causal), size, torch.from_numpy(valid_NS)))
         offset = place.stop
     filled = np.zeros(offset, dtype=bool)
     filled[scatter.ravel()] = True
@@ -85,12 +90,12 @@ def _gathered(layout: Layout, heads: int, multiple: int) -> Buckets:
 
 
 def _bias(
-    bucket: Bucket, heads: int, is_causal: bool, window: int | None, dtype: torch.dtype
+    bucket: Bucket, heads: int, window: int | None, dtype: torch.dtype
 ) -> torch.Tensor | None:
     """What is added to a bucket's scores, broadcast to (B', S, S); None where all is seen."""
-    seen_SS = near(bucket.length, is_causal, window, bucket.valid_NS.device)
+    seen_SS = near(bucket.length, bucket.is_causal, window, bucket.valid_NS.device)
     # Of a causal segment no token sees the padding, which stands behind it.
-    needs_ends = not is_causal and not bool(bucket.valid_NS.all())
+    needs_ends = not bucket.is_causal and not bool(bucket.valid_NS.all())
     if not needs_ends:
         return None if bool(seen_SS.all()) else _penalty(seen_SS[None], dtype)
     seen_NS = bucket.valid_NS[:, None, :]
@@ -105,9 +110,10 @@ def _penalty(seen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 
 
 def _biases(
-    layout: Layout, buckets: Buckets, multiple: int, heads: int, *which: Any
+    layout: Layout, buckets: Buckets, key: tuple[Any, ...], heads: int, *which: Any
 ) -> list[torch.Tensor | None]:
-    key = ("bias", heads, multiple, *which)
+    """Those of all buckets, which `key` tells from other buckets of the layout."""
+    key = ("bias", *key, *which)
     if key not in layout.derived:
         layout.derived[key] = [_bias(bucket, heads, *which) for bucket in buckets.buckets]
     found: list[torch.Tensor | None] = layout.derived[key]
@@ -178,6 +184,7 @@ def products(
     """Attention (T, heads, D) of queries, keys and values (heads, T, D) within each segment.
 
     Args:
+        is_causal: how the segments look where `layout` does not say it of each.
         window: a token sees those at a distance below this; None sees all of its segment.
         multiple: segments are filled up to a multiple of this: small means less padding to compute,
             large means fewer and larger products.
@@ -185,8 +192,9 @@ def products(
     heads = query.shape[0]
     if window is not None and window >= layout.longest:
         window = None
-    buckets = buckets_of(layout, heads, multiple)
-    biases = _biases(layout, buckets, multiple, heads, is_causal, window, value.dtype)
+    which = (heads, multiple, is_causal)
+    buckets = buckets_of(layout, *which)
+    biases = _biases(layout, buckets, which, heads, window, value.dtype)
     lines = [x.to(value.dtype).transpose(0, 1) for x in (query, key, value)]
     # The dtype was settled above; autocast would raise the softmax to fp32 and copy it back.
     with torch.autocast(query.device.type, enabled=False):
