@@ -48,10 +48,12 @@ RUNS = {
     "mlm, n-grams": _run("mlm", {"unit": "ngram"}),
     "hybrid": _run("hybrid"),
     "order": _run("order"),
+    "nsp": _run("nsp"),
     "replaced": _run("replaced"),
     "mlm + order + contrastive": Run({"objectives": _TOGETHER, "together": "share"}),
     "contrastive": _contrastive(),
     "contrastive, spans": _contrastive(positives="spans"),
+    "tsdae": _run("tsdae")._replace(after="mlm"),
     "contrastive, 32": _contrastive(_FEW),
     "contrastive, 32, bank": _contrastive(_FEW, bank_size=4_096),
 }

@@ -27,7 +27,8 @@ def _train_stock(arguments: Namespace) -> dict[str, Any]:
 
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             self.ticks.append(time.perf_counter())
-            control.should_training_stop |= self.ticks[-1] - self.ticks[0] > self.limit
+            is_over = self.ticks[-1] - self.ticks[0] > self.limit
+            control.should_training_stop |= is_over and len(self.ticks) > _FIRST_TIMED + 1
 
     def train(steps: int, limit: float) -> tuple[Any, Clock]:
         trainer = stock_trainer(
