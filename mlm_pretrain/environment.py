@@ -50,6 +50,13 @@ def process_count() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def is_in_a_group() -> bool:
+    """Whether this process and others have begun to speak with each other."""
+    import torch.distributed as dist
+
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
 def leave(code: int) -> NoReturn:
     """End this process with `code`; one of several goes without the interpreter's own teardown.
 

@@ -42,6 +42,7 @@ from mlm_pretrain.objectives.objective import Objective
 from mlm_pretrain.objectives.randomness import row_generators
 from mlm_pretrain.objectives.rows import (
     PARTNER,
+    reworked,
     row_ids,
     segment_documents,
     segment_lengths,
@@ -201,12 +202,10 @@ def _labels(row: Sequence[Shown]) -> Ids:
 def _example(
     row: Sequence[Shown], example: Mapping[str, Any], place: tuple[int, int]
 ) -> dict[str, Any]:
-    """The row as pairs, for masking; its place is that of the text as it was."""
-    lengths = [len(shown.ids_T) for shown in row]
-    kept = {k: v for k, v in example.items() if k not in ("attention_mask", PARTNER)}
+    """The row as pairs, for masking."""
     ids_T = np.concatenate([shown.ids_T for shown in row])
-    pairs = {"input_ids": ids_T, "segment_lengths": lengths}
-    return {**kept, **pairs, "epoch": place[0], "example": place[1]}
+    lengths = [len(shown.ids_T) for shown in row]
+    return reworked(example, place, input_ids=ids_T, segment_lengths=lengths)
 
 
 def heads(model: Any, _vocabulary: Vocabulary, _config: NextSentenceConfig) -> torch.nn.Module:

@@ -30,7 +30,13 @@ from mlm_pretrain.objectives.masked import (
 )
 from mlm_pretrain.objectives.objective import Objective
 from mlm_pretrain.objectives.randomness import row_generators
-from mlm_pretrain.objectives.rows import padded_length, row_ids, segment_lengths, stack_rows
+from mlm_pretrain.objectives.rows import (
+    padded_length,
+    reworked,
+    row_ids,
+    segment_lengths,
+    stack_rows,
+)
 from mlm_pretrain.objectives.segment_classes import MASKED, class_head, count, loss
 from mlm_pretrain.objectives.sentences import text_sentences
 from mlm_pretrain.objectives.token_loss import IGNORED
@@ -74,12 +80,10 @@ class OrderCollator:
         generators = row_generators(self.seed ^ _ORDER_STREAM, places)
         drawn = zip(examples, rows, generators, strict=True)
         made = [self._reordered(*one) for one in drawn]
-        # Masks are keyed on the place, which for a row without one is that of the text as it was.
         shown = [
-            {**{k: v for k, v in example.items() if k != "attention_mask"}, "input_ids": ids_T,
-             "epoch": epoch, "example": number}
-            for example, (ids_T, _), (epoch, number) in zip(examples, made, places, strict=True)
-        ]  # fmt: skip
+            reworked(example, place, input_ids=ids_T)
+            for example, (ids_T, _), place in zip(examples, made, places, strict=True)
+        ]
         batch = self.masked(shown)
         labels = stack_rows([labels_T for _, labels_T in made], padded_length(rows), IGNORED)
         return {**batch, "order_labels": torch.from_numpy(labels)}

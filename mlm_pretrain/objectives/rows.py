@@ -37,6 +37,17 @@ def row_ids(example: Mapping[str, Any]) -> NDArray[np.int64]:
     return ids if mask is None else ids[np.asarray(mask, dtype=bool)]
 
 
+def reworked(example: Mapping[str, Any], place: tuple[int, int], **changes: Any) -> dict[str, Any]:
+    """An example with its ids (and more) changed, and without padding; draws go on from where it stood.
+
+    Args:
+        place: (epoch, example) of the text as it was.
+        changes: `input_ids`, and `segment_lengths` where these are others.
+    """
+    kept = {k: v for k, v in example.items() if k not in ("attention_mask", PARTNER)}
+    return {**kept, **changes, "epoch": place[0], "example": place[1]}
+
+
 def segment_lengths(example: Mapping[str, Any], length: int) -> NDArray[np.int64]:
     """Lengths of the segments packed into an example; one segment where none are given."""
     given = example.get("segment_lengths")

@@ -17,9 +17,11 @@ _KEYS = 1 << 32
 
 
 class Keyed(NamedTuple):
-    """A document, or a piece of one that was too long, with the key of the whole (see `Batch`)."""
+    """A document, or a piece of one that was too long, the hash of its text, and the key of the whole (see
+    `Batch`)."""
 
     document: Document
+    digest: int
     key: int
 
 
@@ -60,19 +62,15 @@ class Batches:
         options = self._config.read.model_copy(update=unlimited)
         files = self._config.validation_corpus
         for keyed in _keyed(read_corpus(files, options, self.validation_audit)):
-            known.add(_hash(keyed.document))
+            known.add(keyed.digest)
             yield "validation", keyed
 
     def _training(self, known: set[int]) -> Iterator[tuple[str, Keyed]]:
         for keyed in _keyed(read_corpus(self._corpus, self._config.read, self.audit)):
-            if _hash(keyed.document) in known:
+            if keyed.digest in known:
                 self.held_out += 1
             else:
                 yield "train", keyed
-
-
-def _hash(document: Document) -> int:
-    return xxhash.xxh3_64_intdigest(document.text.encode())
 
 
 def _is_later_piece(document: Document) -> bool:
@@ -82,9 +80,10 @@ def _is_later_piece(document: Document) -> bool:
 def _keyed(documents: Iterable[Document]) -> Iterator[Keyed]:
     key = 0
     for document in documents:
+        digest = xxhash.xxh3_64_intdigest(document.text.encode())
         if not _is_later_piece(document):
-            key = _hash(document) % _KEYS
-        yield Keyed(document, key)
+            key = digest % _KEYS
+        yield Keyed(document, digest, key)
 
 
 def _gather(documents: Iterator[tuple[str, Keyed]], batch_bytes: int) -> Iterator[Batch]:

@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 from accelerate import PartialState
 
-from mlm_pretrain.environment import process_count
+from mlm_pretrain.environment import is_in_a_group, process_count
 
 Value = TypeVar("Value")
 
@@ -21,13 +21,13 @@ def begin_processes() -> None:
 
 def meet() -> None:
     """Wait until every process is here."""
-    if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+    if is_in_a_group():
         dist.barrier()
 
 
 def first_process_value(value: Value) -> Value:
     """The first process's `value`, on every process."""
-    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+    if not is_in_a_group():
         return value
     box = [value]
     dist.broadcast_object_list(box, src=0)
@@ -36,7 +36,7 @@ def first_process_value(value: Value) -> Value:
 
 def mean_over_processes(value: torch.Tensor) -> float:
     """The mean of every process's `value`, on every process."""
-    if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+    if is_in_a_group():
         value = value / dist.get_world_size()
         dist.all_reduce(value)
     return float(value)

@@ -4,35 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from package_process import call_verb
-
-Capture = pytest.CaptureFixture[str]
+from small_recipes import Capture, run, written
 
 
 @pytest.fixture
 def recipe(texts: list[str], tmp_path: Path) -> Path:
-    """A recipe of a corpus of its own, of seconds."""
-    lines = [json.dumps({"text": text}) for text in texts[:25]]
-    (tmp_path / "corpus.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    path = tmp_path / "recipe.yaml"
-    path.write_text(
-        f"folder: {tmp_path / 'all'}\n"
-        f"corpus: [{tmp_path / 'corpus.jsonl'}]\n"
-        "tokenizer: {vocab_size: 600}\n"
-        "prepare: {max_length: 32, validation_share: 0.2, processes: 1}\n"
-        "pretrain: {arch: 'bert:2x64', steps: 4, batch_size: 4, masking: {ratio: 0.2}}\n",
-        encoding="utf-8",
-    )
-    return path
-
-
-def run(capfd: Capture, recipe: Path, *words: object) -> tuple[dict[str, Any], str]:
-    done = call_verb(capfd, "pretrain", "--config", recipe, *words, "--json")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout), done.stderr
+    return written(
+        texts, tmp_path,
+        "prepare: {max_length: 32, validation_share: 0.2, processes: 1}",
+        "pretrain: {arch: 'bert:2x64', steps: 4, batch_size: 4, masking: {ratio: 0.2}}",
+    )  # fmt: skip
 
 
 def stamps(folder: Path) -> dict[str, int]:

@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from package_process import call_verb
+from small_recipes import Capture, run, written
 from transformers import AutoModelForMaskedLM
-
-Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
 def recipe(texts: list[str], tmp_path: Path) -> Path:
-    lines = [json.dumps({"text": text}) for text in texts[:25]]
-    (tmp_path / "corpus.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    path = tmp_path / "recipe.yaml"
-    path.write_text(
-        f"folder: {tmp_path / 'all'}\n"
-        f"corpus: [{tmp_path / 'corpus.jsonl'}]\n"
-        "tokenizer: {vocab_size: 600}\n"
-        "prepare: {validation_share: 0.2, processes: 1}\n"
-        "pretrain: {arch: 'roberta:2x64', batch_size: 4}\n"
-        "phases:\n"
-        "  - {name: short, steps: 4, prepare: {max_length: 32}}\n"
-        "  - {name: words, steps: 2, prepare: {max_length: 32}, pretrain: {masking: {unit: word}}}\n"
-        "  - {name: long, steps: 3, prepare: {max_length: 96}, pretrain: {batch_size: 2}}\n",
-        encoding="utf-8",
-    )
-    return path
-
-
-def run(capfd: Capture, recipe: Path, *words: object) -> tuple[dict[str, Any], str]:
-    done = call_verb(capfd, "pretrain", "--config", recipe, *words, "--json")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout), done.stderr
+    return written(
+        texts, tmp_path,
+        "prepare: {validation_share: 0.2, processes: 1}",
+        "pretrain: {arch: 'roberta:2x64', batch_size: 4}",
+        "phases:",
+        "  - {name: short, steps: 4, prepare: {max_length: 32}}",
+        "  - {name: words, steps: 2, prepare: {max_length: 32}, pretrain: {masking: {unit: word}}}",
+        "  - {name: long, steps: 3, prepare: {max_length: 96}, pretrain: {batch_size: 2}}",
+    )  # fmt: skip
 
 
 def test_the_whole_way_and_again_with_another_end(

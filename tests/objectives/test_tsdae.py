@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from rows_of_texts import LENGTHS
 from tsdae_cases import (
     END,
-    LENGTHS,
     MASK,
     OBJECTIVE,
     START,

@@ -8,13 +8,15 @@ from __future__ import annotations
 import torch
 import torch.distributed as dist
 
+from mlm_pretrain.environment import is_in_a_group
+
 
 def of_each_process(embeddings_NH: torch.Tensor) -> tuple[list[torch.Tensor], int]:
     """(The embeddings of each process, which of them is this one's).
 
     This process's part is the tensor that was given, with its gradient; the others are constants.
     """
-    if not dist.is_available() or not dist.is_initialized() or dist.get_world_size() == 1:
+    if not is_in_a_group():
         return [embeddings_NH], 0
     own = torch.tensor([len(embeddings_NH)], device=embeddings_NH.device)
     counts = [torch.zeros_like(own) for _ in range(dist.get_world_size())]

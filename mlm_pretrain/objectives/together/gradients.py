@@ -23,6 +23,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from mlm_pretrain.environment import is_in_a_group
+
 _KEPT = 0.95  # of the mean, when a step's norm is added to it
 
 
@@ -120,7 +122,7 @@ class GradientBalance(torch.nn.Module):
 
 
 def _over_processes(sums: torch.Tensor) -> torch.Tensor:
-    if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+    if is_in_a_group():
         dist.all_reduce(sums)
     return sums
 

@@ -141,15 +141,12 @@ def _own_length(phase: Phase) -> dict[str, Any]:
 
 
 def _shared_out(total: dict[str, Any], shares: Sequence[float]) -> list[dict[str, Any]]:
-    if not total or abs(sum(shares) - 1) > 1e-6:
+    if not total:
         raise InputError(
-            "phases: shares of no length"
-            if not total
-            else f"phases: the shares add up to {sum(shares):g}",
-            "give steps, epochs or minutes under `pretrain`"
-            if not total
-            else "let them add up to 1",
+            "phases: shares of no length", "give steps, epochs or minutes under `pretrain`"
         )
+    if abs(sum(shares) - 1) > 1e-6:
+        raise InputError(f"phases: the shares add up to {sum(shares):g}", "let them add up to 1")
     ((name, amount),) = total.items()
     if name != "steps":
         return [{name: amount * share} for share in shares]
