@@ -29,6 +29,8 @@ from benchmarks.quality_runs import LENGTH
 from benchmarks.record import child_result, kept, spread, write_record
 
 _QUICK_ROWS = 64
+_NATS = ("masked", "causal")
+_READINGS = (*_NATS, "both")
 _SPEED_ROUNDS, _SPEED_SECONDS = 3, 20.0
 
 
@@ -127,24 +129,25 @@ def _slug(name: str, arguments: argparse.Namespace) -> str:
 
 
 def _blimp(model: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    from benchmarks.probes import blimp_accuracy
+    """Of each way of reading; of several also by the sum of their log-likelihoods."""
+    from benchmarks.probes import blimp_pairs, likelihoods, preferred
 
-    path = arguments.tasks / "blimp" / "all.jsonl.gz"
-    found = {
-        way: blimp_accuracy(str(folder), path, arguments.pairs)
-        for way, folder in ways(model).items()
-    }
-    return {"blimp": {way: round(scores["accuracy"], 2) for way, scores in found.items()}}
+    pairs = blimp_pairs(arguments.tasks / "blimp" / "all.jsonl.gz", arguments.pairs)
+    scores = {way: likelihoods(str(folder), pairs) for way, folder in ways(model).items()}
+    if len(scores) > 1:
+        scores["both"] = [sum(readings) for readings in zip(*scores.values(), strict=True)]
+    found = {way: preferred(pairs, likely)["accuracy"] for way, likely in scores.items()}
+    return {"blimp": {way: round(accuracy, 2) for way, accuracy in found.items()}}
 
 
 def _print(results: dict[str, Any]) -> None:
-    columns = ["tokens", "masked", "causal", "BLiMP", "causal", *TASKS]
-    print(f"{'run':24}" + "".join(f"{name:>12}" for name in columns))
+    columns = ["tokens", *_NATS, *(f"BLiMP {way}" for way in _READINGS), *TASKS]
+    print(f"{'run':24}" + "".join(f"{name:>13}" for name in columns))
     for name, run in results.items():
         loss, blimp, probes = (run.get(part, {}) for part in ("loss_nats", "blimp", "probes"))
-        ways = [part.get(way, "") for part in (loss, blimp) for way in ("masked", "causal")]
-        cells = [f"{run['tokens']:,}", *ways, *(probes.get(task, "") for task in TASKS)]
-        print(f"{name:24}" + "".join(f"{cell!s:>12}" for cell in cells))
+        shown = [*(loss.get(way, "") for way in _NATS), *(blimp.get(way, "") for way in _READINGS)]
+        cells = [f"{run['tokens']:,}", *shown, *(probes.get(task, "") for task in TASKS)]
+        print(f"{name:24}" + "".join(f"{cell!s:>13}" for cell in cells))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from mlm_pretrain.manifest import MANIFEST, read_manifest, verify_files, write_m
 from mlm_pretrain.model_card import model_card
 from mlm_pretrain.modeling.as_decoder import as_decoder
 from mlm_pretrain.modeling.sizes import unused_positions
+from mlm_pretrain.objectives import Objective
 from mlm_pretrain.objectives.together import recorded
 from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
@@ -72,7 +73,7 @@ def export(run: str | Path, out: str | Path, *, overwrite: bool = False) -> dict
     if trained_as is not None and "generator" in learnt.config.model_fields:
         _write_beside(read_generator(model, source), source_tokenizer, out)
     export_heads(learnt, source, out)
-    facts = _facts(run, record, model)
+    facts = _facts(run, record, model) | _card_facts(learnt, record["config"])
     if len(runs) > 1:
         facts |= _phase_facts(runs, facts)
     (out / "README.md").write_text(model_card(facts), encoding="utf-8")
@@ -203,6 +204,14 @@ def _facts(run: Path, record: dict[str, Any], model: Any) -> dict[str, Any]:
     except InputError:
         say(f"{record['config']['data']}: gone, so the card cannot count the training text")
     return facts
+
+
+def _card_facts(learnt: Objective, config: dict[str, Any]) -> dict[str, Any]:
+    """What the objective says of its models, with the settings it was learned by."""
+    several = {"parts": config["objectives"]} if config.get("objectives") else None
+    settings = learnt.config.model_validate(several or config.get("objective_settings", {}))
+    card = learnt.its_card
+    return {"learnt": card, "use": card.use(settings)}
 
 
 def _phase_facts(runs: list[Path], facts: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from pydantic import model_validator
 
 from mlm_pretrain.config import StrictConfig
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.objectives.card import Card
 from mlm_pretrain.objectives.masked import place_of
 from mlm_pretrain.objectives.masked import predicted_positions as predicted_positions
 from mlm_pretrain.objectives.noising.config import BartNoise, MixtureNoise, SpanNoise
@@ -172,8 +173,20 @@ def loss(
     return Found(total / max(counts[PREDICTED], 1), {PREDICTED: total.detach()})
 
 
+def _validation(scores: Mapping[str, Any]) -> str:
+    return (
+        "On text that was split off by document before training, with fixed noise as in training: "
+        f"{scores['loss_nats']:.4f} nats a written token over {scores['predicted_tokens']} of them "
+        f"(perplexity {scores['perplexity']:.2f})."
+    )
+
+
+CARD = Card(
+    "denoising of text", "text2text-generation", "AutoModelForSeq2SeqLM", validation=_validation
+)
+
 OBJECTIVE = Objective(
     name="denoising", auto_class="AutoModelForSeq2SeqLM", is_causal=False, config=DenoisingConfig,
     collator=DenoisingCollator, predicted_positions=predicted_positions, count=count_predicted,
-    loss=loss, figures=lambda _tallies: {}, is_packed=False,
+    loss=loss, figures=lambda _tallies: {}, is_packed=False, card=CARD,
 )  # fmt: skip

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from mlm_pretrain.config import StrictConfig
+from mlm_pretrain.objectives.card import Card, opening
 from mlm_pretrain.objectives.causal import CausalCollator, CausalConfig
 from mlm_pretrain.objectives.masked import (
     MaskedCollator,
@@ -136,8 +137,16 @@ def weights(config: HybridConfig) -> dict[str, float]:
     return {MASKED: 1 - share, CAUSAL: share}
 
 
+CARD = Card(
+    "masked-token and next-token prediction",
+    use=lambda _settings: (
+        "The same weights continue text, as the decoder in `causal/`:\n\n"
+        + opening("AutoModelForCausalLM", "causal")
+    ),
+)
+
 OBJECTIVE = Objective(
     name="hybrid", auto_class="AutoModelForMaskedLM", is_causal=False, config=HybridConfig,
     collator=HybridCollator, predicted_positions=predicted_positions, count=count, loss=loss,
-    weights=weights, terms=(MASKED, CAUSAL), serves=("mlm", "clm"),
+    weights=weights, terms=(MASKED, CAUSAL), serves=("mlm", "clm"), card=CARD,
 )  # fmt: skip

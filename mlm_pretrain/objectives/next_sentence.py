@@ -32,6 +32,7 @@ from pydantic import Field
 
 from mlm_pretrain.config import StrictConfig
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.objectives.card import Card
 from mlm_pretrain.objectives.masked import (
     MaskedCollator,
     MaskedConfig,
@@ -221,5 +222,5 @@ OBJECTIVE = Objective(
     name="nsp", auto_class="AutoModelForMaskedLM", is_causal=False, config=NextSentenceConfig,
     collator=NextSentenceCollator, predicted_positions=predicted_positions, count=count, loss=loss,
     weights=weights, terms=(MASKED, NEXT), serves=("mlm",), heads=heads, exported_heads=("next.",),
-    needs_partner=True,
+    needs_partner=True, card=Card("masked-token and next-sentence prediction"),
 )  # fmt: skip

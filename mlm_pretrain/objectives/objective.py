@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 import torch
 
 from mlm_pretrain.config import StrictConfig
+from mlm_pretrain.objectives.card import Card
 
 Batch: TypeAlias = Mapping[str, torch.Tensor]
 Counts: TypeAlias = Mapping[str, torch.Tensor | int]
@@ -126,6 +127,7 @@ class Objective:
         needs_partner: whether each example is to hold, as `rows.PARTNER`, some row of the dataset, drawn from
             (seed, epoch, example), with text of another document wherever a few draws find one.
         is_packed: whether the model reads rows of several segments, and has to show that it keeps them apart.
+        card: what its models' cards say of it; None names the objective, as a masked model's.
     """
 
     name: str
@@ -147,6 +149,12 @@ class Objective:
     trains_head: bool = True
     needs_partner: bool = False
     is_packed: bool = True
+    card: Card | None = None
+
+    @property
+    def its_card(self) -> Card:
+        """What is said of it, whether or not it says so itself."""
+        return self.card or Card(f"the objective {self.name}", opens_as=self.auto_class)
 
     @property
     def served(self) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from mlm_pretrain.config import StrictConfig
+from mlm_pretrain.objectives.card import Card
 from mlm_pretrain.objectives.masked import (
     MaskedCollator,
     MaskedConfig,
@@ -137,4 +138,5 @@ OBJECTIVE = Objective(
     name="order", auto_class="AutoModelForMaskedLM", is_causal=False, config=OrderConfig,
     collator=OrderCollator, predicted_positions=predicted_positions, count=count, loss=loss,
     weights=weights, terms=(MASKED, ORDER), serves=("mlm",), heads=heads, exported_heads=("order.",),
+    card=Card("masked-token and sentence-order prediction"),
 )  # fmt: skip

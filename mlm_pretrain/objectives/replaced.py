@@ -21,6 +21,7 @@ from pydantic import Field
 
 from mlm_pretrain.config import StrictConfig
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.objectives.card import Card, opening
 from mlm_pretrain.objectives.generator import (
     GeneratorHeads,
     Sharing,
@@ -209,9 +210,28 @@ def weights(config: ReplacedConfig) -> dict[str, float]:
     return {GENERATOR: 1.0, DISCRIMINATOR: config.discriminator_weight}
 
 
+def _validation(scores: Mapping[str, Any]) -> str:
+    return (
+        "On text that was split off by document before training, with fixed masks: the masked model in "
+        f"`generator/` loses {scores['loss_generator']:.4f} nats a token over {scores['predicted_tokens']} "
+        f"masked tokens; this one {scores['loss_discriminator']:.4f} nats a token on whether it was "
+        f"replaced. It is right of {100 * scores['accuracy']:.2f} % of the tokens, where "
+        f"{100 * (1 - scores['replaced_share']):.2f} % are not replaced (F1 of the replaced ones "
+        f"{scores['f1']:.4f})."
+    )
+
+
+CARD = Card(
+    "replaced-token detection", pipeline_tag=None, opens_as="AutoModel", validation=_validation,
+    use=lambda _settings: (
+        "It is meant to be fine-tuned. The masked model that replaced the tokens fills gaps:\n\n"
+        + opening("AutoModelForMaskedLM", "generator")
+    ),
+)  # fmt: skip
+
 OBJECTIVE = Objective(
     name="replaced", auto_class="AutoModelForTokenClassification", is_causal=False,
     config=ReplacedConfig, collator=ReplacedCollator, predicted_positions=predicted_positions,
     count=count, loss=loss, weights=weights, terms=(GENERATOR, DISCRIMINATOR), heads=heads,
-    figures=figures, family_classes={"electra": "AutoModelForPreTraining"},
+    figures=figures, family_classes={"electra": "AutoModelForPreTraining"}, card=CARD,
 )  # fmt: skip

@@ -1,6 +1,8 @@
-"""Where sentences begin in a row of ids, as sentencex finds them in its text."""
+"""Where sentences begin in a row of ids, as sentencex finds them in its text, and texts of one each."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,3 +49,23 @@ def text_sentences(
         return np.empty(0, dtype=np.int64), 0
     begin, end = int(text[0]), int(text[-1]) + 1
     return begin + sentence_starts(segment_T[begin:end], vocabulary, language), end
+
+
+def sentence_texts(
+    segment_T: Ids, vocabulary: Vocabulary, language: str, fewest_tokens: int
+) -> list[Ids]:
+    """The sentences of a segment as texts of their own, each with the segment's start and end token.
+
+    One of fewer than `fewest_tokens` goes with the next, and the last one with that before it. A segment
+    without text, or with special tokens in its middle, is given back as it is.
+    """
+    starts_S, end = text_sentences(segment_T, vocabulary, language)
+    if not len(starts_S):
+        return [segment_T]
+    borders = [int(starts_S[0])]
+    for start in starts_S[1:].tolist():
+        if min(start - borders[-1], end - start) >= fewest_tokens:
+            borders.append(start)
+    before, after = segment_T[: borders[0]], segment_T[end:]
+    pairs = pairwise([*borders, end])
+    return [np.concatenate([before, segment_T[a:b], after]) for a, b in pairs]

@@ -26,6 +26,7 @@ import torch
 from pydantic import Field
 
 from mlm_pretrain.config import StrictConfig
+from mlm_pretrain.objectives.card import Card, vector_of_a_text
 from mlm_pretrain.objectives.contrastive.augmentations import control_tokens, with_deletions
 from mlm_pretrain.objectives.contrastive.collator import texts_of
 from mlm_pretrain.objectives.contrastive.texts import pooled
@@ -180,8 +181,32 @@ def weights(_config: Any) -> dict[str, float]:
     return {WRITTEN: 1.0}
 
 
+def _validation(scores: Mapping[str, Any]) -> str:
+    said = (
+        "On text that was split off by document before training, with fixed deletions as in training, each "
+        f"text written out from its vector: {scores['loss_nats']:.4f} nats a token over "
+        f"{scores['predicted_tokens']} of them (perplexity {scores['perplexity']:.2f})"
+    )
+    other = scores.get("loss_other_vector")
+    return (
+        f"{said}."
+        if other is None
+        else f"{said}, and {other:.4f} where each text is given another's."
+    )
+
+
+CARD = Card(
+    "writing texts out from their vectors (TSDAE)", "feature-extraction", "AutoModel",
+    use=lambda settings: (
+        f"{vector_of_a_text(settings.pooling)} The head of the file was trained to name the next token of a "
+        "text, and does not fill gaps."
+    ),
+    validation=_validation,
+)  # fmt: skip
+
 OBJECTIVE = Objective(
     name="tsdae", auto_class="AutoModelForMaskedLM", is_causal=False, config=TsdaeConfig,
     collator=TsdaeCollator, predicted_positions=predicted_positions, count=count, loss=loss,
     weights=weights, terms=(WRITTEN,), serves=("mlm",), heads=heads, figures=figures,
+    card=CARD,
 )  # fmt: skip

@@ -20,9 +20,11 @@ from mlm_pretrain.objectives.rows import (
     segment_lengths,
     stack_rows,
 )
+from mlm_pretrain.objectives.sentences import sentence_texts
 from mlm_pretrain.objectives.token_loss import IGNORED
 from mlm_pretrain.objectives.vocabulary import Ids, Vocabulary
 
+FEWEST_TOKENS = 5  # of a sentence: less tells nothing apart
 _VIEW_STREAM = 0x76_69_65_77  # sets these draws apart from those of masks
 
 
@@ -45,7 +47,7 @@ class ContrastiveCollator:
         pairs = list(zip(examples, rows, strict=True))
         generators = row_generators(self.seed ^ _VIEW_STREAM, [place_of(*pair) for pair in pairs])
         views = [
-            [self._views(text_T, rng) for text_T in texts_of(*pair)]
+            [self._views(text_T, rng) for text_T in self._texts(*pair)]
             for pair, rng in zip(pairs, generators, strict=True)
         ]
         halves = [[[pair[n] for pair in row] for row in views] for n in (0, 1)]
@@ -54,6 +56,13 @@ class ContrastiveCollator:
         texts_B = first["segment_ids"].max(1, keepdims=True)
         second["segment_ids"] += texts_B * (second["segment_ids"] > 0)
         return {n: torch.from_numpy(np.concatenate([first[n], second[n]], 1)) for n in first}
+
+    def _texts(self, example: Mapping[str, Any], ids_T: Ids) -> list[Ids]:
+        segments = texts_of(example, ids_T)
+        if self.config.texts == "segments":
+            return segments
+        how = (self.vocabulary, self.config.language, FEWEST_TOKENS)
+        return [text_T for segment_T in segments for text_T in sentence_texts(segment_T, *how)]
 
     def _views(self, ids_T: Ids, rng: np.random.Generator) -> tuple[Ids, Ids]:
         config = self.config

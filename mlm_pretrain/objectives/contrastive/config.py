@@ -48,6 +48,8 @@ class ContrastiveConfig(StrictConfig):
     """What the two views are, and what each is told apart from.
 
     Attributes:
+        texts: what is told apart: the segments that were packed into rows, or each of their sentences.
+        language: of the text, for finding its sentences (ISO 639-1).
         positives: "dropout" takes the text twice, "spans" two spans of it, "augmented" two changed copies.
         pooling: an embedding is the mean over a text's ordinary tokens, or the state of its first token.
         temperature: similarities are divided by it.
@@ -59,6 +61,8 @@ class ContrastiveConfig(StrictConfig):
         health_every: steps between measurements of collapse.
     """
 
+    texts: Literal["segments", "sentences"] = "segments"
+    language: str = "en"
     positives: Literal["dropout", "spans", "augmented"] = "dropout"
     augmentation: AugmentationConfig = AugmentationConfig()
     spans: SpanConfig = SpanConfig()

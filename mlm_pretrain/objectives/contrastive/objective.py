@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 
+from mlm_pretrain.objectives.card import Card, vector_of_a_text
 from mlm_pretrain.objectives.contrastive import cached
 from mlm_pretrain.objectives.contrastive.collator import ContrastiveCollator
 from mlm_pretrain.objectives.contrastive.config import ContrastiveConfig
@@ -122,9 +123,14 @@ def weights(_config: Any) -> dict[str, float]:
     return {TEXTS: 1.0}
 
 
+CARD = Card(
+    "telling texts apart by their vectors (contrastive learning)", "feature-extraction", "AutoModel",
+    use=lambda settings: vector_of_a_text(settings.pooling),
+)  # fmt: skip
+
 OBJECTIVE = Objective(
     name="contrastive", auto_class="AutoModelForMaskedLM", is_causal=False, config=ContrastiveConfig,
     collator=ContrastiveCollator, predicted_positions=predicted_positions, count=count, loss=loss,
     weights=weights, terms=(TEXTS,), serves=("mlm",), heads=build_heads, prepare=prepare_step,
-    exported_heads=("projection.",), trains_head=False,
+    exported_heads=("projection.",), trains_head=False, card=CARD,
 )  # fmt: skip

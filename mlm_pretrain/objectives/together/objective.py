@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any
 
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.objectives.card import Card
 from mlm_pretrain.objectives.objective import Batch, Counts, Found, Objective, Passes
 from mlm_pretrain.objectives.together.collator import (
     PROGRESS,
@@ -58,8 +59,17 @@ def together(config: TogetherConfig) -> Objective:
         exported_heads=tuple(f"{part.name}.{start}" for part in parts for start in part.exported_heads),
         prepare=prepare if any(part.prepare is not None for part in parts) else None,
         family_classes=first.family_classes, trains_head=any(part.trains_head for part in parts),
-        needs_partner=any(part.needs_partner for part in parts),
+        needs_partner=any(part.needs_partner for part in parts), card=_card(members),
     )  # fmt: skip
+
+
+def _card(members: Sequence[Member]) -> Card:
+    names = ", ".join(member.name for member in members)
+    passages = [member.objective.its_card.use(member.config) for member in members]
+    return Card(
+        f"several objectives on one encoder ({names})",
+        use=lambda _settings: "\n\n".join(passage for passage in passages if passage),
+    )
 
 
 def recorded(config: Mapping[str, Any]) -> Objective:
