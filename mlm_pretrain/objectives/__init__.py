@@ -43,7 +43,7 @@ OBJECTIVES = {
         causal,
         "Causal",
         Card("next-token prediction", "text-generation", "AutoModelForCausalLM"),
-    ),  # fmt: skip
+    ),
     "hybrid": hybrid.OBJECTIVE,
     "contrastive": contrastive.OBJECTIVE,
     "replaced": replaced.OBJECTIVE,

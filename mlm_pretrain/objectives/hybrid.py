@@ -41,12 +41,12 @@ class HybridConfig(StrictConfig):
     """How much of the text is read in which way.
 
     Attributes:
-        causal_share: of the rows, those read from left to right.
+        causal_share: of the rows, those read from left to right; GPT-BERT settled on one in 16.
         causal_share_end: the share at the end of the run, reached along a line; None keeps it.
         masking: of the other rows.
     """
 
-    causal_share: float = Field(0.25, ge=0, le=1)
+    causal_share: float = Field(0.0625, ge=0, le=1)
     causal_share_end: float | None = Field(None, ge=0, le=1)
     masking: MaskedConfig = MaskedConfig()
 

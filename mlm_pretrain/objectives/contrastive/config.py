@@ -56,6 +56,7 @@ class ContrastiveConfig(StrictConfig):
         projection: width of a head between embedding and loss, for training alone; 0: none.
         bank_size: keys of earlier texts that serve as further negatives; 0: none.
         momentum: share that the momentum encoder keeps of itself each step (with a bank).
+        spread: weight of what makes embeddings use all directions alike (see `spread`); 0: plain InfoNCE.
         hard_negatives: of the bank only so many of the most similar keys count for a text; 0: all.
         cached: take negatives from all of a step's micro-batches and processes, for a second forward pass.
         health_every: steps between measurements of collapse.
@@ -71,6 +72,7 @@ class ContrastiveConfig(StrictConfig):
     projection: int = Field(0, ge=0)
     bank_size: int = Field(0, ge=0)
     momentum: float = Field(0.995, ge=0, lt=1)
+    spread: float = Field(0.0, ge=0)
     hard_negatives: int = Field(0, ge=0)
     cached: bool = False
     health_every: int = Field(50, ge=1)

@@ -3,8 +3,9 @@
 Formula: minimise the mean over texts i of −log( exp(cos(q_i, k_i) / τ) / Σ_j exp(cos(q_i, k_j) / τ) ),
     with q_i the embedding of one view of text i and k_i that of another; j runs over the texts of the
     micro-batch and, where there is one, over the bank. As in SimCSE, queries look for keys, and not also
-    keys for queries.
-Inputs: rows of ids (T), with the lengths of the segments packed into each; a segment is a text.
+    keys for queries. To each text's loss a share of `spread` is added.
+Inputs: rows of ids (T), with the lengths of the segments packed into each; a text is a sentence of a segment, or
+    a whole one.
 Requirements: an encoder, with dropout where views differ by nothing else; some texts in each
     micro-batch. Its masked-LM head is left as it was.
 Relations: `masked` gives the model to start from: alone this teaches little about words. Negatives are
@@ -26,6 +27,7 @@ from mlm_pretrain.objectives.contrastive.collator import ContrastiveCollator
 from mlm_pretrain.objectives.contrastive.config import ContrastiveConfig
 from mlm_pretrain.objectives.contrastive.heads import ContrastiveHeads, Replay, build_heads
 from mlm_pretrain.objectives.contrastive.info_nce import info_nce
+from mlm_pretrain.objectives.contrastive.spread import spread
 from mlm_pretrain.objectives.contrastive.texts import has_text, pooled, views_of
 from mlm_pretrain.objectives.masked import predicted_positions
 from mlm_pretrain.objectives.objective import Batch, Counts, Found, Objective, Passes
@@ -70,7 +72,10 @@ def text_nats(
 ) -> torch.Tensor:
     """The loss of each text (N), against the others and the bank."""
     bank_KH = None if heads.bank is None else heads.bank.filled
-    return info_nce(queries_NH, keys_NH, config.temperature, bank_KH, config.hard_negatives)
+    found_N = info_nce(queries_NH, keys_NH, config.temperature, bank_KH, config.hard_negatives)
+    if config.spread:
+        found_N = found_N + config.spread * spread(queries_NH, keys_NH, bank_KH)
+    return found_N
 
 
 def loss(

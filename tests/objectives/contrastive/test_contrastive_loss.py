@@ -95,7 +95,7 @@ def step(model: Any, batches: list[Any], config: ContrastiveConfig) -> float:
 
 @pytest.mark.parametrize("bank_size", [0, 8])
 def test_a_step_in_parts_has_the_gradients_of_the_whole(bank_size: int, tokenizer: Any) -> None:
-    settings: Any = {"positives": "augmented", "bank_size": bank_size, "projection": 16}
+    settings: Any = {"positives": "augmented", "bank_size": bank_size, "projection": 16, "spread": 0.5}
     plain, cached = (ContrastiveConfig(**settings, cached=c) for c in (False, True))
     rows = examples(tokenizer)
     model = network(tokenizer, cached).train()
