@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.quality_runs import LENGTH
+
+if TYPE_CHECKING:
+    from mlm_pretrain.training.pretrain import PretrainConfig
 
 # What the defaults take for half an hour. Given, since they go by minutes and these runs by steps.
 _BATCH_ROWS = 16
@@ -42,6 +45,7 @@ _TOGETHER = [
     {"name": "contrastive", "weight": 0.3, "settings": {"positives": "spans"}},
 ]
 _FEW = 12  # rows of 128 tokens: some 32 texts
+FIRST = "mlm"  # beside which all are measured
 RUNS = {
     "mlm": _run("mlm"),
     "mlm, 30 to 15 %": _run("mlm", {"ratio": 0.3, "ratio_end": 0.15}),
@@ -70,6 +74,15 @@ def speed(folder: Path, name: str, arch: str, seconds: float) -> dict[str, Any]:
     }
     result = _pretrain(folder, RUNS[name], budget, 0)
     return {"steps_per_second": result["steps"] / result["seconds"]}
+
+
+def cost(folder: Path, name: str, arch: str) -> dict[str, Any]:
+    """What a step is made of."""
+    from mlm_pretrain.training.planning import plan
+
+    budget = {"arch": arch, "steps": 1, "start": "random"}
+    found = plan(_config(folder, RUNS[name], budget, 0))
+    return {key: found[key] for key in ("gflops_a_step", "tokens_a_step")}
 
 
 def train(
@@ -109,12 +122,18 @@ def ways(model: Path) -> dict[str, Path]:
 
 
 def _pretrain(folder: Path, run: Run, budget: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
+    from mlm_pretrain.training.pretrain import pretrain
+
+    is_begun = "steps" in budget and (folder / "run").is_dir()
+    config = _config(folder, run, budget, seed)
+    return pretrain(config, overwrite=not is_begun, resume=is_begun)
+
+
+def _config(folder: Path, run: Run, budget: Mapping[str, Any], seed: int) -> PretrainConfig:
+    from mlm_pretrain.training.pretrain import PretrainConfig
 
     given: dict[str, Any] = {"batch_size": _BATCH_ROWS, "attention": "products8", **run.given}
-    config = PretrainConfig(
+    return PretrainConfig(
         data=str(folder.parent / f"data-{LENGTH}"), out=str(folder / "run"), seed=seed,
         checkpoint_minutes=5, **given, **budget,
     )  # fmt: skip
-    is_begun = "steps" in budget and (folder / "run").is_dir()
-    return pretrain(config, overwrite=not is_begun, resume=is_begun)

@@ -7,9 +7,13 @@
 Every run has the same data, architecture, defaults and minutes on the same cores. How many steps the
 minutes hold is measured first, on a quiet machine, by short runs in turns; the runs proper then take that
 number of steps, so that they come out alike when they are made again, and may share the machine. The masked
-loss is that of fixed 15 % masks; BLiMP is scored by pseudo-likelihood, and for a model that also continues
-text once more, from left to right. Probes are linear on frozen mean-pooled vectors (stsb: Spearman of the
-cosine, no labels). Runs lie in `--work` and are not repeated when the benchmark is started again there.
+loss is that of fixed 15 % masks; BLiMP is scored by pseudo-likelihood, for a model that also continues
+text once more from left to right, and by both together. Probes are linear on frozen mean-pooled vectors
+(stsb: Spearman of the cosine, no labels).
+
+Runs lie in `--work` and are not repeated when the benchmark is started again there. Runs of the same settings
+that the record holds stay in it, and only those missing are made, also at another time or on another machine:
+their speed is measured beside that of the first run, and taken in proportion to what the record says of it.
 """
 
 from __future__ import annotations
@@ -23,10 +27,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.linear_probes import TASKS, probe_scores
-from benchmarks.objective_runs import RUNS, speed, steps_of, train, ways
+from benchmarks.objective_runs import FIRST, RUNS, cost, speed, steps_of, train, ways
 from benchmarks.quality_data import add_text_arguments, prepare_texts
 from benchmarks.quality_runs import LENGTH
-from benchmarks.record import child_result, kept, spread, write_record
+from benchmarks.record import RESULTS, child_result, kept, spread, write_record
 
 _QUICK_ROWS = 64
 _NATS = ("masked", "causal")
@@ -40,20 +44,55 @@ def main() -> None:
     if arguments.child:
         print(json.dumps(_child(arguments)))
         return
+    settings = {
+        n: getattr(arguments, n) for n in ("corpus", "arch", "minutes", "pairs", "rows", "seed")
+    }
+    path = arguments.out or RESULTS / "objectives.json"
+    known = _recorded(path, settings)
     with tempfile.TemporaryDirectory() as folder:
         work = arguments.work or Path(folder)
         prepare_texts(work, arguments.train, arguments.validation, LENGTH, arguments.quick)
-        speeds = _speeds(work, arguments)
-        results = {name: _measured(work, arguments, name, speeds[name]) for name in speeds}
+        results = _results(work, arguments, known)
     _print(results)
-    settings = {n: getattr(arguments, n) for n in ("corpus", "arch", "minutes", "pairs", "rows")}
-    print("record:", write_record("objectives", settings, results, arguments.out))
+    print("record:", write_record("objectives", settings, results, path))
+
+
+def _recorded(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """The runs that an earlier call recorded, if its settings were these."""
+    if not path.exists():
+        return {}
+    record = json.loads(path.read_text(encoding="utf-8"))
+    found: dict[str, Any] = record["results"] if record["settings"] == settings else {}
+    return found
+
+
+def _results(work: Path, arguments: argparse.Namespace, known: dict[str, Any]) -> dict[str, Any]:
+    """Those known, and those asked for that were not; each as fast as it is beside the first one."""
+    names = [name for name in arguments.only or RUNS if name not in known]
+    speeds = _speeds(work, arguments, [FIRST, *names]) if names else {}
+    first = known.get(FIRST, speeds.get(FIRST))
+    results = dict(known)
+    for name in _with_those_before(names):
+        if name in known:  # its model is gone on from, and is no longer there
+            _trained(work, arguments, name, known[name]["steps"])
+            continue
+        relative = (
+            speeds[name]["steps_per_second"]["median"] / speeds[FIRST]["steps_per_second"]["median"]
+        )
+        speed = relative * first["steps_per_second"]["median"]
+        steps = steps_of(RUNS[name], arguments.minutes, speed)
+        of_flops = relative * speeds[name]["gflops_a_step"] / speeds[FIRST]["gflops_a_step"]
+        found = _judged(work, arguments, name, steps)
+        results[name] = found | speeds[name] | {"flops_rate_beside_first": round(of_flops, 3)}
+    return {name: results[name] for name in RUNS if name in results}
 
 
 def _child(arguments: argparse.Namespace) -> dict[str, Any]:
     folder, name, arch = arguments.work, arguments.child, arguments.arch
     if arguments.speed is not None:
         return speed(folder, name, arch, arguments.speed)
+    if arguments.cost is not None:
+        return cost(folder, name, arch)
     start = {"arch": arch} if arguments.init is None else {"init": arguments.init}
     return train(folder, name, start, arguments.steps, arguments.seed)
 
@@ -72,7 +111,13 @@ def _parse() -> argparse.Namespace:
         "--quick", action="store_true", help="under a minute: seconds a run, two runs, loss only"
     )
     parser.add_argument("--out", type=Path, help="where to write the record")
-    for name, kind in (("child", str), ("init", str), ("steps", int), ("speed", float)):
+    for name, kind in (
+        ("child", str),
+        ("init", str),
+        ("steps", int),
+        ("speed", float),
+        ("cost", int),
+    ):
         parser.add_argument(f"--{name}", type=kind, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.quick:
@@ -81,42 +126,50 @@ def _parse() -> argparse.Namespace:
     return arguments
 
 
-def _speeds(work: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Steps a second of every run, the middle one of short runs made in turns."""
+def _speeds(work: Path, arguments: argparse.Namespace, names: list[str]) -> dict[str, Any]:
+    """Steps a second of every run, the middle one of short runs made in turns; and what a step costs."""
     rounds = 1 if arguments.quick else _SPEED_ROUNDS
     seconds = 60 * arguments.minutes if arguments.quick else _SPEED_SECONDS
-    names = _wanted(arguments)
+    names = list(dict.fromkeys(names))
     found: dict[str, list[float]] = {name: [] for name in names}
     for number, name in product(range(rounds), names):
-        slug = f"speed-{_slug(name, arguments)}-{number}"
-        given = {"child": name, "work": work / "speed", "arch": arguments.arch, "speed": seconds}
-        once = kept(work / f"{slug}.json", partial(child_result, "benchmarks.objectives", given))
+        once = _kept_child(work, f"speed-{number}", name, arguments, work / "speed", speed=seconds)
         found[name].append(once["steps_per_second"])
-    return {name: spread(values) for name, values in found.items()}
+    costs = {
+        name: _kept_child(work, "cost", name, arguments, work / "speed", cost=1) for name in names
+    }
+    return {name: {"steps_per_second": spread(found[name]), **costs[name]} for name in names}
 
 
-def _wanted(arguments: argparse.Namespace) -> list[str]:
-    """The runs asked for, behind those they go on from."""
-    names = arguments.only or list(RUNS)
+def _kept_child(
+    work: Path, what: str, name: str, arguments: argparse.Namespace, folder: Path, **given: Any
+) -> dict[str, Any]:
+    """What a process of its own finds; kept in a file."""
+    flags = {"child": name, "work": folder, "arch": arguments.arch, **given}
+    path = work / f"{what}-{_slug(name, arguments)}.json"
+    return kept(path, partial(child_result, "benchmarks.objectives", flags))
+
+
+def _with_those_before(names: list[str]) -> list[str]:
+    """The runs, behind those they go on from."""
     before = [RUNS[name].after for name in names]
     return list(dict.fromkeys([name for name in before if name is not None] + names))
 
 
-def _measured(
-    work: Path, arguments: argparse.Namespace, name: str, speed: dict[str, float]
-) -> dict[str, Any]:
-    slug, run = _slug(name, arguments), RUNS[name]
-    given = {"child": name, "work": work / slug, "arch": arguments.arch, "seed": arguments.seed}
-    given["steps"] = steps_of(run, arguments.minutes, speed["median"])
+def _trained(work: Path, arguments: argparse.Namespace, name: str, steps: int) -> dict[str, Any]:
+    run, given = RUNS[name], {"seed": arguments.seed, "steps": steps}
     if run.after is not None:
         given["init"] = work / _slug(run.after, arguments) / "model"
-    make = partial(child_result, "benchmarks.objectives", given)
-    found = kept(work / f"{slug}.json", make) | {"steps_per_second": speed}
-    model = work / slug / "model"
+    return _kept_child(work, "run", name, arguments, work / _slug(name, arguments), **given)
+
+
+def _judged(work: Path, arguments: argparse.Namespace, name: str, steps: int) -> dict[str, Any]:
+    slug = _slug(name, arguments)
+    found, model = dict(_trained(work, arguments, name, steps)), work / slug / "model"
     if arguments.tasks:
-        found |= kept(work / f"{slug}.blimp.json", lambda: _blimp(model, arguments))
+        found |= kept(work / f"blimp-{slug}.json", lambda: _blimp(model, arguments))
         found["probes"] = kept(
-            work / f"{slug}.probes.json",
+            work / f"probes-{slug}.json",
             lambda: probe_scores(model, arguments.tasks, arguments.rows),
         )
     return found

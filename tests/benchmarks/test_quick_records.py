@@ -58,12 +58,20 @@ def test_time_to_quality(tmp_path: Path) -> None:
 
 
 def test_objectives(tmp_path: Path) -> None:
-    results = quick("objectives", tmp_path / "record.json")["results"]
+    path = tmp_path / "record.json"
+    record = quick("objectives", path)
+    results = record["results"]
     assert set(results["mlm"]["loss_nats"]) == {"masked"}
     assert set(results["hybrid"]["loss_nats"]) == {"masked", "causal"}
     for run in results.values():
         assert run["steps"] == round(3 * run["steps_per_second"]["median"])  # of 0.05 minutes
         assert all(0 < loss < 12 for loss in run["loss_nats"].values())
+    speed = 3 * results["mlm"]["steps_per_second"]["median"]
+    first = {**results["mlm"], "steps_per_second": {"median": speed}}  # as on a faster machine
+    path.write_text(json.dumps({**record, "results": {"mlm": first}}), encoding="utf-8")
+    again = quick("objectives", path)["results"]
+    assert again["mlm"] == first
+    assert again["hybrid"]["steps"] > 3 * again["hybrid"]["steps_per_second"]["median"]
 
 
 @pytest.mark.fault("killed-mid-step")
