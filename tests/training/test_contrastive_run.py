@@ -29,7 +29,7 @@ def test_a_masked_model_learns_to_tell_texts_apart(
         steps=6, batch_size=4, accumulation=2, precision="fp32", objective_settings=SETTINGS,
     )  # fmt: skip
     with pytest.raises(InputError, match="--dropout"):  # before the folder is touched
-        pretrain(config.model_copy(update={"objective_settings": {}}))
+        pretrain(config.model_copy(update={"objective_settings": {"positives": "dropout"}}))
     assert not (tmp_path / "run").exists()
     assert pretrain(config)["validation"]["loss_nats"] > 0  # as the masked model that it still is
     export(tmp_path / "run", tmp_path / "model")

@@ -57,7 +57,8 @@ KINDS = {
     "both ways": Kind("hybrid", HybridConfig(causal_share=0.6, causal_share_end=0.3)),
     "masks that follow the loss": Kind("mlm", MaskedConfig(adaptive=1.0, ratio_end=0.15)),
     "texts of a whole step, with a bank": Kind(
-        "contrastive", ContrastiveConfig(cached=True, bank_size=24, health_every=3)
+        "contrastive",
+        ContrastiveConfig(positives="dropout", cached=True, bank_size=24, health_every=3),
     ),
     "replaced tokens, muon": Kind("replaced", None, "own", "muon", "replaced/bert:2x64"),
     "sentences in order": Kind("order"),

@@ -29,7 +29,7 @@ ROWS, LAYERS, H = 12, 2, 64
 FIRST = 12  # one with enough sentences to be put into another order
 BERT = f"bert:{LAYERS}x{H}"
 ATTENTION, FEED_FORWARD = 4 * H * H, 8 * H * H  # numbers in a layer's matrices
-AUGMENTED: dict[str, Any] = {"positives": "augmented"}
+AUGMENTED: dict[str, Any] = {"positives": "augmented", "texts": "segments", "bank_size": 0}
 
 
 class Step:
@@ -149,7 +149,7 @@ def test_contrastive(prepared: Path) -> None:
 
 
 def test_contrastive_with_a_bank(prepared: Path) -> None:
-    config = ContrastiveConfig(**AUGMENTED, bank_size=64, projection=32)
+    config = ContrastiveConfig(**{**AUGMENTED, "bank_size": 64}, projection=32)
     step = named(prepared, "contrastive", config)
     half = step.batch["input_ids"].shape[1] // 2
     views = [
@@ -208,7 +208,7 @@ def test_segments_of_rows_with_padding_and_without_borders(prepared: Path) -> No
 
 
 PLANNED: dict[str, dict[str, Any]] = {
-    "hybrid": {"objective": "hybrid"},
+    "hybrid": {"objective": "hybrid", "objective_settings": {"causal_share": 0.25}},
     "order": {"objective": "order"},
     "contrastive": {"objective": "contrastive", "objective_settings": AUGMENTED},
     "shared": {"objectives": [{"name": "mlm"}, {"name": "order"}], "together": "share"},

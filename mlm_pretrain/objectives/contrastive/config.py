@@ -21,8 +21,8 @@ class AugmentationConfig(StrictConfig):
     """
 
     crop: float = Field(0.0, ge=0, lt=1)
-    cutoff: float = Field(0.1, ge=0, lt=1)
-    deletion: float = Field(0.1, ge=0, lt=1)
+    cutoff: float = Field(0.0, ge=0, lt=1)
+    deletion: float = Field(0.7, ge=0, lt=1)
     shuffle: int = Field(0, ge=0)
     typos: float = Field(0.0, ge=0, le=1)
 
@@ -62,17 +62,17 @@ class ContrastiveConfig(StrictConfig):
         health_every: steps between measurements of collapse.
     """
 
-    texts: Literal["segments", "sentences"] = "segments"
+    texts: Literal["segments", "sentences"] = "sentences"
     language: str = "en"
-    positives: Literal["dropout", "spans", "augmented"] = "dropout"
+    positives: Literal["dropout", "spans", "augmented"] = "augmented"
     augmentation: AugmentationConfig = AugmentationConfig()
     spans: SpanConfig = SpanConfig()
     pooling: Literal["mean", "cls"] = "mean"
     temperature: float = Field(0.05, gt=0)
     projection: int = Field(0, ge=0)
-    bank_size: int = Field(0, ge=0)
-    momentum: float = Field(0.995, ge=0, lt=1)
-    spread: float = Field(0.0, ge=0)
+    bank_size: int = Field(8_192, ge=0)
+    momentum: float = Field(0.98, ge=0, lt=1)
+    spread: float = Field(1.0, ge=0)
     hard_negatives: int = Field(0, ge=0)
     cached: bool = False
     health_every: int = Field(50, ge=1)
