@@ -34,17 +34,20 @@ def _run(objective: str, settings: Mapping[str, Any] = MappingProxyType({}), **g
     return Run({"objective": objective, "objective_settings": dict(settings), **given})
 
 
-def _contrastive(rows: int = _BATCH_ROWS, **settings: Any) -> Run:
-    run = _run("contrastive", settings, batch_size=rows, dropout=0.1)
-    return run._replace(after="mlm")
+def _contrastive(
+    rows: int = _BATCH_ROWS, *, dropout: float = 0.0, rate: float = 3e-4, **settings: Any
+) -> Run:
+    given = {"batch_size": rows, "dropout": dropout, "learning_rate": rate}
+    return _run("contrastive", settings, **given)._replace(after="mlm")
 
 
 _TOGETHER = [
     {"name": "mlm", "weight": 0.4},
     {"name": "order", "weight": 0.3},
-    {"name": "contrastive", "weight": 0.3, "settings": {"positives": "spans"}},
+    {"name": "contrastive", "weight": 0.3},
 ]
-_FEW = 12  # rows of 128 tokens: some 32 texts
+_FEW = 6  # rows of 128 tokens: some 32 sentences
+_PLAIN = {"bank_size": 0, "spread": 0.0}  # as published, without what is added here
 FIRST = "mlm"  # beside which all are measured
 RUNS = {
     "mlm": _run("mlm"),
@@ -57,10 +60,11 @@ RUNS = {
     "replaced": _run("replaced"),
     "mlm + order + contrastive": Run({"objectives": _TOGETHER, "together": "share"}),
     "contrastive": _contrastive(),
-    "contrastive, spans": _contrastive(positives="spans"),
+    "contrastive, SimCSE": _contrastive(dropout=0.1, rate=1e-4, positives="dropout", **_PLAIN),
+    "contrastive, DeCLUTR": _contrastive(rate=1e-4, positives="spans", texts="segments", **_PLAIN),
     "tsdae": _run("tsdae")._replace(after="mlm"),
-    "contrastive, 32": _contrastive(_FEW),
-    "contrastive, 32, bank": _contrastive(_FEW, bank_size=4_096),
+    "contrastive, 32": _contrastive(_FEW, bank_size=0),
+    "contrastive, 32, bank": _contrastive(_FEW),
 }
 
 

@@ -1,4 +1,4 @@
-"""The tables of measurements in README.md and recipes/README.md, written from the records in `results/`.
+"""The tables of measurements in the pages of `PAGES`, written from the records in `results/`.
 
 python -m benchmarks.table          # writes them
 python -m benchmarks.table --show   # prints them
@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from benchmarks import objectives_table
 from benchmarks.probes import TASK_KINDS
 from benchmarks.record import RESULTS
 
@@ -54,7 +55,20 @@ def choices() -> str:
     return "\n\n".join(tables)
 
 
-PAGES = {"README.md": measured, "recipes/README.md": choices}
+def objectives() -> str:
+    """What each objective gives in the same minutes."""
+    tables = []
+    for record in _records("objectives.json"):
+        tables += [objectives_table.text_of(record["settings"], record["processor"])]
+        tables += [_markdown(objectives_table.HEAD, objectives_table.rows_of(record["results"]))]
+    return "\n\n".join(tables)
+
+
+PAGES = {
+    "README.md": measured,
+    "recipes/README.md": choices,
+    "mlm_pretrain/objectives/README.md": objectives,
+}
 
 
 def _markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -70,13 +70,17 @@ def test_every_recipe_loads_and_says_what_it_needs(path: Path) -> None:
     assert not re.search(r"@[a-z]+@", text), "a figure was left out"
 
 
-@pytest.mark.parametrize("name", ["pretrain_mini", "next_token_mini", "continue_checkpoint"])
+FROM_SCRATCH = ["pretrain_mini", "next_token_mini"]
+FROM_A_CHECKPOINT = ["continue_checkpoint", "sentence_embeddings"]
+
+
+@pytest.mark.parametrize("name", FROM_SCRATCH + FROM_A_CHECKPOINT)
 def test_pretraining_recipes_walk_the_whole_way(
     name: str, demo: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(demo[0])
     changes = [*SMALL, f"folder=runs/{name}", "read.limit_bytes=300000"]
-    if name == "continue_checkpoint":
+    if name in FROM_A_CHECKPOINT:
         changes.append("prepare.max_length=64")
     else:
         arch = "llama:2x64" if "next" in name else "modernbert:2x64"

@@ -41,7 +41,7 @@ def predictions_in(config: FinetuneConfig, split: str = "test") -> list[dict[str
 
 
 def test_a_classifier_learns_and_reloads(write: Any, bert: str, capfd: Any) -> None:
-    config = config_of(write, bert, opinions, 160, epochs=4)
+    config = config_of(write, bert, opinions, 160, epochs=4, precision="fp32")  # as pipelines
     result = finetune("sentiment", config)
     assert result["metrics"]["test"]["accuracy"] > 0.95
     assert capfd.readouterr().out == ""  # stdout belongs to --json
@@ -217,7 +217,8 @@ def _free_port() -> int:
 def test_two_processes_share_a_run(task: str, write: Any, bert: str, tmp_path: Path) -> None:
     """The same steps as one process with twice the batch; only the first writes."""
     model, rows = _problem(task, bert, tmp_path)
-    alone = config_of(write, model, rows, 64, steps=6, batch_size=16, out=str(tmp_path / "1"))
+    given: Any = {"steps": 6, "batch_size": 16, "precision": "fp32", "out": str(tmp_path / "1")}
+    alone = config_of(write, model, rows, 64, **given)
     expected = finetune(task, alone)
     settings = {**alone.model_dump(), "batch_size": 8, "out": str(tmp_path / "2")}
     script = tmp_path / "run.py"

@@ -25,7 +25,7 @@ PROGRESS = 0.25
 
 def parts(*names: str) -> list[Part]:
     """From weight 2 to 1 along the run, 3 throughout, and so on; texts differ without dropout."""
-    settings = {"contrastive": {"positives": "augmented"}}
+    settings = {"contrastive": {"positives": "augmented", "spread": 0}}
     return [
         Part(
             name=name,

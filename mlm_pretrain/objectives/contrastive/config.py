@@ -44,6 +44,13 @@ class SpanConfig(StrictConfig):
         return self
 
 
+# Spearman on 3,000 training pairs of STS-B, without labels, of a masked modernbert 4x256 after 30 minutes:
+# 59.9. After 400 further steps of 16 rows at 3e-4, sentences with 70 % left out of each view, with a bank
+# of 8,192: spread 1 66.5, spread 0.3 65.3; spread 0 with 80 % left out 66.3. Without a bank, 500 steps at
+# 1e-4: 62.7, and 63.2 without spread too. From the same model of 906 steps, 59.6, after 150 steps at 1e-4
+# without spread: two dropouts 56.1, 30 % left out 57.6, 60 % 60.9 (with a bank of 2,048 62.4), spans of
+# segments 59.9; at 5e-4 with 80 % left out: sentences 62.8, whole segments 60.6. Spread with 80 % and more
+# left out did harm: 58.4.
 class ContrastiveConfig(StrictConfig):
     """What the two views are, and what each is told apart from.
 

@@ -4,14 +4,15 @@ Formula: minimise the mean over texts i of −log( exp(cos(q_i, k_i) / τ) / Σ_
     with q_i the embedding of one view of text i and k_i that of another; j runs over the texts of the
     micro-batch and, where there is one, over the bank. As in SimCSE, queries look for keys, and not also
     keys for queries. To each text's loss a share of `spread` is added.
-Inputs: rows of ids (T), with the lengths of the segments packed into each; a text is a sentence of a segment, or
-    a whole one.
+Inputs: rows of ids (T), with the lengths of the segments packed into each; a text is a sentence of a segment,
+    or a whole one.
 Requirements: an encoder, with dropout where views differ by nothing else; some texts in each
     micro-batch. Its masked-LM head is left as it was.
 Relations: `masked` gives the model to start from: alone this teaches little about words. Negatives are
     those of one micro-batch of one process, so accumulation and more processes change what is learnt,
     unless `cached` takes all micro-batches of a step and all processes together; a bank adds those of
-    earlier steps. Tokens are counted in both views.
+    earlier steps. Tokens are counted in both views. SimCSE is positives: dropout, DeCLUTR positives: spans
+    of segments, both with bank_size: 0 and spread: 0; what is the default was worth more (see `config`).
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """How unevenly embeddings lie: what a loss adds so that they use all directions alike.
 
-Formula: H · mean_k (q · k)² over the keys k of other texts, the frame potential of unit vectors (Benedetto and
-    Fickus 2003): 1 where directions are used evenly, H where all embeddings are one.
-Relations: its minimum over linear maps is the whitening that Su et al. (2021) apply to finished embeddings. The
-    loss of InfoNCE at a low temperature pushes apart what is most alike; this, all at once, whatever is shared by
-    most texts. It knows nothing of positives and is no loss by itself.
+Formula: H · mean_k (q · k)² over the keys k of other texts, the frame potential of unit vectors (Benedetto
+    and Fickus 2003): 1 where directions are used evenly, H where all embeddings are one.
+Relations: it is least where the embeddings' second moments are the identity's, as after the whitening that
+    Su et al. (2021) apply to finished embeddings. InfoNCE at a low temperature pushes apart what is most
+    alike; this pushes away from what most texts share. It knows of no positives and is no loss by itself.
 
 N: texts. K: keys in the bank. H: width of the embeddings, which have length 1.
 """

@@ -1,0 +1,50 @@
+"""The record of `benchmarks.objectives` as a table: what each objective gives in the same minutes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.objective_runs import FIRST, RUNS
+
+HEAD = (
+    "run", "steps", "masked nats", "causal nats", "BLiMP", "causal", "both", "sst2", "trec", "cola", "rte",
+    "mean", "stsb", "steps/s", "FLOP/s",
+)  # fmt: skip
+_CLASSES = ("sst2", "trec", "cola", "rte")
+
+
+def text_of(settings: dict[str, Any], processor: dict[str, Any]) -> str:
+    """What the table is of."""
+    arch = settings["arch"].replace(":", " ").replace("x", "×")
+    first = RUNS[FIRST].given["objective"]
+    return (
+        f"{arch}, rows of 128, text of {settings['corpus']}; {settings['minutes']:g} minutes each on\n"
+        f"{processor['cores']} cores ({processor['name']}), those marked * a sixth of that from the model\n"
+        f"of `{first}`. BLiMP: {settings['pairs']} pairs of each paradigm, read with masks, from left to\n"
+        "right, and by both together. Probes are linear on frozen mean-pooled vectors (cola: Matthews;\n"
+        "mean: of these and stsb), stsb is Spearman of the cosine without labels. Steps a second vary by about a\n"
+        f"tenth from measurement to measurement; FLOP/s are those of `{first}` times the number given:"
+    )
+
+
+def rows_of(results: dict[str, Any]) -> list[tuple[str, ...]]:
+    """One a run, in the order of the runs."""
+    return [_row(name, run) for name, run in results.items()]
+
+
+def _row(name: str, run: dict[str, Any]) -> tuple[str, ...]:
+    loss, blimp, probes = (run.get(part, {}) for part in ("loss_nats", "blimp", "probes"))
+    scores = [probes[task] for task in (*_CLASSES, "stsb")] if probes else []
+    mark = "" if RUNS[name].after is None else " *"
+    return (
+        f"{name}{mark}", f"{run['steps']:,}",
+        *(_shown(loss.get(way), 3) for way in ("masked", "causal")),
+        *(_shown(blimp.get(way), 1) for way in ("masked", "causal", "both")),
+        *(_shown(probes.get(task), 1) for task in _CLASSES),
+        _shown(sum(scores) / len(scores) if scores else None, 1), _shown(probes.get("stsb"), 1),
+        f"{run['steps_per_second']['median']:.2f}", _shown(run.get("flops_rate_beside_first"), 2),
+    )  # fmt: skip
+
+
+def _shown(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
