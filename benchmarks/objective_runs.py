@@ -136,8 +136,8 @@ def _pretrain(folder: Path, run: Run, budget: Mapping[str, Any], seed: int) -> d
 def _config(folder: Path, run: Run, budget: Mapping[str, Any], seed: int) -> PretrainConfig:
     from mlm_pretrain.training.pretrain import PretrainConfig
 
-    given: dict[str, Any] = {"batch_size": _BATCH_ROWS, "attention": "products8", **run.given}
-    return PretrainConfig(
-        data=str(folder.parent / f"data-{LENGTH}"), out=str(folder / "run"), seed=seed,
-        checkpoint_minutes=5, **given, **budget,
-    )  # fmt: skip
+    always: dict[str, Any] = {
+        "data": str(folder.parent / f"data-{LENGTH}"), "out": str(folder / "run"), "seed": seed,
+        "checkpoint_minutes": 5, "batch_size": _BATCH_ROWS, "attention": "products8",
+    }  # fmt: skip
+    return PretrainConfig(**{**always, **run.given, **budget})

@@ -22,8 +22,9 @@ def text_of(settings: dict[str, Any], processor: dict[str, Any]) -> str:
         f"{processor['cores']} cores ({processor['name']}), those marked * a sixth of that from the model\n"
         f"of `{first}`. BLiMP: {settings['pairs']} pairs of each paradigm, read with masks, from left to\n"
         "right, and by both together. Probes are linear on frozen mean-pooled vectors (cola: Matthews;\n"
-        "mean: of these and stsb), stsb is Spearman of the cosine without labels. Steps a second vary by about a\n"
-        f"tenth from measurement to measurement; FLOP/s are those of `{first}` times the number given:"
+        "mean: of these and stsb), stsb is Spearman of the cosine without labels. Steps a second vary by\n"
+        "about a tenth from measurement to measurement; FLOP/s are those of "
+        f"`{first}` times the number given:"
     )
 
 
