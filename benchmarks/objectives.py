@@ -6,8 +6,8 @@
 
 Every run has the same data, architecture, defaults and minutes on the same cores. How many steps the
 minutes hold is measured first, on a quiet machine, by short runs in turns; the runs proper then take that
-number of steps, so that they come out alike when they are made again, and may share the machine. The masked
-loss is that of fixed 15 % masks; BLiMP is scored by pseudo-likelihood, for a model that also continues
+number of steps, so that they come out alike when they are made again, and may share the machine. What goes on from
+another run's model takes a thirtieth of the minutes. The masked loss is that of fixed 15 % masks; BLiMP is scored by pseudo-likelihood, for a model that also continues
 text once more from left to right, and by both together. Probes are linear on frozen mean-pooled vectors
 (stsb: Spearman of the cosine, no labels).
 
@@ -70,7 +70,6 @@ def _results(work: Path, arguments: argparse.Namespace, known: dict[str, Any]) -
     """Those known, and those asked for that were not; each as fast as it is beside the first one."""
     names = [name for name in arguments.only or RUNS if name not in known]
     speeds = _speeds(work, arguments, [FIRST, *names]) if names else {}
-    first = known.get(FIRST, speeds.get(FIRST))
     results = dict(known)
     for name in _with_those_before(names):
         if name in known:  # its model is gone on from, and is no longer there
@@ -79,8 +78,8 @@ def _results(work: Path, arguments: argparse.Namespace, known: dict[str, Any]) -
         relative = (
             speeds[name]["steps_per_second"]["median"] / speeds[FIRST]["steps_per_second"]["median"]
         )
-        speed = relative * first["steps_per_second"]["median"]
-        steps = steps_of(RUNS[name], arguments.minutes, speed)
+        held = 60 * arguments.minutes * speeds[FIRST]["steps_per_second"]["median"]
+        steps = steps_of(RUNS[name], relative * known.get(FIRST, {"steps": held})["steps"])
         of_flops = relative * speeds[name]["gflops_a_step"] / speeds[FIRST]["gflops_a_step"]
         found = _judged(work, arguments, name, steps)
         results[name] = found | speeds[name] | {"flops_rate_beside_first": round(of_flops, 3)}

@@ -19,7 +19,7 @@ def text_of(settings: dict[str, Any], processor: dict[str, Any]) -> str:
     first = RUNS[FIRST].given["objective"]
     return (
         f"{arch}, rows of 128, text of {settings['corpus']}; {settings['minutes']:g} minutes each on\n"
-        f"{processor['cores']} cores ({processor['name']}), those marked * a sixth of that from the model\n"
+        f"{processor['cores']} cores ({processor['name']}), those marked * a thirtieth from the model\n"
         f"of `{first}`. BLiMP: {settings['pairs']} pairs of each paradigm, read with masks, from left to\n"
         "right, and by both together. Probes are linear on frozen mean-pooled vectors (cola: Matthews;\n"
         "mean: of these and stsb), stsb is Spearman of the cosine without labels. Steps a second vary by\n"
