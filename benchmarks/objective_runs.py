@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 # What the defaults take for half an hour. Given, since they go by minutes and these runs by steps.
 _BATCH_ROWS = 16
-# Of the minutes, what goes on from another run takes: texts are told apart soon, and after 2,470 steps at 3e-4
-# vectors were worth less than after 400 (63.6 and 66.5 on the training pairs of STS-B).
+# Of the minutes, what goes on from another run takes: texts are told apart soon, and after 2,470 steps at
+# 3e-4 vectors were worth less than after 400 (63.6 and 66.5 on the training pairs of STS-B).
 _AFTER_SHARE = 1 / 30
 _GENTLE_RATE = 1e-4
 

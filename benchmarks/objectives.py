@@ -6,10 +6,10 @@
 
 Every run has the same data, architecture, defaults and minutes on the same cores. How many steps the
 minutes hold is measured first, on a quiet machine, by short runs in turns; the runs proper then take that
-number of steps, so that they come out alike when they are made again, and may share the machine. What goes on from
-another run's model takes a thirtieth of the minutes. The masked loss is that of fixed 15 % masks; BLiMP is scored by pseudo-likelihood, for a model that also continues
-text once more from left to right, and by both together. Probes are linear on frozen mean-pooled vectors
-(stsb: Spearman of the cosine, no labels).
+number of steps, so that they come out alike when they are made again, and may share the machine. What goes
+on from another run's model takes a thirtieth of the minutes. The masked loss is that of fixed 15 % masks;
+BLiMP is scored by pseudo-likelihood, for a model that also continues text once more from left to right, and
+by both together. Probes are linear on frozen mean-pooled vectors (stsb: Spearman of the cosine, no labels).
 
 Runs lie in `--work` and are not repeated when the benchmark is started again there. Runs of the same settings
 that the record holds stay in it, and only those missing are made, also at another time or on another machine:

@@ -35,14 +35,14 @@ def rows_of(results: dict[str, Any]) -> list[tuple[str, ...]]:
 
 def _row(name: str, run: dict[str, Any]) -> tuple[str, ...]:
     loss, blimp, probes = (run.get(part, {}) for part in ("loss_nats", "blimp", "probes"))
-    scores = [probes[task] for task in (*_CLASSES, "stsb")] if probes else []
+    scores = [probes.get(task) for task in (*_CLASSES, "stsb")]
     mark = "" if RUNS[name].after is None else " *"
     return (
         f"{name}{mark}", f"{run['steps']:,}",
         *(_shown(loss.get(way), 3) for way in ("masked", "causal")),
         *(_shown(blimp.get(way), 1) for way in ("masked", "causal", "both")),
         *(_shown(probes.get(task), 1) for task in _CLASSES),
-        _shown(sum(scores) / len(scores) if scores else None, 1), _shown(probes.get("stsb"), 1),
+        _shown(None if None in scores else sum(scores) / len(scores), 1), _shown(probes.get("stsb"), 1),
         f"{run['steps_per_second']['median']:.2f}", _shown(run.get("flops_rate_beside_first"), 2),
     )  # fmt: skip
 
