@@ -211,7 +211,7 @@ def _card_facts(learnt: Objective, config: dict[str, Any]) -> dict[str, Any]:
     several = {"parts": config["objectives"]} if config.get("objectives") else None
     settings = learnt.config.model_validate(several or config.get("objective_settings", {}))
     card = learnt.its_card
-    return {"learnt": card, "use": card.use(settings)}
+    return {"learnt": card, "use": f"{card.use(settings)} {card.alone}".strip()}
 
 
 def _phase_facts(runs: list[Path], facts: dict[str, Any]) -> dict[str, Any]:

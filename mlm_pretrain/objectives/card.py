@@ -16,6 +16,7 @@ class Card:
         pipeline_tag: the Hub's name for what one does with it; None leaves it open.
         opens_as: name of the Auto class to open it by.
         use: settings of the objective → a passage for those who use the model; "" for none.
+        alone: more of that, which does not hold where other objectives are learned beside it.
         validation: scores → what the card says of them, where it is not the loss of a token objective.
     """
 
@@ -23,6 +24,7 @@ class Card:
     pipeline_tag: str | None = "fill-mask"
     opens_as: str = "AutoModelForMaskedLM"
     use: Callable[[Any], str] = lambda _settings: ""
+    alone: str = ""
     validation: Callable[[Mapping[str, Any]], str] | None = None
 
 

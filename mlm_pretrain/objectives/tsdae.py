@@ -197,10 +197,8 @@ def _validation(scores: Mapping[str, Any]) -> str:
 
 CARD = Card(
     "writing texts out from their vectors (TSDAE)", "feature-extraction", "AutoModel",
-    use=lambda settings: (
-        f"{vector_of_a_text(settings.pooling)} The head of the file was trained to name the next token of a "
-        "text, and does not fill gaps."
-    ),
+    use=lambda settings: vector_of_a_text(settings.pooling),
+    alone="The head of the file was trained to name the next token of a text, and does not fill gaps.",
     validation=_validation,
 )  # fmt: skip
 

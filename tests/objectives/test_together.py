@@ -253,3 +253,12 @@ REFUSED: dict[str, dict[str, Any]] = {
 def test_settings_that_contradict_each_other_are_refused(reason: str) -> None:
     with pytest.raises(InputError, match=reason):
         build_config(PretrainConfig, REFUSED[reason], "settings")
+
+
+def test_the_card_of_several_says_what_holds_beside_others() -> None:
+    config = TogetherConfig(parts=parts("mlm", "tsdae", "hybrid"))
+    card = together(config).its_card
+    said = card.use(config)
+    assert card.trained_by == "several objectives on one encoder (mlm, tsdae, hybrid)"
+    assert "A text's vector is" in said and "as the decoder in `causal/`" in said
+    assert not card.alone and "does not fill gaps" not in said

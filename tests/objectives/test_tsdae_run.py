@@ -129,6 +129,7 @@ def test_a_run_is_validated_by_its_own_loss_and_exports_an_encoder(
     card = (tmp_path / "model" / "README.md").read_text("utf-8")
     assert "pipeline_tag: feature-extraction" in card and "the state of its first token" in card
     assert f"{scores['loss_other_vector']:.4f} where each" in card
+    assert "does not fill gaps" in card
 
 
 def test_it_goes_on_from_a_masked_model(prepared: Path, tiny_model: Path, tmp_path: Path) -> None:
