@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mlm_pretrain.cli import tokenizer
+from mlm_pretrain.cli.compare import compare
 from mlm_pretrain.cli.demo import demo
 from mlm_pretrain.cli.env import env
 from mlm_pretrain.cli.evaluate import evaluate
@@ -28,7 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(tokenizer.app, name="tokenizer")
-for verb in (prepare, pretrain, export, push, finetune, evaluate, fill, demo, env):
+for verb in (prepare, pretrain, export, push, finetune, compare, evaluate, fill, demo, env):
     app.command(verb.__name__)(verb)
 
 

@@ -50,6 +50,7 @@ class FinetuneConfig(StrictConfig):
     seed: int = 0
     metric: str | None = None  # keeps the best epoch; None: the task's own
 
+    save_model: bool = True  # false: scores and predictions alone
     max_train_examples: int | None = Field(default=None, gt=0)  # a subset by seed: "N labels"
     random_weights: bool = False  # the same architecture untrained: the baseline
 

@@ -245,8 +245,9 @@ def _save(
     predictions: dict[str, list[Any]],
 ) -> None:
     folder = Path(config.out)
-    model.save_pretrained(folder)
-    save_tokenizer(prepared.tokenizer, config.model, folder)
+    if config.save_model:
+        model.save_pretrained(folder)
+        save_tokenizer(prepared.tokenizer, config.model, folder)
     revision = config.revision or getattr(prepared.settings, "_commit_hash", None)
     counts = {
         key: value

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import datasets
@@ -34,15 +35,8 @@ class Squad(LocalMetric):
     def _compute(
         self, predictions: list[str], references: list[list[str]], version: int = 2
     ) -> dict[str, float]:
-        accepted = [_accepted(texts, version) for texts in references]
-        exact = [
-            max(float(normalise(found) == normalise(text)) for text in texts)
-            for found, texts in zip(predictions, accepted, strict=True)
-        ]
-        overlap = [
-            max(token_f1(found, text, version) for text in texts)
-            for found, texts in zip(predictions, accepted, strict=True)
-        ]
+        exact = exact_matches(predictions, references, version)
+        overlap = overlaps(predictions, references, version)
         scores = {"exact_match": _mean(exact), "f1": _mean(overlap)}
         empty = [not texts for texts in references]
         if any(empty):
@@ -50,6 +44,20 @@ class Squad(LocalMetric):
             silent = [f1 for f1, none in zip(overlap, empty, strict=True) if none]
             scores.update(has_answer_f1=_mean(answered), no_answer_accuracy=_mean(silent))
         return scores
+
+
+def exact_matches(
+    predictions: Sequence[str], references: Sequence[list[str]], version: int = 2
+) -> list[float]:
+    """1 for each prediction that is one of its answers but for case, punctuation and articles, else 0."""
+    return _best(lambda a, b: float(normalise(a) == normalise(b)), predictions, references, version)
+
+
+def overlaps(
+    predictions: Sequence[str], references: Sequence[list[str]], version: int = 2
+) -> list[float]:
+    """`token_f1` of each prediction with the answer it shares most words with."""
+    return _best(lambda a, b: token_f1(a, b, version), predictions, references, version)
 
 
 def normalise(text: str) -> str:
@@ -67,6 +75,18 @@ def token_f1(found: str, true: str, version: int = 2) -> float:
         return 0.0
     precision, recall = common / len(found_words), common / len(true_words)
     return 2 * precision * recall / (precision + recall)
+
+
+def _best(
+    score: Callable[[str, str], float],
+    predictions: Sequence[str],
+    references: Sequence[list[str]],
+    version: int,
+) -> list[float]:
+    return [
+        max(score(found, text) for text in _accepted(texts, version))
+        for found, texts in zip(predictions, references, strict=True)
+    ]
 
 
 def _accepted(texts: list[str], version: int) -> list[str]:

@@ -89,14 +89,14 @@ def repair(tags: Sequence[str], scheme: str) -> list[str]:
     if scheme in ("iob1", "plain"):
         return list(tags)
     repaired = ["O"] * len(tags)
-    for start, end, kind in _runs(tags):
+    for start, end, kind in entities(tags):
         for position in range(start, end):
             letter = _letter(position - start, end - start, scheme)
             repaired[position] = f"{letter}-{kind}"
     return repaired
 
 
-def _runs(tags: Sequence[str]) -> list[tuple[int, int, str]]:
+def entities(tags: Sequence[str]) -> list[tuple[int, int, str]]:
     """Entities as (first, past-last, type), read leniently from any letters."""
     runs: list[tuple[int, int, str]] = []
     closed = True

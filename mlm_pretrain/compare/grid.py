@@ -1,0 +1,100 @@
+"""Fine-tuning of several models on several tasks over several seeds, each once and kept on disk.
+
+A run leaves its scores, its predictions and one record; its weights are not kept. What is done is known by
+the content of model and data and by the settings, so a grid that was interrupted goes on where it stopped,
+and two that share runs share the work.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlm_pretrain.compare.tasks import LabelledTask
+from mlm_pretrain.config import build_config
+from mlm_pretrain.environment import processor_name, usable_cores
+from mlm_pretrain.finetune import FinetuneConfig, finetune
+from mlm_pretrain.finetune.outputs import describe_input
+from mlm_pretrain.manifest import hash_json, versions, write_json
+from mlm_pretrain.progress import say
+
+RECORD = "record.json"
+_ROLES = ("model", "train", "validation", "test")
+_SLUG_LETTERS = 40
+
+
+@dataclass
+class Grid:
+    """Runs under `folder`, all with `settings` (of `FinetuneConfig`) over those of their tasks."""
+
+    folder: Path
+    settings: dict[str, Any]
+
+    def config(self, model: str, task: LabelledTask, seed: int, out: str = "") -> FinetuneConfig:
+        """The settings of one run."""
+        own = {"model": model, "seed": seed, "out": out}
+        values = {**task.settings, **self.settings, **own}
+        return build_config(FinetuneConfig, values, f"settings of {task.name}")
+
+    def run(self, model: str, task: LabelledTask, seed: int) -> dict[str, Any]:
+        """The record of one run, made unless it is there; `predictions` is the file of its rows."""
+        config = self.config(model, task, seed)
+        inputs = _inputs(config)
+        key = hash_json([task.kind, config.model_dump(mode="json"), inputs, _version()])
+        folder = self.folder / task.name / f"{_slug(model)}-{key[:8]}"
+        found = _kept(folder, key) or _make(folder, key, task, config, inputs)
+        return {**found, "predictions": folder / f"predictions_{task.scored_split}.jsonl"}
+
+
+def predictions(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rows of the scored split, in the file's order."""
+    with Path(record["predictions"]).open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def _make(
+    folder: Path, key: str, task: LabelledTask, config: FinetuneConfig, inputs: dict[str, Any]
+) -> dict[str, Any]:
+    say(f"{task.name}, seed {config.seed}: {config.model}")
+    config = config.model_copy(update={"out": str(folder), "save_model": False})
+    result = finetune(task.kind, config, overwrite=True)
+    record = {
+        "key": key, "task": task.name, "kind": task.kind, "model": config.model,
+        "seed": config.seed, "scored": task.scored_split, "best_by": result["best_by"],
+        "metrics": result["metrics"], "seconds": result["seconds"],
+        "parameters": result["parameters"], "train_examples": result["train_examples"],
+        "steps": result["steps"], "config": config.model_dump(mode="json"), "inputs": inputs,
+        "versions": versions(),
+        "processor": {"name": processor_name(), "cores": usable_cores()},
+    }  # fmt: skip
+    write_json(folder / RECORD, record)
+    return record
+
+
+def _kept(folder: Path, key: str) -> dict[str, Any] | None:
+    """The record of a run that came to its end; it is written last."""
+    path = folder / RECORD
+    if not path.is_file():
+        return None
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return record if record["key"] == key else None
+
+
+def _inputs(config: FinetuneConfig) -> dict[str, Any]:
+    given = {role: getattr(config, role) for role in _ROLES}
+    return {
+        role: describe_input(name, config.revision)
+        for role, name in given.items()
+        if name is not None
+    }
+
+
+def _slug(model: str) -> str:
+    return re.sub(r"[^\w.]+", "-", model).strip("-.")[-_SLUG_LETTERS:].strip("-.")
+
+
+def _version() -> str:
+    return versions()["mlm_pretrain"]

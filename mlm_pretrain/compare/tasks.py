@@ -1,0 +1,82 @@
+"""Which tasks are meant: `KIND:FOLDER` with files of its splits, or `KIND:FILE.yaml` of settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlm_pretrain.config import read_yaml
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.finetune import TASKS
+
+_SPLITS = {"train": ("train",), "validation": ("validation", "valid", "dev"), "test": ("test",)}
+_ENDINGS = (".jsonl", ".json", ".csv", ".tsv", ".conll", ".conllu", ".txt")
+_PACKED = ("", ".gz", ".zst")
+_YAML = (".yaml", ".yml")
+_COMPARED = ("model", "out", "seed")  # set by the comparison
+_FORM = "write KIND:FOLDER or KIND:FILE.yaml, for example sentiment:data/sst2"
+
+
+@dataclass(frozen=True)
+class LabelledTask:
+    """A task that `finetune` knows, with its files and settings.
+
+    Attributes:
+        name: of the folder or file it came from.
+        kind: a name in `finetune.TASKS`.
+        settings: of `FinetuneConfig`, with train and validation, and mostly test.
+    """
+
+    name: str
+    kind: str
+    settings: dict[str, Any]
+
+    @property
+    def scored_split(self) -> str:
+        """The test split, or the validation split where there is no other."""
+        return "test" if self.settings.get("test") else "validation"
+
+
+def parse_task(text: str) -> LabelledTask:
+    """A task from how a person names it.
+
+    Raises:
+        InputError: for an unknown kind, or a place without the files of its splits.
+    """
+    kind, _, place = text.partition(":")
+    if kind not in TASKS or not place:
+        raise InputError(f"--task {text}: names no task", f"{_FORM}; KIND: {', '.join(TASKS)}")
+    path = Path(place)
+    if path.suffix in _YAML:
+        return LabelledTask(path.stem, kind, _settings(path))
+    if not path.is_dir():
+        raise InputError(f"--task {text}: {place} is no folder", _FORM)
+    return LabelledTask(path.name, kind, splits_of(path))
+
+
+def splits_of(folder: Path) -> dict[str, str]:
+    """Files of the splits in a folder, such as train.jsonl.gz.
+
+    Raises:
+        InputError: when it has no training or no validation file.
+    """
+    found = {}
+    for split, names in _SPLITS.items():
+        tries = [folder / (n + e + p) for n in names for e in _ENDINGS for p in _PACKED]
+        if (path := next((path for path in tries if path.is_file()), None)) is not None:
+            found[split] = str(path)
+    for split in ("train", "validation"):
+        if split not in found:
+            raise InputError(
+                f"{folder}: no {split} file",
+                f"name it {split}.jsonl (also {', '.join(_ENDINGS[1:])}; .gz, .zst)",
+            )
+    return found
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    values = {key: value for key, value in read_yaml(path).items() if key not in _COMPARED}
+    if missing := [name for name in ("train", "validation") if not values.get(name)]:
+        raise InputError(f"{path}: no {missing[0]} file", f"set `{missing[0]}:` there")
+    return values

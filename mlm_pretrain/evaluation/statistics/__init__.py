@@ -1,0 +1,9 @@
+"""What a difference between two models is worth: intervals over examples and seeds, and corrections."""
+
+from __future__ import annotations
+
+from mlm_pretrain.evaluation.statistics.effect import Effect, paired_effect
+from mlm_pretrain.evaluation.statistics.holm import holm
+from mlm_pretrain.evaluation.statistics.scorers import Scorer, scorer
+
+__all__ = ["Effect", "Scorer", "holm", "paired_effect", "scorer"]

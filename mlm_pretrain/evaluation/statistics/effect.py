@@ -1,0 +1,148 @@
+"""How far apart two models score, and how sure that is: paired over seeds and over test examples.
+
+Two things are drawn by chance: the test examples, and what a seed decides (the labelled subset, the new
+head, the order). Both models are scored on the same examples, and a seed of one goes with the same seed of
+the other. What examples contribute to the error is found by resampling them (Efron & Tibshirani 1993,
+chapter 8), both models and all seeds at once, so that whatever makes an example hard for both cancels; what
+seeds contribute is the variance of the differences a seed, which is what resampling them comes to without
+its bias for few of them. Each part has Student's interval, and the two are joined as the sides of a right
+angle (Zou & Donner 2008, "Construction of confidence limits about effect measures"): five seeds know their
+own variance badly, and an interval of plain percentiles would be too narrow.
+
+Shapes: S seeds, N examples, R resamples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.stats import t as student
+
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.statistics.scorers import Array, Scorer
+
+RESAMPLES = 2_000
+LEVEL = 0.05
+_LEAST_LEVEL = 1e-12
+_MOST_SEEDS = 1_000
+_CHUNK = 250  # resamples at a time: weights take 8 bytes an example
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A difference of two mean scores, second minus first.
+
+    Attributes:
+        low, high: its 95 % interval.
+        p_value: of a difference at least so large where there is none, two-sided.
+        seeds_error, examples_error: standard errors that come from either.
+        seeds, examples: how many there were.
+    """
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    seeds_error: float
+    examples_error: float
+    seeds: int
+    examples: int
+
+    def seeds_needed(self) -> int | None:
+        """Seeds with which a difference of this size would show; None where no number of them would.
+
+        What examples contribute stays, whatever the number of seeds.
+        """
+        once = self.seeds_error**2 * self.seeds
+        for seeds in range(2, _MOST_SEEDS + 1):
+            error = math.sqrt(once / seeds)
+            reach = _reach(LEVEL, error, self.examples_error, seeds, self.examples)
+            if reach < abs(self.difference):
+                return seeds
+        return None
+
+    def examples_needed(self) -> int | None:
+        """Test examples with which it would show even were seeds no matter; None for no difference."""
+        if not self.difference:
+            return None
+        quantile = float(student.ppf(1 - LEVEL / 2, self.examples - 1))
+        once = self.examples_error**2 * self.examples
+        return math.ceil(once * (quantile / self.difference) ** 2)
+
+
+def paired_effect(
+    first: Sequence[Scorer],
+    second: Sequence[Scorer],
+    examples: int,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Effect:
+    """The difference of the mean scores of two models, each given by its scorers, one a seed.
+
+    Raises:
+        InputError: for fewer than two seeds, or not the same number of both.
+    """
+    if len(first) != len(second) or len(first) < 2:
+        raise InputError(
+            f"seeds: {len(first)} and {len(second)}; a comparison needs two or more, of both alike",
+            "give --seeds 5: with fewer only very large differences show",
+        )
+    all_1N = np.ones((1, examples), np.int64)
+    by_seed_S = _differences(first, second, all_1N)[:, 0]
+    seeds_error = float(by_seed_S.std(ddof=1)) / math.sqrt(len(first))
+    resampled_R = np.concatenate(
+        [
+            _differences(first, second, weights_RN).mean(0)
+            for weights_RN in _resamples(examples, resamples, seed)
+        ]
+    )
+    examples_error = float(resampled_R.std(ddof=1))
+    return _effect(float(by_seed_S.mean()), seeds_error, examples_error, len(first), examples)
+
+
+def _differences(
+    first: Sequence[Scorer], second: Sequence[Scorer], weights_RN: NDArray[np.int64]
+) -> Array:
+    """(S, R)."""
+    pairs = zip(first, second, strict=True)
+    return np.stack([later(weights_RN) - former(weights_RN) for former, later in pairs])
+
+
+def _resamples(examples: int, resamples: int, seed: int) -> list[NDArray[np.int64]]:
+    """How often each example was drawn, N of N, with replacement."""
+    generator = np.random.default_rng(seed)
+    even = np.full(examples, 1 / examples)
+    sizes = [min(_CHUNK, resamples - start) for start in range(0, resamples, _CHUNK)]
+    return [generator.multinomial(examples, even, size) for size in sizes]
+
+
+def _effect(
+    difference: float, seeds_error: float, examples_error: float, seeds: int, examples: int
+) -> Effect:
+    errors = (seeds_error, examples_error, seeds, examples)
+    reach = _reach(LEVEL, *errors)
+    p_value = _p_value(abs(difference), *errors)
+    low, high = difference - reach, difference + reach
+    return Effect(difference, low, high, p_value, *errors)
+
+
+def _reach(
+    level: float, seeds_error: float, examples_error: float, seeds: int, examples: int
+) -> float:
+    """Half the width of an interval that misses with the chance `level`."""
+    of_seeds = seeds_error * float(student.isf(level / 2, seeds - 1))
+    of_examples = examples_error * float(student.isf(level / 2, examples - 1))
+    return math.hypot(of_seeds, of_examples)
+
+
+def _p_value(distance: float, *errors: Any) -> float:
+    """The level whose interval just reaches zero."""
+    if _reach(_LEAST_LEVEL, *errors) <= distance:
+        return _LEAST_LEVEL if distance else 1.0
+    return float(brentq(lambda level: _reach(level, *errors) - distance, _LEAST_LEVEL, 1.0))

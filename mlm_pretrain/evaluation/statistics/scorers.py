@@ -1,0 +1,168 @@
+"""A test set's score when examples count more or less often, which is what resampling asks for.
+
+Most scores are a function of sums over examples (right answers, entities found, cells of a confusion
+matrix), so that thousands of resamples are one matrix product.
+
+Shapes: N examples, R resamples, K sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.metrics.tag_schemes import entities
+
+Array: TypeAlias = NDArray[np.float64]
+Row: TypeAlias = dict[str, Any]  # of a predictions file
+# How often each example counts (R, N) → the score under each (R,).
+Scorer: TypeAlias = Callable[[NDArray[Any]], Array]
+
+
+def scorer(metric: str, rows: Sequence[Row]) -> Scorer:
+    """The score `metric` of `finetune`'s rows of predictions, under weights.
+
+    Raises:
+        InputError: for a score that cannot be taken apart by examples.
+    """
+    kind = "tags" if "predictions" in rows[0] else "answers" if "answers" in rows[0] else "labels"
+    make = _SCORERS.get((kind, metric))
+    if make is None:
+        known = sorted(name for of, name in _SCORERS if of == kind)
+        raise InputError(f"metric: no intervals for '{metric}' here", f"one of {', '.join(known)}")
+    return make(rows)
+
+
+def _of_sums(parts_NK: Array, value: Callable[[Array], Array]) -> Scorer:
+    """`value` gets sums (R, K)."""
+    return lambda weights_RN: value(weights_RN @ parts_NK)
+
+
+def _ratio(over: Array, under: Array) -> Array:
+    """0 where nothing stands below, as the scores themselves have it."""
+    return np.divide(over, under, out=np.zeros_like(over), where=under != 0)
+
+
+def _of_mean(values_N: Sequence[float]) -> Scorer:
+    parts_NK = np.stack([np.asarray(values_N, float), np.ones(len(values_N))], axis=1)
+    return _of_sums(parts_NK, lambda sums: _ratio(sums[:, 0], sums[:, 1]))
+
+
+def _accuracy(rows: Sequence[Row]) -> Scorer:
+    pairs_N = [_pairs(row) for row in rows]
+    parts = [[sum(true == found for true, found in pairs), len(pairs)] for pairs in pairs_N]
+    return _of_sums(np.array(parts, float), lambda sums: _ratio(sums[:, 0], sums[:, 1]))
+
+
+def _pairs(row: Row) -> list[tuple[str, str]]:
+    """Truth and prediction of an example, or of each of its tokens."""
+    if "predictions" in row:
+        return list(zip(row["tags"], row["predictions"], strict=True))
+    return [(row["label"], row["prediction"])]
+
+
+def _of_confusion(rows: Sequence[Row], value: Callable[[Array], Array]) -> Scorer:
+    """`value` gets confusion matrices (R, C, C), truth before prediction."""
+    pairs_N = [_pairs(row) for row in rows]
+    names = sorted({name for pairs in pairs_N for pair in pairs for name in pair})
+    index = {name: number for number, name in enumerate(names)}
+    cells_NCC = np.zeros((len(rows), len(names), len(names)))
+    for number, pairs in enumerate(pairs_N):
+        for true, found in pairs:
+            cells_NCC[number, index[true], index[found]] += 1
+    cells_NK = cells_NCC.reshape(len(rows), -1)
+    return _of_sums(cells_NK, lambda sums: value(sums.reshape(-1, len(names), len(names))))
+
+
+def matthews_of(cells_RCC: Array) -> Array:
+    """Matthews correlation of confusion matrices (Gorodkin 2004); 0 where one side has one label."""
+    true_RC, found_RC = cells_RCC.sum(2), cells_RCC.sum(1)
+    total_R, right_R = true_RC.sum(1), np.trace(cells_RCC, axis1=1, axis2=2)
+    shared_R = total_R * right_R - (true_RC * found_RC).sum(1)
+    spread_R = (total_R**2 - (true_RC**2).sum(1)) * (total_R**2 - (found_RC**2).sum(1))
+    return _ratio(shared_R, np.sqrt(np.maximum(spread_R, 0)))
+
+
+def f1_macro_of(cells_RCC: Array) -> Array:
+    """Mean F1 over the labels that occur on either side."""
+    both_RC = cells_RCC.sum(2) + cells_RCC.sum(1)
+    f1_RC = _ratio(2 * np.diagonal(cells_RCC, axis1=1, axis2=2), both_RC)
+    return _ratio(f1_RC.sum(1), (both_RC > 0).sum(1).astype(float))
+
+
+def _entity_f1(rows: Sequence[Row]) -> Scorer:
+    sets = [(set(entities(row["predictions"])), set(entities(row["tags"]))) for row in rows]
+    parts = [[2 * len(found & true), len(found) + len(true)] for found, true in sets]
+    return _of_sums(np.array(parts, float), lambda sums: _ratio(sums[:, 0], sums[:, 1]))
+
+
+def _exact_match(rows: Sequence[Row]) -> Scorer:
+    from mlm_pretrain.evaluation.metrics.squad import exact_matches
+
+    return _of_mean(exact_matches(*_answers(rows)))
+
+
+def _answer_f1(rows: Sequence[Row]) -> Scorer:
+    from mlm_pretrain.evaluation.metrics.squad import overlaps
+
+    return _of_mean(overlaps(*_answers(rows)))
+
+
+def _answers(rows: Sequence[Row]) -> tuple[list[str], list[list[str]], int]:
+    """Predictions, answers, and the rules: SQuAD 2.0's where some question has no answer."""
+    answers = [row["answers"] for row in rows]
+    return [row["prediction"] for row in rows], answers, 1 if all(answers) else 2
+
+
+def _values(rows: Sequence[Row]) -> tuple[Array, Array]:
+    return tuple(np.array([float(row[side]) for row in rows]) for side in ("label", "prediction"))
+
+
+def _pearson(rows: Sequence[Row]) -> Scorer:
+    x, y = _values(rows)
+    x, y = (
+        x - x.mean(),
+        y - y.mean(),
+    )  # sums of squares of large numbers lose the digits that differ
+    return _of_sums(np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1), _correlation)
+
+
+def _correlation(sums_R6: Array) -> Array:
+    n, x, y, xx, yy, xy = sums_R6.T
+    spread = np.maximum(n * xx - x * x, 0) * np.maximum(n * yy - y * y, 0)
+    return _ratio(n * xy - x * y, np.sqrt(spread))
+
+
+def _spearman(rows: Sequence[Row]) -> Scorer:
+    """Ranks depend on the resample, so each is ranked by itself."""
+    from scipy.stats import rankdata
+
+    sides = _values(rows)
+
+    def of_one(weights_N: NDArray[Any]) -> float:
+        x, y = (rankdata(np.repeat(side, weights_N)) for side in sides)
+        x, y = x - x.mean(), y - y.mean()
+        spread = float(np.sqrt((x @ x) * (y @ y)))
+        return float(x @ y) / spread if spread else 0.0
+
+    return lambda weights_RN: np.array([of_one(weights_N) for weights_N in weights_RN])
+
+
+_SCORERS: dict[tuple[str, str], Callable[[Sequence[Row]], Scorer]] = {
+    ("labels", "accuracy"): _accuracy,
+    ("labels", "f1_macro"): partial(_of_confusion, value=f1_macro_of),
+    ("labels", "matthews"): partial(_of_confusion, value=matthews_of),
+    ("labels", "pearson"): _pearson,
+    ("labels", "spearman"): _spearman,
+    ("tags", "accuracy"): _accuracy,
+    ("tags", "f1"): _entity_f1,
+    ("tags", "f1_macro"): partial(_of_confusion, value=f1_macro_of),
+    ("tags", "matthews"): partial(_of_confusion, value=matthews_of),
+    ("answers", "exact_match"): _exact_match,
+    ("answers", "f1"): _answer_f1,
+}

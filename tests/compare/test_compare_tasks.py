@@ -1,0 +1,55 @@
+"""How a person names a task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mlm_pretrain.compare import parse_task
+from mlm_pretrain.errors import InputError
+
+
+def _touch(folder: Path, *names: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        (folder / name).write_text("")
+    return folder
+
+
+def test_a_folder_gives_its_files(tmp_path: Path) -> None:
+    folder = _touch(tmp_path / "cola", "train.jsonl.gz", "dev.tsv", "notes.md")
+    task = parse_task(f"sentiment:{folder}")
+    assert (task.name, task.kind, task.scored_split) == ("cola", "sentiment", "validation")
+    assert task.settings == {
+        "train": str(folder / "train.jsonl.gz"),
+        "validation": str(folder / "dev.tsv"),
+    }
+    _touch(folder, "test.csv")
+    assert parse_task(f"sentiment:{folder}").scored_split == "test"
+
+
+def test_a_file_gives_settings_without_those_a_comparison_sets(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("model: m\nout: o\nseed: 3\ntrain: a.csv\nvalidation: b.csv\nepochs: 4\n")
+    task = parse_task(f"ner:{path}")
+    assert task.settings == {"train": "a.csv", "validation": "b.csv", "epochs": 4}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sst2", "--task sst2: names no task\n.*KIND:FOLDER"),
+        ("sentimental:sst2", "names no task\n.*sentiment, ner, qa"),
+        ("sentiment:nowhere", "nowhere is no folder"),
+    ],
+)
+def test_what_names_no_task_is_told_how_to(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        parse_task(text)
+
+
+def test_a_folder_without_a_split_is_told_its_name(tmp_path: Path) -> None:
+    folder = _touch(tmp_path / "half", "train.jsonl")
+    with pytest.raises(InputError, match=r"no validation file\n.*validation\.jsonl"):
+        parse_task(f"sentiment:{folder}")

@@ -1,0 +1,85 @@
+"""Simulated models, of which it is known how far apart they are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.statistics import Effect, Scorer, holm, paired_effect, scorer
+
+_EXAMPLES, _REPEATS = 400, 200
+
+
+def _seeds_of(
+    generator: np.random.Generator, hardness_N: np.ndarray, skill: float, seeds: int, spread: float
+) -> list[Scorer]:
+    """Right answers of one model: hard examples are hard for every seed, and seeds differ by `spread`."""
+    made = []
+    for _ in range(seeds):
+        logit_N = skill + spread * generator.standard_normal() + hardness_N
+        is_right_N = generator.random(len(hardness_N)) < 1 / (1 + np.exp(-logit_N))
+        rows = [{"label": "1", "prediction": "1" if right else "0"} for right in is_right_N]
+        made.append(scorer("accuracy", rows))
+    return made
+
+
+def _effects(skill_apart: float, seeds: int, spread: float) -> list[Effect]:
+    generator = np.random.default_rng(7)
+    found = []
+    for repeat in range(_REPEATS):
+        hardness_N = 1.5 * generator.standard_normal(_EXAMPLES)
+        first = _seeds_of(generator, hardness_N, 1.0, seeds, spread)
+        second = _seeds_of(generator, hardness_N, 1.0 + skill_apart, seeds, spread)
+        found.append(paired_effect(first, second, _EXAMPLES, resamples=300, seed=repeat))
+    return found
+
+
+@pytest.mark.parametrize(("seeds", "spread"), [(2, 0.3), (3, 0.0), (5, 0.5)])
+def test_two_copies_of_a_model_are_rarely_told_apart(seeds: int, spread: float) -> None:
+    effects = _effects(0.0, seeds, spread)
+    better = sum(effect.p_value < 0.05 and effect.difference > 0 for effect in effects)
+    assert better <= 0.05 * _REPEATS
+    covered = sum(effect.low <= 0 <= effect.high for effect in effects)
+    assert covered >= 0.93 * _REPEATS
+
+
+def test_a_model_that_is_better_is_found_to_be() -> None:
+    effects = _effects(0.5, 5, 0.1)
+    assert sum(effect.p_value < 0.05 for effect in effects) >= 0.85 * _REPEATS  # 8 points apart
+    assert all(effect.difference > 0 for effect in effects)
+
+
+def test_seeds_needed_are_those_with_which_it_shows() -> None:
+    effect = Effect(
+        difference=0.02, low=-0.01, high=0.05, p_value=0.15, seeds_error=0.011,
+        examples_error=0.004, seeds=5, examples=2_000,
+    )  # fmt: skip
+    needed = effect.seeds_needed()
+    assert needed is not None and 5 < needed < 15
+    # With more of the error from the examples than the difference allows, seeds cannot help.
+    stuck = Effect(0.02, -0.04, 0.08, 0.5, 0.011, 0.012, 5, 2_000)
+    assert stuck.seeds_needed() is None
+    more = stuck.examples_needed()
+    assert more is not None and 2_500 < more < 3_000
+
+
+def test_the_same_predictions_differ_by_nothing() -> None:
+    generator = np.random.default_rng(0)
+    models = _seeds_of(generator, np.zeros(50), 0.5, 3, 0.2)
+    effect = paired_effect(models, models, 50)
+    assert (effect.difference, effect.low, effect.high, effect.p_value) == (0.0, 0.0, 0.0, 1.0)
+
+
+def test_one_seed_is_refused() -> None:
+    generator = np.random.default_rng(0)
+    models = _seeds_of(generator, np.zeros(50), 0.5, 1, 0.2)
+    with pytest.raises(InputError, match=r"seeds: 1 and 1.*two or more"):
+        paired_effect(models, models, 50)
+
+
+def test_holm_multiplies_by_the_tests_that_are_left() -> None:
+    # By hand: 0.01 * 4, 0.02 * 3, then 0.03 * 2 is no less than the one before, and 0.5 * 1.
+    assert holm([0.03, 0.01, 0.5, 0.02]) == pytest.approx([0.06, 0.04, 0.5, 0.06])
+    assert holm([0.9, 0.6]) == [1.0, 1.0]
+    assert holm([]) == []

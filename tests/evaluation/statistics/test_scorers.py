@@ -1,0 +1,110 @@
+"""A score under weights is the score of the rows repeated so often, by the libraries' own functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import pearsonr, spearmanr
+from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
+
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.metrics import load_metric
+from mlm_pretrain.evaluation.metrics.tag_schemes import repair
+from mlm_pretrain.evaluation.statistics import scorer
+
+Rows = list[dict[str, Any]]
+_ANSWERS = ["the cat", "a cat sat", "Paris", "in Paris, France", "the", "42", ""]
+
+
+def _labels(generator: np.random.Generator, count: int) -> Rows:
+    names = generator.choice(["no", "yes", "perhaps"], (count, 2), p=[0.6, 0.3, 0.1])
+    return [{"text": "", "label": str(a), "prediction": str(b)} for a, b in names]
+
+
+def _numbers(generator: np.random.Generator, count: int) -> Rows:
+    """With many ties, and far from zero."""
+    values = 1e4 + generator.integers(0, 6, (count, 2)) / 4
+    return [{"text": "", "label": float(a), "prediction": float(b)} for a, b in values]
+
+
+def _tags(generator: np.random.Generator, count: int) -> Rows:
+    names = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+    rows = []
+    for length in generator.integers(1, 9, count):
+        sides = generator.choice(names, (2, length), p=[0.4, 0.2, 0.2, 0.1, 0.1])
+        found, true = (repair([str(tag) for tag in side], "iob2") for side in sides)
+        rows.append({"tokens": [""] * int(length), "tags": true, "predictions": found})
+    return rows
+
+
+def _answers(generator: np.random.Generator, count: int, silent: bool) -> Rows:
+    texts = _ANSWERS if silent else _ANSWERS[:-1]
+    rows = []
+    for _ in range(count):
+        answers = [str(text) for text in generator.choice(_ANSWERS[:-1], generator.integers(1, 4))]
+        if silent and generator.random() < 0.3:
+            answers = []
+        rows.append({"answers": answers, "prediction": str(generator.choice(texts))})
+    return rows
+
+
+def _sides(rows: Rows) -> tuple[list[Any], list[Any]]:
+    return [row["label"] for row in rows], [row["prediction"] for row in rows]
+
+
+def _seqeval(rows: Rows) -> float:
+    found, true = [row["predictions"] for row in rows], [row["tags"] for row in rows]
+    return float(load_metric("seqeval").compute(predictions=found, references=true)["f1"])
+
+
+def _squad(name: str, version: int) -> Callable[[Rows], float]:
+    def score(rows: Rows) -> float:
+        found, true = [row["prediction"] for row in rows], [row["answers"] for row in rows]
+        sides = {"predictions": found, "references": true, "version": version}
+        return float(load_metric("squad").compute(**sides)[name])
+
+    return score
+
+
+_CASES: dict[str, tuple[str, Callable[..., Rows], Callable[[Rows], float]]] = {
+    "accuracy": ("accuracy", _labels, lambda rows: accuracy_score(*_sides(rows))),
+    "macro F1": ("f1_macro", _labels, lambda rows: f1_score(*_sides(rows), average="macro")),
+    "Matthews": ("matthews", _labels, lambda rows: matthews_corrcoef(*_sides(rows))),
+    "Pearson": ("pearson", _numbers, lambda rows: pearsonr(*_sides(rows)).statistic),
+    "Spearman": ("spearman", _numbers, lambda rows: spearmanr(*_sides(rows)).statistic),
+    "entities": ("f1", _tags, _seqeval),
+    "exact match": ("exact_match", lambda g, n: _answers(g, n, False), _squad("exact_match", 1)),
+    "answers": ("f1", lambda g, n: _answers(g, n, False), _squad("f1", 1)),
+    "answers or none": ("f1", lambda g, n: _answers(g, n, True), _squad("f1", 2)),
+}
+
+
+@pytest.mark.parametrize("case", _CASES)
+def test_a_score_under_weights_is_that_of_repeated_rows(case: str) -> None:
+    metric, make, reference = _CASES[case]
+    generator = np.random.default_rng(3)
+    rows = make(generator, 60)
+    weights = np.concatenate([np.ones((1, 60), int), generator.multinomial(60, [1 / 60] * 60, 5)])
+    scores = scorer(metric, rows)(weights)
+    for row_weights, score in zip(weights, scores, strict=True):
+        repeated = [row for row, n in zip(rows, row_weights, strict=True) for _ in range(n)]
+        assert score == pytest.approx(reference(repeated), abs=1e-9)
+
+
+def test_tags_that_are_no_entities_are_scored_one_by_one() -> None:
+    rows = [
+        {"tags": ["NOUN", "VERB"], "predictions": ["NOUN", "NOUN"]},
+        {"tags": ["VERB"], "predictions": ["VERB"]},
+    ]
+    weights = np.array([[1, 1], [2, 1]])
+    assert scorer("accuracy", rows)(weights) == pytest.approx([2 / 3, 3 / 5])
+    sides = (["NOUN", "VERB", "VERB"], ["NOUN", "NOUN", "VERB"])
+    assert scorer("matthews", rows)(weights)[0] == pytest.approx(matthews_corrcoef(*sides))
+
+
+def test_a_score_that_is_not_known_names_those_that_are() -> None:
+    with pytest.raises(InputError, match=r"no intervals for 'rouge1'.*\n.*accuracy"):
+        scorer("rouge1", [{"label": "a", "prediction": "b"}])
