@@ -86,9 +86,9 @@ def _check(tasks: Sequence[LabelledTask], seeds: int) -> None:
 def _task_result(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> dict[str, Any]:
     metric, split = first[0]["best_by"], first[0]["scored"]
     rows = [[predictions(record) for record in records] for records in (first, second)]
-    scorers = [[scorer(metric, of_seed) for of_seed in of_model] for of_model in rows]
+    former, later = ([scorer(metric, of_seed) for of_seed in of_model] for of_model in rows)
     scores = [[record["metrics"][split][metric] for record in side] for side in (first, second)]
-    effect = paired_effect(*scorers, examples=len(rows[0][0]))
+    effect = paired_effect(former, later, len(rows[0][0]))
     return {
         "metric": metric,
         "scored": split,
