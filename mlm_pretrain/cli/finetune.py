@@ -18,7 +18,8 @@ def finetune(
     task: Annotated[
         str,
         typer.Argument(
-            help="sentiment: any label of a text or a pair of texts. ner: any tag of a token. "
+            help="sentiment: any label of a text or a pair of texts. multilabel: any number of labels of "
+            "one. regression: a quantity of one, such as likeness. ner: any tag of a token. "
             "qa: an answer in a context (SQuAD 1.1 or 2.0). summarization, translation: a text for a "
             "text, by an encoder with a decoder (t5, bart, marian …)."
         ),

@@ -19,10 +19,11 @@ NOWHERE = (-1, -1)  # the characters of a token that stands for none
 class Feature:
     """One row of model input: a whole example, or one window of it.
 
-    `inputs` holds L numbers a name; `labels` one number (classification), L (tagging), two (the
-    answer's first and last token) or D (a text to write). `allowed` (L) marks tokens an answer may
-    touch. `places` holds, a token, what decoding needs: a word's index (tagging: L, −1 elsewhere) or
-    its characters (answers: L × 2, past-the-end, `NOWHERE` outside the context); training needs none.
+    `inputs` holds L numbers a name; `labels` one number (a class, or a quantity), C (yes or no of
+    each label), L (tagging), two (the answer's first and last token) or D (a text to write).
+    `allowed` (L) marks tokens an answer may touch. `places` holds, a token, what decoding needs: a
+    word's index (tagging: L, −1 elsewhere) or its characters (answers: L × 2, past-the-end,
+    `NOWHERE` outside the context); training needs none.
 
     Arrays of few bytes a number: 384 tokens take 3.5 KB (6.5 with places), as lists 80.
     """
@@ -78,7 +79,8 @@ class Collator:
             for name, fill in self._fills(features[0])
         }
         width = length if self.label_per_token else max(len(f.labels) for f in features)
-        batch["labels"] = _padded([f.labels for f in features], width, IGNORED, np.int64)
+        kind = np.float32 if features[0].labels.dtype.kind == "f" else np.int64
+        batch["labels"] = _padded([f.labels for f in features], width, IGNORED, kind)
         if self.decoder_inputs is not None:
             batch["decoder_input_ids"] = self.decoder_inputs(batch["labels"])
         allowed = [f.allowed for f in features if f.allowed is not None]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,9 +10,10 @@ import numpy as np
 from mlm_pretrain.corpus.shown import cut as shorten
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.metrics import load_metric
-from mlm_pretrain.finetune.batching import Feature, inputs_of, rows_within
+from mlm_pretrain.finetune.batching import Feature
 from mlm_pretrain.finetune.data import TextExample, check_known, read_texts
 from mlm_pretrain.finetune.task import Task, in_order
+from mlm_pretrain.finetune.text_features import check_paired, shown_texts, text_features
 
 
 class Classification(Task[TextExample]):
@@ -40,11 +40,7 @@ class Classification(Task[TextExample]):
 
     def check(self, examples: Sequence[TextExample], spec: str) -> None:
         check_known(self.labels, [(e.label, e.where) for e in examples], spec, self.config.train)
-        if self.paired != (examples[0].text_pair is not None):
-            raise InputError(
-                f"{spec}: pairs of texts here or in {self.config.train}, but not in both",
-                "set text_pair_field",
-            )
+        check_paired(self.paired, examples, spec, self.config.train)
 
     def subset(self, train: list[TextExample], size: int, seed: int) -> list[TextExample]:
         """`size` examples with the labels in their shares of the file, each at least once."""
@@ -71,12 +67,8 @@ class Classification(Task[TextExample]):
         training: bool = False,
     ) -> list[Feature]:
         index = {label: i for i, label in enumerate(self.labels)}
-        rows, cut = rows_within(partial(_tokenise, tokenizer), examples, max_length)
-        self.counts["cut_texts"] += cut
-        return [
-            Feature(inputs_of(rows, i, names), np.array([index[e.label]], np.int32), i)
-            for i, e in enumerate(examples)
-        ]
+        labels = [np.array([index[example.label]], np.int32) for example in examples]
+        return text_features(examples, labels, tokenizer, names, max_length, self.counts)
 
     def keep(self, logits: Any, feature: Feature) -> np.ndarray:
         return logits.numpy()
@@ -93,10 +85,7 @@ class Classification(Task[TextExample]):
         shifted = np.exp(logits - logits.max())
         probabilities = shifted / shifted.sum()
         best = int(probabilities.argmax())
-        row: dict[str, Any] = {"text": example.text}
-        if example.text_pair is not None:
-            row["text_pair"] = example.text_pair
-        row.update(label=example.label, prediction=self.labels[best])
+        row = {**shown_texts(example), "label": example.label, "prediction": self.labels[best]}
         return {**row, "probability": round(float(probabilities[best]), 6)}
 
     def score(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -126,10 +115,3 @@ def shares(sizes: Sequence[int], total: int) -> list[int]:
         able = [i for i, n in enumerate(given) if (n < sizes[i] if step > 0 else n > 1)]
         given[max(able, key=lambda i: step * (exact[i] - given[i]))] += step
     return given
-
-
-def _tokenise(tokenizer: Any, examples: Sequence[TextExample], limits: dict[str, Any]) -> Any:
-    texts = [example.text for example in examples]
-    paired = examples[0].text_pair is not None
-    pairs = [example.text_pair for example in examples] if paired else None
-    return tokenizer(texts, pairs, verbose=False, **limits)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from mlm_pretrain.corpus.shown import brief, cut
 from mlm_pretrain.errors import InputError
@@ -20,11 +21,11 @@ UNLABELLED = ("-1", "-100", "")
 
 @dataclass(frozen=True, slots=True)
 class TextExample:
-    """A text, or a pair of texts, and its label."""
+    """A text, or a pair of texts, and its label: a name, a quantity, or a tuple of names."""
 
     text: str
     text_pair: str | None
-    label: str
+    label: Any
     where: str
 
 
@@ -59,8 +60,13 @@ class Faults:
         return shown + (f"\n  and {more} more" if more > 0 else "")
 
 
-def read_texts(spec: str, split: str, config: FinetuneConfig) -> list[TextExample]:
-    """Single texts or pairs. Labels may be text, whole numbers or booleans.
+def read_texts(
+    spec: str,
+    split: str,
+    config: FinetuneConfig,
+    read_label: Callable[[Any, str, FinetuneConfig], Any] = label_of,
+) -> list[TextExample]:
+    """Single texts or pairs. Labels may be text, whole numbers or booleans, or what `read_label` takes.
 
     Raises:
         InputError: a missing field, an empty label or −1 (all such rows listed), pairs in some
@@ -75,7 +81,7 @@ def read_texts(spec: str, split: str, config: FinetuneConfig) -> list[TextExampl
             problem = f"{row.where}: '{config.text_pair_field}' is in some rows and not in others"
             raise InputError(problem)
         pair = text_of(row, config.text_pair_field, "text_pair_field") if paired else None
-        label = label_of(field_of(row, config.label_field, "label_field"), row.where, config)
+        label = read_label(field_of(row, config.label_field, "label_field"), row.where, config)
         if label in UNLABELLED:
             faults.add(row.where, f"label {label}" if label else "an empty label")
         examples.append(TextExample(text, pair, label, row.where))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from mlm_pretrain.corpus.shown import brief, listing
@@ -92,7 +93,7 @@ def label_of(value: Any, where: str, config: FinetuneConfig) -> str:
     if isinstance(value, float) or not isinstance(value, str | int):
         raise InputError(
             f"{where}: {brief(value)} is not a label (text or a whole number)",
-            "fine-tuning learns classes, not quantities",
+            "for quantities: `finetune regression`",
         )
     if isinstance(value, str):
         value = whole(value, "label", where).strip()
@@ -100,6 +101,32 @@ def label_of(value: Any, where: str, config: FinetuneConfig) -> str:
     if names is None or (isinstance(value, str) and (value in names or not is_number(value))):
         return str(value)
     return _named(int(value), names, where)
+
+
+def quantity_of(value: Any, where: str, config: FinetuneConfig) -> float:
+    """A number, also written as text; none that is not finite."""
+    try:
+        if isinstance(value, bool | None):
+            raise ValueError
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(
+            f"{where}: {brief(value)} is not a finite number", "give quantities as labels"
+        )
+    return number
+
+
+def label_set_of(value: Any, where: str, config: FinetuneConfig) -> tuple[str, ...]:
+    """Labels of a list, none, one or several, each as `label_of` reads it."""
+    values = structure(value, where)
+    if not isinstance(values, list):
+        raise InputError(
+            f"{where}: {brief(value)} is not a list of labels",
+            "write one even for a single label; `finetune sentiment` is for one label each",
+        )
+    return tuple(dict.fromkeys(label_of(each, where, config) for each in values))
 
 
 def is_number(text: str) -> bool:

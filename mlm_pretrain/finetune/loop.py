@@ -20,8 +20,8 @@ from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune.batching import Collator, Feature, by_length
 from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.embedding_rate import slow_embeddings
-from mlm_pretrain.finetune.loss import summed_loss, task_logits
-from mlm_pretrain.finetune.task import Writer
+from mlm_pretrain.finetune.loss import count_labels, summed_loss, task_logits
+from mlm_pretrain.finetune.task import Criterion, Writer
 from mlm_pretrain.progress import progress_bar
 
 Scores = dict[str, Any]
@@ -36,13 +36,19 @@ class FinetuneTrainer(Trainer):
 
     Args:
         embedding_rate: share of the learning rate for the embeddings.
+        criterion: the loss of logits and labels, summed.
     """
 
     def __init__(
-        self, *, args: TrainingArguments, embedding_rate: float = 1.0, **kwargs: Any
+        self,
+        *,
+        args: TrainingArguments,
+        embedding_rate: float = 1.0,
+        criterion: Criterion = summed_loss,
+        **kwargs: Any,
     ) -> None:
         args._n_gpu = min(args.n_gpu, 1)
-        self.embedding_rate = embedding_rate
+        self.embedding_rate, self.criterion = embedding_rate, criterion
         super().__init__(args=args, **kwargs)
         self.loss_is_scaled_for_ga = True
         self.remove_callback(PrinterCallback)  # it prints to stdout, which belongs to the result
@@ -65,8 +71,8 @@ class FinetuneTrainer(Trainer):
         """This micro-batch's share of the global mean; the shares of a step sum to it."""
         labels, allowed = inputs.pop("labels"), inputs.pop("allowed", None)
         outputs = model(**_alone(inputs))
-        loss = summed_loss(task_logits(outputs, allowed), labels)
-        items = (labels != -100).sum() if num_items_in_batch is None else num_items_in_batch
+        loss = self.criterion(task_logits(outputs, allowed), labels)
+        items = count_labels(labels) if num_items_in_batch is None else num_items_in_batch
         # Gradients are averaged over processes, and `items` counts those of all processes.
         loss = loss * self.accelerator.num_processes / items.clamp(min=1)
         if not torch.isfinite(loss):
@@ -78,7 +84,7 @@ class FinetuneTrainer(Trainer):
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
         """Labels in the global batch: over micro-batches and processes, whatever the model."""
-        counts = [(batch["labels"] != -100).sum() for batch in batch_samples]
+        counts = [count_labels(batch["labels"]) for batch in batch_samples]
         if not counts:
             return None
         return self.accelerator.gather(torch.stack(counts).sum().to(device)).sum()
@@ -123,8 +129,8 @@ def predict(
         with torch.autocast(args.device.type, torch.bfloat16, enabled=args.bf16):
             outputs = model(**_alone(batch))
         logits = task_logits(outputs, allowed).float()
-        total += summed_loss(logits, labels).item()
-        items += int((labels != -100).sum())
+        total += trainer.criterion(logits, labels).item()
+        items += int(count_labels(labels))
         answers = logits if write is None else write(model, batch)
         for index, row, each in zip(indices, rows, answers.cpu(), strict=True):
             found.append((index, keep(each, row)))
@@ -218,6 +224,7 @@ def build_trainer(
     learning_rate: float,
     embedding_rate: float,
     precision: str,
+    criterion: Criterion = summed_loss,
 ) -> FinetuneTrainer:
     """The trainer for `steps` optimizer steps; it writes nothing and prints nothing."""
     on_cpu = not torch.cuda.is_available() and not torch.backends.mps.is_available()
@@ -247,5 +254,5 @@ def build_trainer(
     )
     return FinetuneTrainer(
         model=model, args=args, train_dataset=list(features), data_collator=collator,
-        embedding_rate=embedding_rate,
+        embedding_rate=embedding_rate, criterion=criterion,
     )  # fmt: skip

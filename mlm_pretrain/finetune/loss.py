@@ -1,4 +1,4 @@
-"""The loss of every task: cross-entropy summed over predictions, divided by their number.
+"""The loss of every task: summed over predictions, to be divided by their number.
 
 B examples, L tokens, C classes.
 """
@@ -25,6 +25,13 @@ def task_logits(outputs: Any, allowed_BL: Tensor | None) -> Tensor:
     return ends_B2L.float().masked_fill(~allowed_BL[:, None, :], torch.finfo(torch.float32).min)
 
 
+def count_labels(labels: Tensor) -> Tensor:
+    """How many labels count in the loss: those that are not −100, or all quantities."""
+    import torch
+
+    return torch.tensor(labels.numel()) if labels.is_floating_point() else (labels != -100).sum()
+
+
 def summed_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Sum of −log p(label) over labels that are not −100, in fp32.
 
@@ -39,3 +46,15 @@ def summed_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
     flat = logits.flatten(0, -2).float()
     return cross_entropy(flat, labels.flatten(), ignore_index=-100, reduction="sum")
+
+
+def squared_error(logits: Tensor, labels: Tensor) -> Tensor:
+    """Sum of (output − label)² in fp32; both (B, 1)."""
+    return (logits.float() - labels).square().sum()
+
+
+def label_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Sum over examples and labels of the entropy of each label's yes or no, in fp32; both (B, C)."""
+    from torch.nn.functional import binary_cross_entropy_with_logits
+
+    return binary_cross_entropy_with_logits(logits.float(), labels, reduction="sum")

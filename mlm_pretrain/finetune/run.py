@@ -18,6 +18,7 @@ from mlm_pretrain.finetune.batching import Collator, Feature
 from mlm_pretrain.finetune.classification import Classification
 from mlm_pretrain.finetune.config import FinetuneConfig, default_epochs, default_learning_rate
 from mlm_pretrain.finetune.embedding_rate import default_embedding_rate
+from mlm_pretrain.finetune.multilabel import MultiLabel
 from mlm_pretrain.finetune.outputs import (
     check_apart,
     check_running,
@@ -25,6 +26,7 @@ from mlm_pretrain.finetune.outputs import (
     save_tokenizer,
     write_results,
 )
+from mlm_pretrain.finetune.regression import Regression
 from mlm_pretrain.finetune.summarization import Summarization
 from mlm_pretrain.finetune.tagging import Tagging
 from mlm_pretrain.finetune.task import Task, Writer
@@ -36,6 +38,8 @@ from mlm_pretrain.quiet import quiet_transformers
 
 TASKS: dict[str, type[Task[Any]]] = {
     "sentiment": Classification,
+    "multilabel": MultiLabel,
+    "regression": Regression,
     "ner": Tagging,
     "qa": Answering,
     "summarization": Summarization,
@@ -60,10 +64,11 @@ class Prepared:
 def finetune(task: str, config: FinetuneConfig, overwrite: bool = False) -> dict[str, Any]:
     """Train `task` (a name in `TASKS`), keep the best epoch, score it and save it.
 
-    "sentiment" is any classification of a text or a pair, "ner" any tagging of tokens, "qa"
-    SQuAD 1.1 or 2.0, "summarization" and "translation" any text for a text. Writes a
-    `from_pretrained` folder with predictions_{validation,test}.jsonl, metrics.json and
-    manifest.json. Under torchrun the processes share the work and the first writes.
+    "sentiment" is any classification of a text or a pair, "multilabel" several labels of one,
+    "regression" a quantity of one, "ner" any tagging of tokens, "qa" SQuAD 1.1 or 2.0,
+    "summarization" and "translation" any text for a text. Writes a `from_pretrained` folder with
+    predictions_{validation,test}.jsonl, metrics.json and manifest.json. Under torchrun the processes
+    share the work and the first writes.
 
     Returns:
         `metrics` a split (shares of 1; `loss` in nats), `best_epoch`, `history` an epoch,
@@ -132,6 +137,7 @@ def _encode(
     tokenizer = models.load_tokenizer(config.model, task.needs_offsets, config.revision)
     models.check_vocabulary(config.model, tokenizer, settings)
     settings.pad_token_id = tokenizer.pad_token_id
+    settings.problem_type = task.problem_type
     skeleton = models.build_skeleton(task.auto_class, settings, config.model)
     own_facts = task.adapt(skeleton, tokenizer)
     length = models.usable_length(config.model, skeleton, tokenizer, config.max_length)
@@ -201,6 +207,7 @@ def _train(
     trainer = build_trainer(
         model, prepared.train, collator, config,
         facts["steps"], facts["learning_rate"], facts["embedding_rate"], facts["precision"],
+        task.criterion,
     )  # fmt: skip
     keeper = KeepBest(
         lambda: _evaluate(trainer, prepared, "validation", draft)[0], facts["best_by"]

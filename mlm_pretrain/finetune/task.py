@@ -13,10 +13,13 @@ from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune.batching import Feature
 from mlm_pretrain.finetune.config import FinetuneConfig, default_stride
 from mlm_pretrain.finetune.fields import is_number
+from mlm_pretrain.finetune.loss import summed_loss
 
 Example = TypeVar("Example")
 # A model and a batch on its device → what the model writes of each row, as ids (B, D).
 Writer: TypeAlias = Callable[[Any, dict[str, Any]], Any]
+# Logits with the classes last, and labels → the loss, summed over labels.
+Criterion: TypeAlias = Callable[[Any, Any], Any]
 
 
 class Task(ABC, Generic[Example]):
@@ -31,6 +34,7 @@ class Task(ABC, Generic[Example]):
     needs_offsets: ClassVar[bool] = True
     label_per_token: ClassVar[bool] = False
     writes: ClassVar[bool] = False
+    problem_type: ClassVar[str | None] = None  # as the library's own heads know it; None: classes
     decoder_inputs: Callable[[Any], Any] | None = None
 
     def __init__(self, config: FinetuneConfig) -> None:
@@ -54,6 +58,10 @@ class Task(ABC, Generic[Example]):
     @abstractmethod
     def check(self, examples: Sequence[Example], spec: str) -> None:
         """Refuse what cannot be scored with what `learn` saw."""
+
+    def criterion(self, logits: Any, labels: Any) -> Any:
+        """The loss, summed over labels, of logits with the classes last."""
+        return summed_loss(logits, labels)
 
     def adapt(self, skeleton: Any, tokenizer: Any) -> dict[str, Any]:
         """Take from the model what encoding needs; give what rules chose, for the record.

@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 import torch
 import transformers
-from tiny_problems import mentions, opinions, questions, tiny_config, wordpiece
+from tiny_problems import (
+    mentions,
+    opinions,
+    praise,
+    questions,
+    subjects,
+    tiny_config,
+    wordpiece,
+)
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune import TASKS, FinetuneConfig
@@ -15,7 +23,17 @@ from mlm_pretrain.finetune.batching import Collator
 from mlm_pretrain.finetune.loop import FinetuneTrainer, build_trainer, predict
 from mlm_pretrain.finetune.loss import summed_loss, task_logits
 
-PROBLEMS = {"sentiment": opinions, "ner": mentions, "qa": questions}
+PROBLEMS = {
+    "sentiment": opinions, "multilabel": subjects, "regression": praise, "ner": mentions,
+    "qa": questions,
+}  # fmt: skip
+# Of outputs and labels (C), what the loss of quantities and of several labels is, written out.
+DIFFERENCES = {
+    "regression": lambda out, label: ((out - label) ** 2).sum(),
+    "multilabel": lambda out, label: (
+        -torch.where(label == 1, torch.sigmoid(out).log(), (1 - torch.sigmoid(out)).log()).sum()
+    ),
+}
 
 
 def trainer_of(task_name: str, write: Any, **settings: Any) -> Any:
@@ -35,7 +53,10 @@ def trainer_of(task_name: str, write: Any, **settings: Any) -> Any:
     model = getattr(transformers, task.auto_class).from_config(settings_)
     collator = Collator(tokenizer.pad_token_id, task.label_per_token)
     share = 1.0 if config.embedding_rate is None else config.embedding_rate
-    return task, build_trainer(model, features, collator, config, 1, 1e-3, share, "fp32")
+    trainer = build_trainer(
+        model, features, collator, config, 1, 1e-3, share, "fp32", task.criterion
+    )
+    return task, trainer
 
 
 class Gradients(transformers.TrainerCallback):
@@ -80,7 +101,7 @@ def test_embeddings_move_at_their_share_of_the_rate(write: Any) -> None:
 
 @pytest.mark.parametrize("task_name", list(PROBLEMS))
 def test_the_logged_loss_is_the_mean_over_all_labels(task_name: str, write: Any) -> None:
-    """Against −log p(label) taken row by row without any padding."""
+    """Against −log p(label), or what quantities have, taken row by row without any padding."""
     task, trainer = trainer_of(task_name, write, batch_size=4, accumulation=4)
     total, items = 0.0, 0
     with torch.no_grad():
@@ -93,6 +114,10 @@ def test_the_logged_loss_is_the_mean_over_all_labels(task_name: str, write: Any)
                 rows = [head.masked_fill(~allowed, -torch.inf) for head in heads]
             else:
                 rows = list(outputs["logits"].flatten(0, -2))
+            if task_name in DIFFERENCES:
+                total += DIFFERENCES[task_name](rows[0], torch.tensor(feature.labels)).item()
+                items += len(feature.labels)
+                continue
             for row, label in zip(rows, feature.labels, strict=True):
                 if label != -100:
                     total -= float(row.log_softmax(-1)[label])

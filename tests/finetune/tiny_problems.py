@@ -133,6 +133,31 @@ def opinions(count: int, seed: int) -> list[dict[str, Any]]:
     return rows
 
 
+def praise(count: int, seed: int) -> list[dict[str, Any]]:
+    """The quantity is the number of good words less that of bad ones, in quarters."""
+    generator = random.Random(seed)
+    rows = []
+    for _ in range(count):
+        good, bad = generator.randint(0, 2), generator.randint(0, 2)
+        words = generator.choices(FILLERS, k=generator.randint(3, 8))
+        words += generator.choices(GOOD, k=good) + generator.choices(BAD, k=bad)
+        generator.shuffle(words)
+        rows.append({"text": " ".join(words), "label": 0.5 + (good - bad) / 4})
+    return rows
+
+
+def subjects(count: int, seed: int) -> list[dict[str, Any]]:
+    """The labels are the colours that the text names, none to two."""
+    generator = random.Random(seed)
+    rows = []
+    for _ in range(count):
+        named = generator.sample(COLOURS, k=generator.randint(0, 2))
+        words = [*generator.choices(FILLERS, k=generator.randint(3, 8)), *named]
+        generator.shuffle(words)
+        rows.append({"text": " ".join(words), "label": sorted(named)})
+    return rows
+
+
 def mentions(count: int, seed: int) -> list[dict[str, Any]]:
     """Names and places are entities, a name followed by a place being one person."""
     generator = random.Random(seed)
