@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from benchmarks.blimp import readings
 from benchmarks.quality_runs import LENGTH
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def train(
     text = folder.parent / "validation.jsonl"
     losses = {
         way: round(evaluate(model, text, max_length=LENGTH)["loss_nats"], 4)
-        for way, model in ways(folder / "model").items()
+        for way, model in readings(folder / "model").items()
     }
     counts = {key: result[key] for key in ("steps", "tokens", "precision")}
     return {**counts, "loss_nats": losses}
@@ -116,14 +117,6 @@ def train(
 def steps_of(run: Run, steps: float) -> int:
     """Of those that the minutes hold, what the run takes."""
     return max(1, round(steps if run.after is None else _AFTER_SHARE * steps))
-
-
-def ways(model: Path) -> dict[str, Path]:
-    """The folders of a model that predicts tokens, by how it is read."""
-    if (model / "generator").is_dir():
-        return {}  # it tells tokens apart, and predicts none
-    folders = {"masked": model, "causal": model / "causal"}
-    return {way: folder for way, folder in folders.items() if folder.is_dir()}
 
 
 def _pretrain(folder: Path, run: Run, budget: Mapping[str, Any], seed: int) -> dict[str, Any]:

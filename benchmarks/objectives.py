@@ -26,11 +26,13 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from benchmarks.blimp import blimp_scores
 from benchmarks.linear_probes import TASKS, probe_scores
-from benchmarks.objective_runs import FIRST, RUNS, cost, speed, steps_of, train, ways
+from benchmarks.objective_runs import FIRST, RUNS, cost, speed, steps_of, train
 from benchmarks.quality_data import add_text_arguments, prepare_texts
 from benchmarks.quality_runs import LENGTH
 from benchmarks.record import RESULTS, child_result, kept, spread, write_record
+from mlm_pretrain.evaluation.minimal_pairs import read_pairs
 
 _QUICK_ROWS = 64
 _NATS = ("masked", "causal")
@@ -181,15 +183,9 @@ def _slug(name: str, arguments: argparse.Namespace) -> str:
 
 
 def _blimp(model: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Of each way of reading; of several also by the sum of their log-likelihoods."""
-    from benchmarks.probes import blimp_pairs, likelihoods, preferred
-
-    pairs = blimp_pairs(arguments.tasks / "blimp" / "all.jsonl.gz", arguments.pairs)
-    scores = {way: likelihoods(str(folder), pairs) for way, folder in ways(model).items()}
-    if len(scores) > 1:
-        scores["both"] = [sum(readings) for readings in zip(*scores.values(), strict=True)]
-    found = {way: preferred(pairs, likely)["accuracy"] for way, likely in scores.items()}
-    return {"blimp": {way: round(accuracy, 2) for way, accuracy in found.items()}}
+    pairs = read_pairs(arguments.tasks / "blimp" / "all.jsonl.gz", arguments.pairs)
+    found = blimp_scores(model, pairs)
+    return {"blimp": {way: round(scores["accuracy"], 2) for way, scores in found.items()}}
 
 
 def _print(results: dict[str, Any]) -> None:

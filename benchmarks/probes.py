@@ -1,14 +1,11 @@
-"""What a model knows beside its loss: short fine-tuning, minimal pairs, and masks in short sentences."""
+"""What a model knows beside its loss: short fine-tuning, and masks in short sentences."""
 
 from __future__ import annotations
 
-import gzip
-import json
 import statistics
 import tempfile
-from collections import defaultdict
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 SENTENCES = (
     "the capital of france is [MASK].",
@@ -57,51 +54,6 @@ def mean_score(
         for split in ("validation", "test")
     }
     return {**means, "scores": scores}
-
-
-Pair: TypeAlias = tuple[str, str, str]  # paradigm, right sentence, wrong sentence
-
-
-def blimp_accuracy(model: str, path: Path, pairs_a_paradigm: int) -> dict[str, Any]:
-    """Share of minimal pairs whose right sentence is likelier, in percent; a tie counts half.
-
-    BLiMP (Warstadt et al. 2020): the mean over its 67 paradigms, of which the first pairs are taken.
-    """
-    pairs = blimp_pairs(path, pairs_a_paradigm)
-    return preferred(pairs, likelihoods(model, pairs))
-
-
-def likelihoods(model: str, pairs: list[Pair]) -> list[float]:
-    """Log-likelihoods of the right and the wrong sentence of each pair, in turn."""
-    from mlm_pretrain.evaluation.perplexity import load_for_evaluation
-    from mlm_pretrain.evaluation.pseudo_likelihood import sentence_scores
-
-    network, tokenizer, objective = load_for_evaluation(model)
-    sentences = [text for _, good, bad in pairs for text in (good, bad)]
-    return sentence_scores(network, tokenizer, sentences, objective.is_causal)
-
-
-def preferred(pairs: list[Pair], scores: list[float]) -> dict[str, Any]:
-    """How often the right sentences have the higher of these scores."""
-    points: dict[str, list[float]] = defaultdict(list)
-    for (paradigm, _, _), good, bad in zip(pairs, scores[::2], scores[1::2], strict=True):
-        points[paradigm].append(0.5 if good == bad else float(good > bad))
-    means = {name: 100 * sum(values) / len(values) for name, values in points.items()}
-    return {"accuracy": sum(means.values()) / len(means), "pairs": len(pairs), "paradigms": means}
-
-
-def blimp_pairs(path: Path, limit: int) -> list[Pair]:
-    """The first `limit` of each; pairs that do not differ are left out."""
-    taken: dict[str, int] = defaultdict(int)
-    pairs = []
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        for line in file:
-            row = json.loads(line)
-            name, good, bad = row["UID"], row["sentence_good"], row["sentence_bad"]
-            if good != bad and taken[name] < limit:
-                taken[name] += 1
-                pairs.append((name, good, bad))
-    return pairs
 
 
 def guesses(model: str) -> dict[str, list[str]]:

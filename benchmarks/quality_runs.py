@@ -90,10 +90,10 @@ def _judge_trec(arguments: Namespace, random: bool = False) -> dict[str, Any]:
 
 
 def _judge_blimp(arguments: Namespace) -> dict[str, Any]:
-    from benchmarks.probes import blimp_accuracy
+    from mlm_pretrain.evaluation.minimal_pairs import pair_likelihoods, preference, read_pairs
 
-    path = arguments.tasks / "blimp" / "all.jsonl.gz"
-    found = blimp_accuracy(str(Path(arguments.folder) / "model"), path, arguments.pairs)
+    pairs = read_pairs(arguments.tasks / "blimp" / "all.jsonl.gz", arguments.pairs)
+    found = preference(pairs, pair_likelihoods(Path(arguments.folder) / "model", pairs))
     return {"blimp": round(found["accuracy"], 2), "blimp_pairs": found["pairs"]}
 
 
