@@ -1,0 +1,159 @@
+"""How many labels pretraining saves: scores at 32, 64, … labels, and what random weights need for the same.
+
+    python -m benchmarks.label_efficiency MODEL --task sentiment:data/trec --task ner:data/wnut17 \\
+        --work DIR [--labels 32 64 128 256 512] [--seeds 5]
+
+Each number of labels is drawn anew for every seed, the same for all three: the checkpoint, the same
+architecture from random weights, and (for labels of texts) TF-IDF with logistic regression. What random
+weights need is looked for on their curve, which goes on to all labels there are. Intervals are over test
+examples and seeds. Runs lie in `--work` and are not made again there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from benchmarks.record import RESULTS, write_record
+from benchmarks.tfidf import tfidf_rows
+from mlm_pretrain.compare import Grid, LabelledTask, parse_task
+from mlm_pretrain.compare.grid import predictions
+from mlm_pretrain.evaluation.statistics import Scorer, labels_saved, scorer
+from mlm_pretrain.finetune.sources import read_rows
+
+_DOUBLINGS = (32, 64, 128, 256, 512)
+_METRICS = {"sentiment": "accuracy", "ner": "f1"}
+Rows: TypeAlias = list[dict[str, Any]]
+# Labels (None: all) and a seed → rows of predictions.
+Learner: TypeAlias = Callable[[int | None, int], Rows]
+
+
+def main() -> None:
+    """Make the runs that are missing, print a table a task, write the record."""
+    arguments = _parse()
+    tasks = [parse_task(text) for text in arguments.task]
+    path = arguments.out or RESULTS / "label_efficiency.json"
+    results = _known(path)
+    for task in tasks:
+        found = task_result(task, arguments)
+        results[f"{task.name}, {arguments.name}"] = found
+        _print(task.name, found)
+        settings = {"arch": arguments.arch, "settings": arguments.settings}
+        write_record("label_efficiency", settings, results, path)
+    print("record:", path)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", help="folder or Hub name of an encoder")
+    parser.add_argument("--name", default="pretrained", help="what the record calls it")
+    parser.add_argument("--task", action="append", required=True, metavar="KIND:FOLDER")
+    parser.add_argument("--labels", type=int, nargs="+", default=list(_DOUBLINGS))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--work", type=Path, required=True, help="where runs lie")
+    parser.add_argument("--arch", default="", help="what the record says of the architecture")
+    parser.add_argument("--settings", type=json.loads, default={}, help="of finetune, as JSON")
+    parser.add_argument("--out", type=Path, help="where to write the record")
+    return parser.parse_args()
+
+
+def _known(path: Path) -> dict[str, Any]:
+    """What the record has of other tasks and models."""
+    return dict(json.loads(path.read_text())["results"]) if path.exists() else {}
+
+
+def task_result(task: LabelledTask, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Curves of scores in percent, and what is saved at every number of labels."""
+    everything = len(read_rows(task.settings["train"], "train"))
+    few = sorted({labels for labels in arguments.labels if labels <= everything})
+    many = [*few, *_further(few[-1], everything)]
+    learners = _learners(task, arguments)
+    metric = task.settings.get("metric") or _METRICS[task.kind]
+    seeds = range(arguments.seeds)
+    rows: dict[str, dict[int, list[Rows]]] = {}
+    for name, learn in learners.items():
+        counts = few if name == "pretrained" else many
+        rows[name] = {n: [learn(None if n == everything else n, s) for s in seeds] for n in counts}
+    curves = {name: _scorers(metric, of_learner) for name, of_learner in rows.items()}
+    examples = len(rows["pretrained"][few[0]][0])
+    saved = labels_saved(curves["pretrained"], curves["random"], examples)
+    return {
+        "metric": metric, "scored": task.scored_split, "examples": examples,
+        "train_examples": everything, "seeds": arguments.seeds,
+        "scores": {name: _scores(curve, examples) for name, curve in curves.items()},
+        "saved": [asdict(saving) for saving in saved],
+    }  # fmt: skip
+
+
+def _further(last: int, everything: int) -> list[int]:
+    """Doublings beyond the last number of labels, and all."""
+    found = []
+    while (last := 2 * last) < everything:
+        found.append(last)
+    return [*found, everything]
+
+
+def _learners(task: LabelledTask, arguments: argparse.Namespace) -> dict[str, Learner]:
+    grid = Grid(arguments.work, arguments.settings)
+
+    def tuned(labels: int | None, seed: int, **more: Any) -> Rows:
+        given = {**task.settings, "max_train_examples": labels, **more}
+        return predictions(grid.run(arguments.model, replace(task, settings=given), seed))
+
+    learners: dict[str, Learner] = {
+        "pretrained": tuned,
+        "random": lambda labels, seed: tuned(labels, seed, random_weights=True),
+    }
+    if task.kind == "sentiment":
+        learners["tfidf"] = lambda labels, seed: tfidf_rows(task, labels, seed)
+    return learners
+
+
+def _scorers(metric: str, rows: dict[int, list[Rows]]) -> dict[int, list[Scorer]]:
+    return {n: [scorer(metric, of_seed) for of_seed in of_n] for n, of_n in rows.items()}
+
+
+def _scores(curve: dict[int, list[Scorer]], examples: int) -> dict[str, list[float]]:
+    """In percent, of each seed."""
+    import numpy as np
+
+    whole = np.ones((1, examples), int)
+    return {str(n): [round(100 * float(s(whole)[0]), 2) for s in of_n] for n, of_n in curve.items()}
+
+
+def _print(name: str, found: dict[str, Any]) -> None:
+    print(f"{name}: {found['metric']} of {found['scored']} in percent, {found['seeds']} seeds")
+    learners = list(found["scores"])
+    print(f"{'labels':>8}" + "".join(f"{learner:>14}" for learner in learners) + "  saved")
+    saved = {str(saving["labels"]): saving for saving in found["saved"]}
+    for labels in found["scores"]["random"]:
+        cells = [_cell(found["scores"][learner].get(labels)) for learner in learners]
+        print(f"{labels:>8}" + "".join(f"{cell:>14}" for cell in cells) + _saved(saved.get(labels)))
+
+
+def _cell(scores: list[float] | None) -> str:
+    if scores is None:
+        return ""
+    return (
+        f"{statistics.mean(scores):.1f} ± {statistics.stdev(scores):.1f}"
+        if scores[1:]
+        else f"{scores[0]:.1f}"
+    )
+
+
+def _saved(saving: dict[str, Any] | None) -> str:
+    if saving is None:
+        return ""
+    sign = {True: "≥ ", False: ""}
+    middle = f"{sign[saving['is_bound']]}{saving['factor']:.1f}"
+    low = f"{sign[saving['low_is_bound']]}{saving['low']:.1f}"
+    return f"  {middle}× ({low} to {sign[saving['high_is_bound']]}{saving['high']:.1f})"
+
+
+if __name__ == "__main__":
+    main()

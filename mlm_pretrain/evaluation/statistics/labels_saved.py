@@ -1,0 +1,118 @@
+"""How many labels a model saves: with how many the other one comes to the same score.
+
+Two learning curves, scores at growing numbers of labels. Where the first has score s with N labels, the
+second has it with M, found on its curve between measured points (in the logarithm of the number of labels,
+since scores grow about evenly with it); M / N is what is saved, as a factor. Curves are made to never fall:
+a dip is chance, and would let one score stand at several places.
+
+Shapes: P points of a curve, R resamples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.statistics.scorers import Array, Scorer
+
+RESAMPLES = 1_000
+
+
+@dataclass(frozen=True)
+class Saving:
+    """At `labels` of the first: the factor by which the second needs more, with its 95 % interval.
+
+    `is_bound`: the second did not come so far with all labels it was given, so the factor is a lower bound;
+    likewise of either end of the interval.
+    """
+
+    labels: int
+    factor: float
+    low: float
+    high: float
+    is_bound: bool
+    low_is_bound: bool
+    high_is_bound: bool
+
+
+def labels_saved(
+    first: dict[int, Sequence[Scorer]],
+    second: dict[int, Sequence[Scorer]],
+    examples: int,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> list[Saving]:
+    """At every number of labels of the first, what it saves against the second.
+
+    Intervals are percentiles over resamples of test examples (the same for all runs) and of the seeds of
+    every point.
+
+    Args:
+        first, second: scorers by number of labels, one a seed.
+
+    Raises:
+        InputError: for a curve of one point, which reaches nothing.
+    """
+    if len(second) < 2:
+        raise InputError("a curve of one number of labels", "give two numbers of labels or more")
+    generator = np.random.default_rng(seed)
+    even = np.full(examples, 1 / examples)
+    weights_RN = generator.multinomial(examples, even, resamples)
+    weights_RN[0] = 1  # what was measured, before any resampling
+    curves = [_curve(runs, weights_RN, generator) for runs in (first, second)]
+    counts = [np.array(sorted(runs), float) for runs in (first, second)]
+    needed_RP = np.stack(
+        [
+            labels_needed(counts[1], second_P, first_P)
+            for first_P, second_P in zip(*curves, strict=True)
+        ]
+    )
+    return [
+        _saving(int(labels), needed_RP[:, place], counts[1][-1])
+        for place, labels in enumerate(counts[0])
+    ]
+
+
+def _curve(
+    runs: dict[int, Sequence[Scorer]], weights_RN: NDArray[np.int64], generator: np.random.Generator
+) -> Array:
+    """Mean scores over drawn seeds (R, P); of the first resample over the seeds as they are."""
+    points = []
+    for labels in sorted(runs):
+        scores_SR = np.stack([score(weights_RN) for score in runs[labels]])
+        drawn_SR = generator.integers(0, len(scores_SR), scores_SR.shape)
+        drawn_SR[:, 0] = np.arange(len(scores_SR))
+        points.append(np.take_along_axis(scores_SR, drawn_SR, axis=0).mean(0))
+    return np.stack(points, axis=1)
+
+
+def labels_needed(labels_P: Array, scores_P: Array, wanted: Array) -> Array:
+    """With how many labels a curve comes to each score; infinite where it never does.
+
+    A score below the whole curve needs its fewest labels, or less: no fewer are given.
+    """
+    risen_P = np.maximum.accumulate(scores_P)
+    # Of points of one score the first counts; the others would make the way from score to labels unclear.
+    is_new = np.concatenate([[True], np.diff(risen_P) > 0])
+    found = np.exp(np.interp(wanted, risen_P[is_new], np.log(labels_P[is_new])))
+    return np.where(wanted > risen_P[-1], np.inf, found)
+
+
+def _saving(labels: int, needed_R: Array, most: float) -> Saving:
+    needed = float(needed_R[0])
+    # "lower" and "higher": between a number and infinity lies no number.
+    low, high = (
+        float(np.quantile(needed_R[1:], share, method=method))
+        for share, method in ((0.025, "lower"), (0.975, "higher"))
+    )
+    found = {"factor": needed, "low": low, "high": high}
+    factors = {name: min(value, most) / labels for name, value in found.items()}
+    return Saving(
+        labels, **factors, is_bound=math.isinf(needed), low_is_bound=math.isinf(low),
+        high_is_bound=math.isinf(high),
+    )  # fmt: skip
