@@ -35,16 +35,13 @@ class Regression(Task[TextExample]):
         return read_texts(spec, split, self.config, quantity_of)
 
     def learn(self, train: Sequence[TextExample]) -> None:
-        if len({example.label for example in train}) < 2:
-            raise InputError(
-                f"{self.config.train}: every row has the label {train[0].label}",
-                "give rows of different quantities",
-            )
+        _refuse_constant(train, self.config.train)
         self.labels = ["quantity"]
         self.paired = train[0].text_pair is not None
 
     def check(self, examples: Sequence[TextExample], spec: str) -> None:
         check_paired(self.paired, examples, spec, self.config.train)
+        _refuse_constant(examples, spec)
 
     def encode(
         self,
@@ -75,11 +72,19 @@ class Regression(Task[TextExample]):
         ]
 
     def score(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        sides = {
-            "predictions": [row["prediction"] for row in rows],
-            "references": [row["label"] for row in rows],
-        }
+        found = [row["prediction"] for row in rows]
+        if len(set(found)) < 2:  # as after too few steps: no order is no likeness
+            return dict.fromkeys(self.metrics, 0.0)
+        sides = {"predictions": found, "references": [row["label"] for row in rows]}
         return {
             **load_metric("spearman").compute(**sides),
             **load_metric("pearson").compute(**sides),
         }
+
+
+def _refuse_constant(examples: Sequence[TextExample], spec: str) -> None:
+    if len({example.label for example in examples}) < 2:
+        raise InputError(
+            f"{spec}: every row has the label {examples[0].label}",
+            "give rows of different quantities",
+        )

@@ -101,3 +101,14 @@ def test_a_label_that_training_lacks_is_named(write: Any, bert: str) -> None:
     config = FinetuneConfig(model=bert, train=train, validation=held, out=f"{train}-out")
     with pytest.raises(InputError, match=r"labels that .*train.jsonl does not have: z"):
         finetune("multilabel", config)
+
+
+def test_a_model_that_gives_one_quantity_for_all_scores_nothing(write: Any, bert: str) -> None:
+    train = write("train.jsonl", praise(32, 0))
+    same = write("same.jsonl", [{"text": "the cat", "label": n} for n in (1, 2, 3)])  # one output
+    config = FinetuneConfig(model=bert, train=train, validation=same, out=f"{train}-out", epochs=1)
+    scores = finetune("regression", config)["metrics"]["validation"]
+    assert (scores["spearman"], scores["pearson"]) == (0.0, 0.0) and scores["loss"] > 0
+    one = write("one.jsonl", [{"text": word, "label": 1} for word in ("a", "b")])
+    with pytest.raises(InputError, match=r"one\.jsonl: every row has the label 1"):
+        finetune("regression", config.model_copy(update={"validation": one, "out": f"{one}-out"}))
