@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -12,6 +13,7 @@ from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.metrics import load_metric
 from mlm_pretrain.finetune.batching import Feature
 from mlm_pretrain.finetune.data import TextExample, check_known, read_texts
+from mlm_pretrain.finetune.loss import summed_loss
 from mlm_pretrain.finetune.task import Task, in_order
 from mlm_pretrain.finetune.text_features import check_paired, shown_texts, text_features
 
@@ -21,6 +23,7 @@ class Classification(Task[TextExample]):
 
     auto_class: ClassVar[str] = "AutoModelForSequenceClassification"
     needs_offsets: ClassVar[bool] = False
+    weighs_classes: ClassVar[bool] = True
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -37,6 +40,12 @@ class Classification(Task[TextExample]):
                 "give rows of two labels or more",
             )
         self.paired = train[0].text_pair is not None
+        self.weights: list[float] | None = None
+        if self.config.class_weights == "balanced":
+            self.weights = balanced_weights(self.labels, [example.label for example in train])
+
+    def criterion(self, logits: Any, labels: Any) -> Any:
+        return summed_loss(logits, labels, self.weights)
 
     def check(self, examples: Sequence[TextExample], spec: str) -> None:
         check_known(self.labels, [(e.label, e.where) for e in examples], spec, self.config.train)
@@ -90,6 +99,12 @@ class Classification(Task[TextExample]):
 
     def score(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         return label_scores([r["prediction"] for r in rows], [r["label"] for r in rows])
+
+
+def balanced_weights(labels: Sequence[str], seen: Sequence[str]) -> list[float]:
+    """How much a label of each class counts: inversely to its share, 1 in the mean over `seen`."""
+    counts = Counter(seen)
+    return [len(seen) / (len(labels) * counts[label]) for label in labels]
 
 
 def label_scores(predictions: list[str], references: list[str]) -> dict[str, float]:

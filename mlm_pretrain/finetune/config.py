@@ -37,8 +37,13 @@ class FinetuneConfig(StrictConfig):
     epochs: int | None = Field(default=None, gt=0)  # None: `default_epochs`
     steps: int | None = Field(default=None, gt=0)  # instead of epochs
     learning_rate: float | None = Field(default=None, gt=0)  # None: `default_learning_rate`
-    # Share of it for the embeddings; 0 freezes them. None: `default_embedding_rate`
+    # Share of it for the embeddings; 0 freezes them. None: `default_embedding_rate`, or as the layers
     embedding_rate: float | None = Field(default=None, ge=0, le=1)
+    # Of the rate of the layer above, each layer gets so much (ELECTRA: 0.8 and 0.9 for large models).
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
+    patience: int | None = Field(
+        default=None, gt=0
+    )  # stop after so many epochs without a better score
     batch_size: int = Field(default=16, gt=0)  # examples a device and micro-batch
     accumulation: int = Field(default=1, gt=0)  # micro-batches a step
     max_length: int | None = Field(default=None, gt=3)  # tokens; None: the model's own, 512 at most
@@ -51,6 +56,8 @@ class FinetuneConfig(StrictConfig):
     metric: str | None = None  # keeps the best epoch; None: the task's own
 
     save_model: bool = True  # false: scores and predictions alone
+    # "balanced": examples count in inverse proportion to how frequent their label is (sentiment).
+    class_weights: Literal["none", "balanced"] = "none"
     max_train_examples: int | None = Field(default=None, gt=0)  # a subset by seed: "N labels"
     random_weights: bool = False  # the same architecture untrained: the baseline
 

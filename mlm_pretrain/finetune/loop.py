@@ -19,8 +19,8 @@ from transformers.trainer_pt_utils import LengthGroupedSampler
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune.batching import Collator, Feature, by_length
 from mlm_pretrain.finetune.config import FinetuneConfig
-from mlm_pretrain.finetune.embedding_rate import slow_embeddings
 from mlm_pretrain.finetune.loss import count_labels, summed_loss, task_logits
+from mlm_pretrain.finetune.rates import apply_shares, rate_shares
 from mlm_pretrain.finetune.task import Criterion, Writer
 from mlm_pretrain.progress import progress_bar
 
@@ -35,7 +35,8 @@ class FinetuneTrainer(Trainer):
     by the GPUs there are, which `Trainer.__init__` does with the number it finds.
 
     Args:
-        embedding_rate: share of the learning rate for the embeddings.
+        embedding_rate: share of the learning rate for the embeddings; None: as `layer_decay` has it.
+        layer_decay: how the rate falls from layer to layer towards the input (see `rates`).
         criterion: the loss of logits and labels, summed.
     """
 
@@ -43,22 +44,25 @@ class FinetuneTrainer(Trainer):
         self,
         *,
         args: TrainingArguments,
-        embedding_rate: float = 1.0,
+        embedding_rate: float | None = None,
+        layer_decay: float = 1.0,
         criterion: Criterion = summed_loss,
         **kwargs: Any,
     ) -> None:
         args._n_gpu = min(args.n_gpu, 1)
-        self.embedding_rate, self.criterion = embedding_rate, criterion
+        self.embedding_rate, self.layer_decay = embedding_rate, layer_decay
+        self.criterion = criterion
         super().__init__(args=args, **kwargs)
         self.loss_is_scaled_for_ga = True
         self.remove_callback(PrinterCallback)  # it prints to stdout, which belongs to the result
 
     def create_optimizer(self, *arguments: Any) -> torch.optim.Optimizer:
-        """AdamW as `Trainer` makes it, with the embeddings at their own rate."""
+        """AdamW as `Trainer` makes it, with embeddings and layers at their own rates."""
         is_new = self.optimizer is None
         optimizer: torch.optim.Optimizer = super().create_optimizer(*arguments)
-        if is_new and self.embedding_rate != 1.0:
-            slow_embeddings(optimizer, self.model, self.embedding_rate)
+        if is_new:
+            shares = rate_shares(self.model, self.embedding_rate, self.layer_decay)
+            apply_shares(optimizer, shares)
         return optimizer
 
     def compute_loss(
@@ -161,7 +165,7 @@ def gather_objects(value: Any, world_size: int) -> list[Any]:
 
 @dataclass
 class KeepBest(TrainerCallback):
-    """After every epoch: score, and keep a copy of the weights that score best.
+    """After every epoch: score, keep a copy of the weights that score best, and stop where that is long ago.
 
     The copy lies in main memory (4 bytes a parameter): writing a checkpoint an epoch takes longer
     than an epoch of a small model.
@@ -169,6 +173,7 @@ class KeepBest(TrainerCallback):
 
     evaluate: Callable[[], Scores]
     metric: str
+    patience: int | None = None  # epochs without a better score; None: all are trained
     history: list[Scores] = field(default_factory=list)
     best: float = -math.inf
     best_epoch: int = 0
@@ -182,6 +187,8 @@ class KeepBest(TrainerCallback):
             self.best, self.best_epoch = scores[self.metric], epoch
             model = kwargs["model"]
             self.weights = {k: v.detach().cpu().clone() for k, v in model.state_dict().items()}
+        elif self.patience is not None and epoch - self.best_epoch >= self.patience:
+            control.should_training_stop = True
 
 
 def _numbers(scores: Scores) -> Scores:
@@ -222,7 +229,7 @@ def build_trainer(
     config: FinetuneConfig,
     steps: int,
     learning_rate: float,
-    embedding_rate: float,
+    embedding_rate: float | None,
     precision: str,
     criterion: Criterion = summed_loss,
 ) -> FinetuneTrainer:
@@ -254,5 +261,5 @@ def build_trainer(
     )
     return FinetuneTrainer(
         model=model, args=args, train_dataset=list(features), data_collator=collator,
-        embedding_rate=embedding_rate, criterion=criterion,
+        embedding_rate=embedding_rate, layer_decay=config.layer_decay, criterion=criterion,
     )  # fmt: skip

@@ -5,6 +5,7 @@ B examples, L tokens, C classes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,20 +33,23 @@ def count_labels(labels: Tensor) -> Tensor:
     return torch.tensor(labels.numel()) if labels.is_floating_point() else (labels != -100).sum()
 
 
-def summed_loss(logits: Tensor, labels: Tensor) -> Tensor:
+def summed_loss(logits: Tensor, labels: Tensor, weights: Sequence[float] | None = None) -> Tensor:
     """Sum of −log p(label) over labels that are not −100, in fp32.
 
     Args:
         logits: (…, C).
         labels: as many as there are rows of C, any shape.
+        weights: how much a label of each class counts (C).
 
     Divide by the number of labels in the whole global batch. A mean of micro-batch means weighs a
     long sentence's tokens less than a short one's and changes with the batch's division.
     """
+    import torch
     from torch.nn.functional import cross_entropy
 
     flat = logits.flatten(0, -2).float()
-    return cross_entropy(flat, labels.flatten(), ignore_index=-100, reduction="sum")
+    weight_C = None if weights is None else torch.tensor(weights, device=flat.device)
+    return cross_entropy(flat, labels.flatten(), weight_C, ignore_index=-100, reduction="sum")
 
 
 def squared_error(logits: Tensor, labels: Tensor) -> Tensor:

@@ -17,7 +17,6 @@ from mlm_pretrain.finetune.answering import Answering
 from mlm_pretrain.finetune.batching import Collator, Feature
 from mlm_pretrain.finetune.classification import Classification
 from mlm_pretrain.finetune.config import FinetuneConfig, default_epochs, default_learning_rate
-from mlm_pretrain.finetune.embedding_rate import default_embedding_rate
 from mlm_pretrain.finetune.multilabel import MultiLabel
 from mlm_pretrain.finetune.outputs import (
     check_apart,
@@ -26,6 +25,7 @@ from mlm_pretrain.finetune.outputs import (
     save_tokenizer,
     write_results,
 )
+from mlm_pretrain.finetune.rates import default_embedding_rate
 from mlm_pretrain.finetune.regression import Regression
 from mlm_pretrain.finetune.summarization import Summarization
 from mlm_pretrain.finetune.tagging import Tagging
@@ -116,6 +116,8 @@ def _prepare(name: str, config: FinetuneConfig) -> Prepared:
     if config.epochs is not None and config.steps is not None:
         raise InputError("epochs and steps: both are set", "set one of them")
     task = TASKS[name](config)
+    if config.class_weights != "none" and not task.weighs_classes:
+        raise InputError(f"class_weights: {name} has no such weights", "leave it out, or 'none'")
     examples = {"train": task.read(config.train, "train")}
     task.learn(examples["train"])
     for split, spec in (("validation", config.validation), ("test", config.test)):
@@ -183,7 +185,9 @@ def _schedule(config: FinetuneConfig, rows: int, settings: Any, writes: bool) ->
     steps = config.steps or epochs * per_epoch
     rate = config.learning_rate or default_learning_rate(models.width_of(settings))
     share = config.embedding_rate
-    if share is None:  # what writes has its embeddings for an output layer, which has to learn
+    if (
+        share is None and config.layer_decay == 1
+    ):  # what writes has its embeddings for an output layer, which has to learn
         share = default_embedding_rate(rows, config.random_weights or writes)
     return {
         "batch_size": batch,
@@ -210,7 +214,9 @@ def _train(
         task.criterion,
     )  # fmt: skip
     keeper = KeepBest(
-        lambda: _evaluate(trainer, prepared, "validation", draft)[0], facts["best_by"]
+        lambda: _evaluate(trainer, prepared, "validation", draft)[0],
+        facts["best_by"],
+        config.patience,
     )
     trainer.add_callback(keeper)
     trainer.add_callback(ShowProgress("fine-tuning", keeper))

@@ -34,6 +34,7 @@ class Task(ABC, Generic[Example]):
     needs_offsets: ClassVar[bool] = True
     label_per_token: ClassVar[bool] = False
     writes: ClassVar[bool] = False
+    weighs_classes: ClassVar[bool] = False  # whether `class_weights` can be asked for
     problem_type: ClassVar[str | None] = None  # as the library's own heads know it; None: classes
     decoder_inputs: Callable[[Any], Any] | None = None
 
