@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,11 +11,14 @@ import numpy as np
 from mlm_pretrain.corpus.shown import cut as shorten
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.metrics import load_metric
+from mlm_pretrain.finetune.analysis import analyse
 from mlm_pretrain.finetune.batching import Feature
 from mlm_pretrain.finetune.data import TextExample, check_known, read_texts
 from mlm_pretrain.finetune.loss import summed_loss
 from mlm_pretrain.finetune.task import Task, in_order
 from mlm_pretrain.finetune.text_features import check_paired, shown_texts, text_features
+
+MOST_ANALYSED = 50  # labels whose probabilities are written one by one
 
 
 class Classification(Task[TextExample]):
@@ -95,10 +98,17 @@ class Classification(Task[TextExample]):
         probabilities = shifted / shifted.sum()
         best = int(probabilities.argmax())
         row = {**shown_texts(example), "label": example.label, "prediction": self.labels[best]}
-        return {**row, "probability": round(float(probabilities[best]), 6)}
+        row["probability"] = round(float(probabilities[best]), 6)
+        if len(self.labels) <= MOST_ANALYSED:
+            named = zip(self.labels, probabilities, strict=True)
+            row["probabilities"] = {label: round(float(chance), 6) for label, chance in named}
+        return row
 
     def score(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         return label_scores([r["prediction"] for r in rows], [r["label"] for r in rows])
+
+    def analyse(self, splits: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, Any]:
+        return analyse(splits, self.labels) if len(self.labels) <= MOST_ANALYSED else {}
 
 
 def balanced_weights(labels: Sequence[str], seen: Sequence[str]) -> list[float]:

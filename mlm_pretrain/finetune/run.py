@@ -13,6 +13,7 @@ from mlm_pretrain.config import StrictConfig
 from mlm_pretrain.environment import process_count, process_rank
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune import model as models
+from mlm_pretrain.finetune.analysis import FILE as ANALYSIS
 from mlm_pretrain.finetune.answering import Answering
 from mlm_pretrain.finetune.batching import Collator, Feature
 from mlm_pretrain.finetune.classification import Classification
@@ -32,6 +33,7 @@ from mlm_pretrain.finetune.tagging import Tagging
 from mlm_pretrain.finetune.task import Task, Writer
 from mlm_pretrain.finetune.translation import Translation
 from mlm_pretrain.hub import resolve_commit
+from mlm_pretrain.manifest import write_json
 from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
@@ -67,8 +69,8 @@ def finetune(task: str, config: FinetuneConfig, overwrite: bool = False) -> dict
     "sentiment" is any classification of a text or a pair, "multilabel" several labels of one,
     "regression" a quantity of one, "ner" any tagging of tokens, "qa" SQuAD 1.1 or 2.0,
     "summarization" and "translation" any text for a text. Writes a `from_pretrained` folder with
-    predictions_{validation,test}.jsonl, metrics.json and manifest.json. Under torchrun the processes
-    share the work and the first writes.
+    predictions_{validation,test}.jsonl, metrics.json, manifest.json and, for classes, analysis.json
+    (see `analysis`). Under torchrun the processes share the work and the first writes.
 
     Returns:
         `metrics` a split (shares of 1; `loss` in nats), `best_epoch`, `history` an epoch,
@@ -261,6 +263,8 @@ def _save(
     if config.save_model:
         model.save_pretrained(folder)
         save_tokenizer(prepared.tokenizer, config.model, folder)
+    if analysis := prepared.task.analyse(predictions):
+        write_json(folder / ANALYSIS, analysis)
     revision = config.revision or getattr(prepared.settings, "_commit_hash", None)
     counts = {
         key: value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import numpy as np
@@ -106,6 +106,10 @@ class Task(ABC, Generic[Example]):
     @abstractmethod
     def score(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Scores of `decode`'s rows, as shares of 1."""
+
+    def analyse(self, splits: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, Any]:
+        """What else `decode`'s rows of the splits tell, for analysis.json; nothing for most tasks."""
+        return {}
 
     def subset(self, train: list[Example], size: int, seed: int) -> list[Example]:
         """`size` training examples drawn by `seed`, in file order."""

@@ -1,0 +1,62 @@
+"""What a run says of a classifier beside its scores."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sklearn.metrics import confusion_matrix, f1_score
+from tiny_problems import opinions
+
+from mlm_pretrain.finetune import FinetuneConfig, finetune
+from mlm_pretrain.finetune.analysis import analyse
+from mlm_pretrain.manifest import read_manifest
+
+
+def _row(text: str, label: str, chance_of_b: float) -> dict[str, Any]:
+    return {
+        "text": text, "label": label, "prediction": "ab"[chance_of_b > 0.5],
+        "probabilities": {"a": 1 - chance_of_b, "b": chance_of_b},
+    }  # fmt: skip
+
+
+def test_lengths_are_grouped_from_short_to_long() -> None:
+    rows = [_row("x " * n, "b", 0.9 if n < 5 else 0.2) for n in (8, 1, 6, 3, 2, 7, 4, 5)]
+    found = analyse({"validation": rows}, ["a", "b"])["validation"]["by_length"]
+    spans = [(group["words_from"], group["words_to"], group["accuracy"]) for group in found]
+    assert spans == [(1, 2, 1.0), (3, 4, 1.0), (5, 6, 0.0), (7, 8, 0.0)]
+
+
+def test_fewer_examples_than_groups_are_a_group_each() -> None:
+    rows = [_row("x", "a", 0.1), _row("x y", "b", 0.2)]
+    found = analyse({"validation": rows}, ["a", "b"])["validation"]
+    assert [group["examples"] for group in found["by_length"]] == [1, 1]
+    assert found["confusion"] == [[1, 0], [1, 0]]
+
+
+def test_a_run_writes_its_analysis(write: Any, bert: str, tmp_path: Path) -> None:
+    files = {
+        "train": write("t.jsonl", opinions(64, 0)),
+        "validation": write("v.jsonl", opinions(40, 1)),
+    }
+    out = str(tmp_path / "out")
+    config = FinetuneConfig(
+        model=bert, **files, test=write("s.jsonl", opinions(30, 2)), out=out, epochs=1,
+        learning_rate=1e-3, precision="fp32",
+    )  # fmt: skip
+    result = finetune("sentiment", config)
+    found = json.loads((Path(out) / "analysis.json").read_text())
+    assert "analysis.json" in read_manifest(out, "finetune").files
+    assert found["temperature"] > 0
+    lines = (Path(out) / "predictions_test.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    sides = [[row[side] for row in rows] for side in ("label", "prediction")]
+    of_test = found["test"]
+    assert of_test["confusion"] == confusion_matrix(*sides, labels=found["labels"]).tolist()
+    f1 = f1_score(*sides, average=None, labels=found["labels"], zero_division=0)
+    assert [of_test["by_label"][label]["f1"] for label in found["labels"]] == pytest.approx(f1)
+    whole = sum(group["accuracy"] * group["examples"] for group in of_test["by_length"])
+    assert whole / 30 == pytest.approx(result["metrics"]["test"]["accuracy"])
+    assert 0 <= of_test["calibration"]["ece"] <= 1
