@@ -49,6 +49,12 @@ _TOGETHER = [
     {"name": "order", "weight": 0.3},
     {"name": "contrastive", "weight": 0.3},
 ]
+# The same three, from filling gaps nearly alone to telling texts apart for half of the rows.
+_RISING = [
+    {"name": "mlm", "weight": 0.7, "weight_end": 0.3},
+    {"name": "order", "weight": 0.25, "weight_end": 0.2},
+    {"name": "contrastive", "weight": 0.05, "weight_end": 0.5},
+]
 _FEW = 6  # rows of 128 tokens: some 32 sentences
 _PLAIN = {"bank_size": 0, "spread": 0.0}  # as published, without what is added here
 FIRST = "mlm"  # beside which all are measured
@@ -62,6 +68,7 @@ RUNS = {
     "nsp": _run("nsp"),
     "replaced": _run("replaced"),
     "mlm + order + contrastive": Run({"objectives": _TOGETHER, "together": "share"}),
+    "mlm + order + contrastive, rising": Run({"objectives": _RISING, "together": "share"}),
     "contrastive": _contrastive(),
     "contrastive, SimCSE": _contrastive(dropout=0.1, rate=1e-4, positives="dropout", **_PLAIN),
     "contrastive, DeCLUTR": _contrastive(rate=1e-4, positives="spans", texts="segments", **_PLAIN),

@@ -94,6 +94,10 @@ def finetune(
 ) -> None:
     """Fine-tune a model on labelled examples, keep the best epoch, and score it.
 
+    Few weights instead of all: --set adapt=lora, bitfit or frozen. Rates that fall towards the input:
+    --set layer_decay=0.8. Stop early: --set patience=3. Rare labels: --set class_weights=balanced.
+    Labels of texts also get analysis.json: confusions, scores by label and by length, calibration.
+
     Texts are written greedily to compare epochs, and by beam search for the final scores and the
     saved folder: --set num_beams=4, max_new_tokens, length_penalty=1, no_repeat_ngram_size=0. What a
     checkpoint wants before each text: --set 'prefix="summarize: "' [as its config.json says, else

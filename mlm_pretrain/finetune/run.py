@@ -13,6 +13,7 @@ from mlm_pretrain.config import StrictConfig
 from mlm_pretrain.environment import process_count, process_rank
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune import model as models
+from mlm_pretrain.finetune.adaptation import PART_RATE, adapted, merged, trained_parameters
 from mlm_pretrain.finetune.analysis import FILE as ANALYSIS
 from mlm_pretrain.finetune.answering import Answering
 from mlm_pretrain.finetune.batching import Collator, Feature
@@ -120,6 +121,8 @@ def _prepare(name: str, config: FinetuneConfig) -> Prepared:
     task = TASKS[name](config)
     if config.class_weights != "none" and not task.weighs_classes:
         raise InputError(f"class_weights: {name} has no such weights", "leave it out, or 'none'")
+    if config.adapt != "full" and task.writes:
+        raise InputError(f"adapt: {config.adapt} is for encoders with a head", "set adapt to full")
     examples = {"train": task.read(config.train, "train")}
     task.learn(examples["train"])
     for split, spec in (("validation", config.validation), ("test", config.test)):
@@ -185,7 +188,10 @@ def _schedule(config: FinetuneConfig, rows: int, settings: Any, writes: bool) ->
     per_epoch = math.ceil(micro_batches / config.accumulation)
     epochs = config.epochs or default_epochs(rows)
     steps = config.steps or epochs * per_epoch
-    rate = config.learning_rate or default_learning_rate(models.width_of(settings))
+    own_rate = (
+        PART_RATE if config.adapt != "full" else default_learning_rate(models.width_of(settings))
+    )
+    rate = config.learning_rate or own_rate
     share = config.embedding_rate
     if (
         share is None and config.layer_decay == 1
@@ -209,6 +215,8 @@ def _train(
     task, facts = prepared.task, prepared.facts
     pad = prepared.tokenizer.pad_token_id
     collator = Collator(pad, task.label_per_token, task.decoder_inputs)
+    model = adapted(model, config)
+    facts = {**facts, "trained_parameters": trained_parameters(model)}
     draft, final = task.writers(model, prepared.train)
     trainer = build_trainer(
         model, prepared.train, collator, config,
@@ -233,7 +241,7 @@ def _train(
         "new_weights": len(fresh) if not config.random_weights else "all",
     }  # fmt: skip
     if process_rank() == 0:
-        _save(model, prepared, config, result, predictions)
+        _save(merged(model), prepared, config, result, predictions)
     return result
 
 

@@ -1,0 +1,90 @@
+"""Which weights a fine-tuning changes: all, or few, where memory or labels are too scarce for all.
+
+"frozen" trains the task's head alone; "bitfit" also the biases (Ben Zaken et al. 2022, "BitFit"); "lora"
+a low-rank change of every matrix beside the head (Hu et al. 2022, "LoRA", by the library peft), which is
+added to the matrices at the end. So what is saved is an ordinary model in each case.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlm_pretrain.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+    from mlm_pretrain.finetune.config import FinetuneConfig
+
+# Peak rate where only some weights are trained: a head or a low-rank change starts from nothing.
+PART_RATE = 1e-3
+
+
+def adapted(model: Any, config: FinetuneConfig) -> Any:
+    """The model with the weights that `config.adapt` leaves out frozen, or wrapped by peft.
+
+    Raises:
+        InputError: for a model without biases under "bitfit"; when peft is not installed under "lora".
+    """
+    if config.adapt == "full":
+        return model
+    if config.adapt == "lora":
+        return _with_lora(model, config)
+    head = {name for name, _ in _head(model)}
+    is_bias = config.adapt == "bitfit"
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad = name in head or (is_bias and name.endswith("bias"))
+    if is_bias and not any(p.requires_grad for n, p in model.named_parameters() if n not in head):
+        raise InputError(
+            f"adapt: bitfit trains biases, and {config.model} has none in its layers",
+            "use lora or frozen",
+        )
+    return model
+
+
+def merged(model: Any) -> Any:
+    """The ordinary model that an adapted one has become."""
+    return model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
+
+
+def trained_parameters(model: torch.nn.Module) -> int:
+    """Weights that training changes."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def _head(model: Any) -> list[tuple[str, Any]]:
+    """Weights outside the base model; a pooler belongs to the head, which alone reads it."""
+    prefix = model.base_model_prefix + "."
+    return [
+        (name, parameter)
+        for name, parameter in model.named_parameters()
+        if not name.startswith(prefix) or ".pooler." in name
+    ]
+
+
+def _with_lora(model: Any, config: FinetuneConfig) -> Any:
+    try:
+        from peft import LoraConfig, get_peft_model
+    except ImportError:
+        raise InputError(
+            "adapt: lora needs the library peft, which is not installed",
+            "pip install 'mlm-pretrain[adapters]'",
+        ) from None
+    kept = sorted({".".join(name.split(".")[:-1]) for name, _ in _head(model)})
+    settings = LoraConfig(
+        r=config.lora_rank, lora_alpha=2 * config.lora_rank, lora_dropout=0.0,
+        target_modules=_matrices(model), modules_to_save=kept,
+    )  # fmt: skip
+    return get_peft_model(model, settings)
+
+
+def _matrices(model: Any) -> list[str]:
+    """Names of the linear layers of the base model, but for its pooler."""
+    import torch
+
+    prefix = model.base_model_prefix + "."
+    return [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear) and name.startswith(prefix) and "pooler" not in name
+    ]
