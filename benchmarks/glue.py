@@ -19,6 +19,7 @@ from typing import Any
 
 from benchmarks.glue_tasks import BY_NAME, TASKS, GlueTask, hub_task, local_task
 from benchmarks.record import RESULTS, write_record
+from benchmarks.report_sections import spread
 from mlm_pretrain.compare import Grid, LabelledTask
 from mlm_pretrain.compare.grid import predictions
 from mlm_pretrain.errors import InputError
@@ -108,16 +109,16 @@ def _score(task: GlueTask, name: str, record: dict[str, Any]) -> float:
 
 def _print(results: dict[str, dict[str, Any]], missing: list[str]) -> None:
     for name, found in results.items():
-        parts = ", ".join(f"{part} {_spread(found[part])}" for part in _parts(name, found))
+        parts = ", ".join(f"{part} {spread(found[part])}" for part in _parts(name, found))
         print(
-            f"{name:8}{_spread(found['score']):>14}  ({parts}; {found['scored']}; "
+            f"{name:8}{spread(found['score']):>14}  ({parts}; {found['scored']}; "
             f"{statistics.mean(found['seconds']):.0f} s a run)"
         )
     if missing:
         print(f"no mean over all nine: {', '.join(missing)} not there")
     else:
         means = [statistics.mean(column) for column in zip(*_columns(results), strict=True)]
-        print(f"{'mean':8}{_spread(means):>14}")
+        print(f"{'mean':8}{spread(means):>14}")
 
 
 def _parts(name: str, found: dict[str, Any]) -> list[str]:
@@ -126,11 +127,6 @@ def _parts(name: str, found: dict[str, Any]) -> list[str]:
 
 def _columns(results: dict[str, dict[str, Any]]) -> list[list[float]]:
     return [found["score"] for found in results.values()]
-
-
-def _spread(scores: list[float]) -> str:
-    mean = f"{statistics.mean(scores):.1f}"
-    return f"{mean} ± {statistics.stdev(scores):.1f}" if len(scores) > 1 else mean
 
 
 if __name__ == "__main__":

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from benchmarks.record import RESULTS, write_record
+from benchmarks.report_sections import saving_text, spread
 from benchmarks.tfidf import tfidf_rows
 from mlm_pretrain.compare import Grid, LabelledTask, parse_task
 from mlm_pretrain.compare.grid import predictions
@@ -132,27 +132,10 @@ def _print(name: str, found: dict[str, Any]) -> None:
     print(f"{'labels':>8}" + "".join(f"{learner:>14}" for learner in learners) + "  saved")
     saved = {str(saving["labels"]): saving for saving in found["saved"]}
     for labels in found["scores"]["random"]:
-        cells = [_cell(found["scores"][learner].get(labels)) for learner in learners]
-        print(f"{labels:>8}" + "".join(f"{cell:>14}" for cell in cells) + _saved(saved.get(labels)))
-
-
-def _cell(scores: list[float] | None) -> str:
-    if scores is None:
-        return ""
-    return (
-        f"{statistics.mean(scores):.1f} ± {statistics.stdev(scores):.1f}"
-        if scores[1:]
-        else f"{scores[0]:.1f}"
-    )
-
-
-def _saved(saving: dict[str, Any] | None) -> str:
-    if saving is None:
-        return ""
-    sign = {True: "≥ ", False: ""}
-    middle = f"{sign[saving['is_bound']]}{saving['factor']:.1f}"
-    low = f"{sign[saving['low_is_bound']]}{saving['low']:.1f}"
-    return f"  {middle}× ({low} to {sign[saving['high_is_bound']]}{saving['high']:.1f})"
+        scores = [found["scores"][learner].get(labels) for learner in learners]
+        cells = ["" if of is None else spread(of) for of in scores]
+        row = "".join(f"{cell:>14}" for cell in cells)
+        print(f"{labels:>8}{row}  {saving_text(saved.get(labels))}")
 
 
 if __name__ == "__main__":

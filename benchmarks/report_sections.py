@@ -1,0 +1,128 @@
+"""What a report says of each kind of record: a title, tables, and curves to draw."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+Row: TypeAlias = Sequence[str]
+# Of each curve by name: (number of labels, mean, standard deviation) a point.
+Curves: TypeAlias = dict[str, list[tuple[float, float, float]]]
+
+
+@dataclass
+class Section:
+    """A part of a report.
+
+    Attributes:
+        command: what made the record.
+        rows: the first one is the header.
+        curves: of scores in percent over labels; none where nothing is to be drawn.
+        unit: of the curves' scores.
+    """
+
+    title: str
+    command: str
+    rows: list[Row]
+    notes: list[str] = field(default_factory=list)
+    curves: Curves = field(default_factory=dict)
+    unit: str = ""
+
+
+def sections(record: dict[str, Any]) -> list[Section]:
+    """What there is to say of a record; nothing of a kind that has its place elsewhere."""
+    make = _KINDS.get(record["benchmark"])
+    return [] if make is None else make(record)
+
+
+def spread(scores: Sequence[float]) -> str:
+    """Mean and standard deviation over seeds."""
+    mean = f"{statistics.mean(scores):.1f}"
+    return f"{mean} ± {statistics.stdev(scores):.1f}" if len(scores) > 1 else mean
+
+
+def _labels(record: dict[str, Any]) -> list[Section]:
+    return [_of_task(name, found) for name, found in record["results"].items()]
+
+
+def _of_task(name: str, found: dict[str, Any]) -> Section:
+    learners = list(found["scores"])
+    saved = {str(saving["labels"]): saving for saving in found["saved"]}
+    counts = sorted({n for of in found["scores"].values() for n in of}, key=int)
+    rows: list[Row] = [["labels", *learners, "random weights need"]]
+    for count in counts:
+        scores = [found["scores"][learner].get(count) for learner in learners]
+        cells = ["" if of is None else spread(of) for of in scores]
+        rows.append([f"{int(count):,}", *cells, saving_text(saved.get(count))])
+    return Section(
+        title=f"Labels saved: {name}",
+        command="python -m benchmarks.label_efficiency MODEL --task KIND:FOLDER --work DIR",
+        rows=rows,
+        notes=[
+            f"{found['metric']} of {found['scored']} in percent, {found['examples']:,} examples; mean and "
+            f"standard deviation over {found['seeds']} seeds. Intervals of 95 % over examples and seeds."
+        ],
+        curves={name: _points(of) for name, of in found["scores"].items()},
+        unit=f"{found['metric']}, percent",
+    )
+
+
+def saving_text(saving: dict[str, Any] | None) -> str:
+    """`4.1× the labels (3.0 to 5.2)`, with ≥ where random weights never came so far."""
+    if saving is None:
+        return ""
+    signs = {True: "≥ ", False: ""}
+    middle = f"{signs[saving['is_bound']]}{saving['factor']:.1f}×"
+    low = f"{signs[saving['low_is_bound']]}{saving['low']:.1f}"
+    return f"{middle} ({low} to {signs[saving['high_is_bound']]}{saving['high']:.1f})"
+
+
+def _points(of_learner: dict[str, list[float]]) -> list[tuple[float, float, float]]:
+    return [
+        (float(count), statistics.mean(s), statistics.stdev(s) if len(s) > 1 else 0.0)
+        for count, s in sorted(of_learner.items(), key=lambda item: int(item[0]))
+    ]
+
+
+def _glue(record: dict[str, Any]) -> list[Section]:
+    rows: list[Row] = [["task", "score", "of", "labels", "s a run"]]
+    for name, found in record["results"].items():
+        seconds = statistics.mean(found["seconds"])
+        labels = f"{found['train_examples']:,}"
+        rows.append([name, spread(found["score"]), found["scored"], labels, f"{seconds:.0f}"])
+    settings = record["settings"]
+    command = f"python -m benchmarks.glue {settings['model']} --data DIR --work DIR"
+    notes = [
+        f"Official scores in percent, mean and standard deviation over {settings['seeds']} seeds."
+    ]
+    return [Section("GLUE", command, rows, notes)]
+
+
+def _blimp(record: dict[str, Any]) -> list[Section]:
+    found = [
+        (f"{model} ({way})", scores)
+        for model, ways in record["results"].items()
+        for way, scores in ways.items()
+    ]
+    fields = sorted({name for _, scores in found for name in scores["fields"]})
+    rows: list[Row] = [["model", "all", *fields]]
+    for name, scores in found:
+        cells = [f"{scores['fields'].get(of, float('nan')):.1f}" for of in fields]
+        rows.append([name, f"{scores['accuracy']:.1f} ± {1.96 * scores['error']:.1f}", *cells])
+    notes = [
+        f"Percent of {record['settings']['pairs']:,} pairs; 95 % over the pairs drawn, not over seeds."
+    ]
+    return [
+        Section(
+            "Minimal pairs (BLiMP)", "python -m benchmarks.blimp MODEL --data FILE", rows, notes
+        )
+    ]
+
+
+_KINDS: dict[str, Callable[[dict[str, Any]], list[Section]]] = {
+    "label_efficiency": _labels,
+    "glue": _glue,
+    "blimp": _blimp,
+}
