@@ -1,0 +1,143 @@
+"""Fine-tuning here and by the libraries' example scripts: the same checkpoint, data and settings, in turn.
+
+    python -m benchmarks.finetuning --model MODEL --data DIR --work DIR [--tasks rte mrpc] [--seeds 5]
+
+Each run is a process of its own, and its seconds are those of the process from start to end. Both get the
+example scripts' own settings for their kind of task. Ours keeps the best epoch, theirs the last; both are
+scored on the validation split. Runs lie in `--work` and are not made again there; where the machine is not
+quiet, seconds mean nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.record import RESULTS, child_result, kept, write_record
+from mlm_pretrain.compare.tasks import splits_of
+
+WAYS = ("stock", "ours")
+# As the scripts' own instructions have them.
+_SETTINGS = {
+    "sentiment": {"epochs": 3, "learning_rate": 2e-5, "batch_size": 32},
+    "regression": {"epochs": 3, "learning_rate": 2e-5, "batch_size": 32},
+    "ner": {"epochs": 3, "learning_rate": 5e-5, "batch_size": 8},
+    "qa": {"epochs": 2, "learning_rate": 3e-5, "batch_size": 12},
+}
+
+
+class Task(NamedTuple):
+    """A folder of data, what `finetune` calls its kind, and the score that counts."""
+
+    folder: str
+    kind: str
+    score: str
+
+
+TASKS = {
+    "sst2": Task("sst2", "sentiment", "accuracy"),
+    "cola": Task("glue_cola", "sentiment", "matthews"),
+    "mrpc": Task("glue_mrpc", "sentiment", "accuracy"),
+    "rte": Task("glue_rte", "sentiment", "accuracy"),
+    "stsb": Task("glue_stsb", "regression", "spearman"),
+    "wnut17": Task("wnut17", "ner", "f1"),
+    "bc5cdr": Task("bc5cdr", "ner", "f1"),
+    "squad": Task("squad_v1_dev", "qa", "f1"),
+}
+
+
+def main() -> None:
+    """Run what is missing, in turns; print and record."""
+    arguments = _parse()
+    if arguments.child:
+        print(json.dumps(_child(arguments)))
+        return
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    results = {name: _task(name, arguments) for name in arguments.tasks}
+    settings = {"model": Path(arguments.model).name, "seeds": arguments.seeds, "each": _SETTINGS}
+    print("record:", write_record("finetuning", settings, results, arguments.out))
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--data", type=Path, required=True, help="folder with a folder a task")
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=RESULTS / "finetuning.json")
+    parser.add_argument("--child", choices=WAYS, help=argparse.SUPPRESS)
+    parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _task(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    runs: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
+    for seed in range(arguments.seeds):
+        for way in WAYS:
+            path = arguments.work / f"{name}-{way}-{seed}.json"
+            runs[way].append(kept(path, partial(_timed, name, way, seed, arguments)))
+    found = {
+        way: {
+            "scores": [round(100 * run[TASKS[name].score], 2) for run in of_way],
+            "seconds": [round(run["seconds"], 1) for run in of_way],
+        }
+        for way, of_way in runs.items()
+    }
+    means = [statistics.mean(found[way]["scores"]) for way in WAYS]
+    ratio = statistics.median(found["ours"]["seconds"]) / statistics.median(
+        found["stock"]["seconds"]
+    )
+    print(
+        f"{name:8} {TASKS[name].score}: stock {means[0]:.1f}, ours {means[1]:.1f}; time {ratio:.2f}"
+    )
+    return {"score": TASKS[name].score, **found, "time_ratio": round(ratio, 3)}
+
+
+def _timed(name: str, way: str, seed: int, arguments: argparse.Namespace) -> dict[str, float]:
+    given = {"child": way, "model": arguments.model, "data": arguments.data, "work": arguments.work}
+    began = time.perf_counter()
+    found = child_result("benchmarks.finetuning", {**given, "tasks": name, "seed": seed})
+    return {**found, "seconds": time.perf_counter() - began}
+
+
+def _child(arguments: argparse.Namespace) -> dict[str, float]:
+    (name,) = arguments.tasks
+    task = TASKS[name]
+    files = splits_of(arguments.data / task.folder)
+    files = {split: files[split] for split in ("train", "validation")}
+    with tempfile.TemporaryDirectory(dir=arguments.work) as out:
+        run = _ours if arguments.child == "ours" else _stock
+        return run(task, arguments.model, files, arguments.seed, out)
+
+
+def _stock(task: Task, model: str, files: dict[str, str], seed: int, out: str) -> dict[str, float]:
+    from benchmarks.finetuning_stock import train_stock
+
+    return _numbers(train_stock(task.kind, model, files, _SETTINGS[task.kind], seed, out))
+
+
+def _ours(task: Task, model: str, files: dict[str, str], seed: int, out: str) -> dict[str, float]:
+    from benchmarks.finetuning_stock import LENGTH
+    from mlm_pretrain.finetune import FinetuneConfig, finetune
+
+    config = FinetuneConfig(
+        model=model, **files, out=f"{out}/tuned", seed=seed, max_length=LENGTH[task.kind],
+        metric=task.score, save_model=False, warmup_share=0.0, weight_decay=0.0, embedding_rate=1.0,
+        **_SETTINGS[task.kind],
+    )  # fmt: skip
+    return _numbers(finetune(task.kind, config)["metrics"]["validation"])
+
+
+def _numbers(scores: dict[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in scores.items() if isinstance(value, float)}
+
+
+if __name__ == "__main__":
+    main()
