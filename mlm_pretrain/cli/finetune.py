@@ -96,7 +96,8 @@ def finetune(
 
     Few weights instead of all: --set adapt=lora, bitfit or frozen. Rates that fall towards the input:
     --set layer_decay=0.8. Stop early: --set patience=3. Rare labels: --set class_weights=balanced.
-    Labels of texts also get analysis.json: confusions, scores by label and by length, calibration.
+    In --out, analysis.json has confusions, scores by label and by length and calibration of labels of
+    texts, and strict and partial matches of entities.
 
     Texts are written greedily to compare epochs, and by beam search for the final scores and the
     saved folder: --set num_beams=4, max_new_tokens, length_penalty=1, no_repeat_ngram_size=0. What a

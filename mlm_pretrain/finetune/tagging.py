@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, ClassVar
 
@@ -24,6 +24,7 @@ from mlm_pretrain.finetune.data import (
 )
 from mlm_pretrain.finetune.fields import is_number
 from mlm_pretrain.finetune.spans import trimmed
+from mlm_pretrain.finetune.tag_analysis import analyse_tags
 from mlm_pretrain.finetune.task import Task, in_order
 
 NO_WORD = -1
@@ -155,6 +156,9 @@ class Tagging(Task[TaggedExample]):
             {"tokens": e.tokens, "tags": e.tags, "predictions": repair(found, self.scheme)}
             for e, found in zip(examples, tags, strict=True)
         ]
+
+    def analyse(self, splits: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, Any]:
+        return {} if self.scheme == "plain" else analyse_tags(splits)
 
     def score(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         found, true = [row["predictions"] for row in rows], [row["tags"] for row in rows]

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from sklearn.metrics import confusion_matrix, f1_score
-from tiny_problems import opinions
+from tiny_problems import mentions, opinions
 
 from mlm_pretrain.finetune import FinetuneConfig, finetune
 from mlm_pretrain.finetune.analysis import analyse
+from mlm_pretrain.finetune.tag_analysis import analyse_tags
 from mlm_pretrain.manifest import read_manifest
 
 
@@ -60,3 +61,38 @@ def test_a_run_writes_its_analysis(write: Any, bert: str, tmp_path: Path) -> Non
     whole = sum(group["accuracy"] * group["examples"] for group in of_test["by_length"])
     assert whole / 30 == pytest.approx(result["metrics"]["test"]["accuracy"])
     assert 0 <= of_test["calibration"]["ece"] <= 1
+
+
+def test_an_entity_may_be_nearly_right() -> None:
+    """By hand: one found whole, one a word too short, one of the wrong type, one not there."""
+    rows = [
+        {
+            "tags": ["B-PER", "O", "B-PER", "I-PER", "O", "B-LOC", "O"],
+            "predictions": ["B-PER", "O", "B-PER", "O", "O", "B-PER", "O"],
+        },
+        {"tags": ["O", "O"], "predictions": ["O", "B-LOC"]},
+    ]
+    found = analyse_tags({"test": rows})["test"]["overall"]
+    assert {way: of["correct"] for way, of in found.items()} == {
+        "strict": 1, "exact": 2, "partial": 2, "ent_type": 2
+    }  # fmt: skip
+    assert found["partial"]["partial"] == 1
+    assert found["strict"]["spurious"] == 1
+    assert found["strict"]["precision"] == pytest.approx(1 / 4)
+    assert found["partial"]["recall"] == pytest.approx(2.5 / 3)
+
+
+def test_the_strict_score_of_a_run_is_its_f1(write: Any, bert: str, tmp_path: Path) -> None:
+    files = {
+        "train": write("t.jsonl", mentions(96, 0)),
+        "validation": write("v.jsonl", mentions(30, 1)),
+    }
+    config = FinetuneConfig(
+        model=bert, **files, out=str(tmp_path / "out"), epochs=3, learning_rate=5e-3,
+        embedding_rate=1.0, precision="fp32",
+    )  # fmt: skip
+    scores = finetune("ner", config)["metrics"]["validation"]
+    found = json.loads((tmp_path / "out" / "analysis.json").read_text())["validation"]
+    assert found["overall"]["strict"]["f1"] == pytest.approx(scores["f1"])
+    assert scores["f1"] < found["overall"]["partial"]["f1"] <= 1
+    assert set(found["by_type"]) == {"PER", "LOC"}
