@@ -145,9 +145,11 @@ def _speeds(work: Path, arguments: argparse.Namespace, names: list[str]) -> dict
 def _kept_child(
     work: Path, what: str, name: str, arguments: argparse.Namespace, folder: Path, **given: Any
 ) -> dict[str, Any]:
-    """What a process of its own finds; kept in a file."""
+    """What a process of its own finds, or this one where nothing is measured in earnest; kept in a file."""
     flags = {"child": name, "work": folder, "arch": arguments.arch, **given}
     path = work / f"{what}-{_slug(name, arguments)}.json"
+    if arguments.quick:
+        return kept(path, lambda: _child(argparse.Namespace(**{**vars(arguments), **flags})))
     return kept(path, partial(child_result, "benchmarks.objectives", flags))
 
 

@@ -26,7 +26,8 @@ def test_throughput(tmp_path: Path) -> None:
         assert results[way]["tokens_per_second"]["median"] > 0
         assert results[way]["peak_gb"]["median"] > 0
     assert 0 < results["ours"]["share_of_matrix_rate"]["median"] < 1.2
-    assert results["ours"]["attention"] == ["products8"]
+    (chosen,) = results["ours"]["attention"]  # by its speed, which a busy machine changes
+    assert chosen.startswith("products")
 
 
 def test_preparation(tmp_path: Path) -> None:
