@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 
 from benchmarks.record import RESULTS, child_result, kept, write_record
 from mlm_pretrain.compare.tasks import splits_of
+from mlm_pretrain.finetune.outputs import describe_input
+from mlm_pretrain.manifest import hash_json
 
 WAYS = ("stock", "ours")
 # As the scripts' own instructions have them.
@@ -79,9 +81,10 @@ def _parse() -> argparse.Namespace:
 
 def _task(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     runs: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
+    key = _key(name, arguments)
     for seed in range(arguments.seeds):
         for way in WAYS:
-            path = arguments.work / f"{name}-{way}-{seed}.json"
+            path = arguments.work / f"{name}-{way}-{seed}-{key}.json"
             runs[way].append(kept(path, partial(_timed, name, way, seed, arguments)))
     found = {
         way: {
@@ -98,6 +101,13 @@ def _task(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
         f"{name:8} {TASKS[name].score}: stock {means[0]:.1f}, ours {means[1]:.1f}; time {ratio:.2f}"
     )
     return {"score": TASKS[name].score, **found, "time_ratio": round(ratio, 3)}
+
+
+def _key(name: str, arguments: argparse.Namespace) -> str:
+    """Of what a run depends on beside way and seed."""
+    files = splits_of(arguments.data / TASKS[name].folder)
+    inputs = [describe_input(path, None) for path in (arguments.model, *files.values())]
+    return hash_json([inputs, _SETTINGS[TASKS[name].kind]])[:8]
 
 
 def _timed(name: str, way: str, seed: int, arguments: argparse.Namespace) -> dict[str, float]:

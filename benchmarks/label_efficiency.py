@@ -23,11 +23,11 @@ from benchmarks.report_sections import saving_text, spread
 from benchmarks.tfidf import tfidf_rows
 from mlm_pretrain.compare import Grid, LabelledTask, parse_task
 from mlm_pretrain.compare.grid import predictions
-from mlm_pretrain.evaluation.statistics import Scorer, labels_saved, scorer
+from mlm_pretrain.evaluation.statistics import Scorer, check_scorable, labels_saved, scorer
+from mlm_pretrain.finetune import TASKS
 from mlm_pretrain.finetune.sources import read_rows
 
 _DOUBLINGS = (32, 64, 128, 256, 512)
-_METRICS = {"sentiment": "accuracy", "ner": "f1"}
 Rows: TypeAlias = list[dict[str, Any]]
 # Labels (None: all) and a seed → rows of predictions.
 Learner: TypeAlias = Callable[[int | None, int], Rows]
@@ -70,10 +70,15 @@ def _known(path: Path) -> dict[str, Any]:
 def task_result(task: LabelledTask, arguments: argparse.Namespace) -> dict[str, Any]:
     """Curves of scores in percent, and what is saved at every number of labels."""
     everything = len(read_rows(task.settings["train"], "train"))
+    task = replace(task, settings={**task.settings, **arguments.settings})
+    config = Grid(arguments.work, {}).config(arguments.model, task, 0)
+    metric = TASKS[task.kind](config).best_by()
+    check_scorable(task.kind, metric)
     few = sorted({labels for labels in arguments.labels if labels <= everything})
+    if not few:
+        raise SystemExit(f"{task.name} has {everything} labels in all: give --labels below that")
     many = [*few, *_further(few[-1], everything)]
     learners = _learners(task, arguments)
-    metric = task.settings.get("metric") or _METRICS[task.kind]
     seeds = range(arguments.seeds)
     rows: dict[str, dict[int, list[Rows]]] = {}
     for name, learn in learners.items():
@@ -99,7 +104,7 @@ def _further(last: int, everything: int) -> list[int]:
 
 
 def _learners(task: LabelledTask, arguments: argparse.Namespace) -> dict[str, Learner]:
-    grid = Grid(arguments.work, arguments.settings)
+    grid = Grid(arguments.work, {})
 
     def tuned(labels: int | None, seed: int, **more: Any) -> Rows:
         given = {**task.settings, "max_train_examples": labels, **more}

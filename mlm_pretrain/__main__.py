@@ -28,7 +28,11 @@ def spread_lists(arguments: list[str]) -> list[str]:
             flag, values = (argument, 0) if argument in LIST_FLAGS else ("", 0)
         elif flag:
             values += 1
-            if values > 1:
+            if (
+                flag == "--task" and ":" not in argument
+            ):  # a model that is compared, not KIND:FOLDER
+                flag = ""
+            elif values > 1:
                 spread.append(flag)
         spread.append(argument)
     return spread

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from mlm_pretrain.compare.grid import Grid, predictions
 from mlm_pretrain.compare.tasks import LabelledTask
+from mlm_pretrain.environment import process_count
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.evaluation.statistics import holm, paired_effect, scorer
+from mlm_pretrain.evaluation.statistics import check_scorable, holm, paired_effect, scorer
 from mlm_pretrain.evaluation.statistics.effect import LEVEL
+from mlm_pretrain.finetune import TASKS
 from mlm_pretrain.finetune import plan as plan_finetune
 from mlm_pretrain.manifest import write_json
 
@@ -41,14 +43,16 @@ def compare(
     Raises:
         InputError: for models, data or settings that cannot be used.
     """
-    _check(tasks, seeds)
-    grid = Grid(Path(out), settings or {})
+    tasks = _checked((first, second), tasks, seeds, settings or {})
+    grid = Grid(Path(out), {})
     found: dict[str, list[list[dict[str, Any]]]] = {task.name: [[], []] for task in tasks}
     for seed in range(seeds):  # seed by seed, so that what is there when it is stopped is balanced
         for task in tasks:
             for side, model in enumerate((first, second)):
                 found[task.name][side].append(grid.run(model, task, seed))
-    results = {name: _task_result(*records) for name, records in found.items()}
+    # What would show is said at the level of the strictest of Holm's steps.
+    level = LEVEL / len(tasks)
+    results = {name: _task_result(*sides, level=level) for name, sides in found.items()}
     _judge(results)
     result = {
         "first": first, "second": second, "seeds": seeds, "tasks": results,
@@ -62,8 +66,8 @@ def plan(
     first: str, second: str, tasks: Sequence[LabelledTask], seeds: int, settings: dict[str, Any]
 ) -> dict[str, Any]:
     """What `compare` would do, after the checks of all its runs; trains and writes nothing."""
-    _check(tasks, seeds)
-    grid = Grid(Path(), settings)
+    tasks = _checked((first, second), tasks, seeds, settings)
+    grid = Grid(Path(), {})
     facts = {
         f"{task.name} {model}": plan_finetune(task.kind, grid.config(model, task, 0, out="."))
         for task in tasks
@@ -72,7 +76,21 @@ def plan(
     return {"runs": 2 * len(tasks) * seeds, "seeds": seeds, "each": facts}
 
 
+def _checked(
+    models: Sequence[str], tasks: Sequence[LabelledTask], seeds: int, settings: dict[str, Any]
+) -> list[LabelledTask]:
+    """The tasks with `settings` over their own, once they can be run and scored."""
+    _check(tasks, seeds)
+    merged = [replace(task, settings={**task.settings, **settings}) for task in tasks]
+    for task in merged:
+        config = Grid(Path(), {}).config(models[0], task, 0)
+        check_scorable(task.kind, TASKS[task.kind](config).best_by())
+    return merged
+
+
 def _check(tasks: Sequence[LabelledTask], seeds: int) -> None:
+    if process_count() > 1:
+        raise InputError("compare is work for one process", "start it without torchrun")
     names = [task.name for task in tasks]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(f"two tasks are called {twice[0]}", "rename a folder or file")
@@ -83,7 +101,9 @@ def _check(tasks: Sequence[LabelledTask], seeds: int) -> None:
         )
 
 
-def _task_result(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> dict[str, Any]:
+def _task_result(
+    first: list[dict[str, Any]], second: list[dict[str, Any]], *, level: float
+) -> dict[str, Any]:
     metric, split = first[0]["best_by"], first[0]["scored"]
     rows = [[predictions(record) for record in records] for records in (first, second)]
     former, later = ([scorer(metric, of_seed) for of_seed in of_model] for of_model in rows)
@@ -95,8 +115,8 @@ def _task_result(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> d
         "scores": scores,
         "means": [statistics.mean(side) for side in scores],
         **asdict(effect),
-        "seeds_needed": effect.seeds_needed(),
-        "examples_needed": effect.examples_needed(),
+        "seeds_needed": effect.seeds_needed(level),
+        "examples_needed": effect.examples_needed(level),
     }
 
 

@@ -20,12 +20,42 @@ if TYPE_CHECKING:
 PART_RATE = 1e-3
 
 
-def adapted(model: Any, config: FinetuneConfig) -> Any:
-    """The model with the weights that `config.adapt` leaves out frozen, or wrapped by peft.
+def check_adaptation(skeleton: Any, config: FinetuneConfig) -> None:
+    """Refuse, before anything is written, what `adapted` could not do.
 
     Raises:
-        InputError: for a model without biases under "bitfit"; when peft is not installed under "lora".
+        InputError: for a model without biases under "bitfit"; under "lora" for one without linear layers,
+            or when peft is not installed.
     """
+    head = {name for name, _ in _head(skeleton)}
+    biases = [n for n, _ in skeleton.named_parameters() if n not in head and n.endswith("bias")]
+    if config.adapt == "bitfit" and not biases:
+        raise InputError(
+            f"adapt: bitfit trains biases, and {config.model} has none in its layers",
+            "use lora or frozen",
+        )
+    if config.adapt == "lora" and not _matrices(skeleton):
+        raise InputError(
+            f"adapt: lora changes linear layers, and {config.model} has none that are so called",
+            "use frozen, bitfit or full",
+        )
+    if config.adapt == "lora":
+        _peft()
+
+
+def _peft() -> Any:
+    try:
+        import peft
+    except ImportError:
+        raise InputError(
+            "adapt: lora needs the library peft, which is not installed",
+            "pip install 'mlm-pretrain[adapters]'",
+        ) from None
+    return peft
+
+
+def adapted(model: Any, config: FinetuneConfig) -> Any:
+    """The model with the weights that `config.adapt` leaves out frozen, or wrapped by peft."""
     if config.adapt == "full":
         return model
     if config.adapt == "lora":
@@ -34,11 +64,6 @@ def adapted(model: Any, config: FinetuneConfig) -> Any:
     is_bias = config.adapt == "bitfit"
     for name, parameter in model.named_parameters():
         parameter.requires_grad = name in head or (is_bias and name.endswith("bias"))
-    if is_bias and not any(p.requires_grad for n, p in model.named_parameters() if n not in head):
-        raise InputError(
-            f"adapt: bitfit trains biases, and {config.model} has none in its layers",
-            "use lora or frozen",
-        )
     return model
 
 
@@ -63,19 +88,13 @@ def _head(model: Any) -> list[tuple[str, Any]]:
 
 
 def _with_lora(model: Any, config: FinetuneConfig) -> Any:
-    try:
-        from peft import LoraConfig, get_peft_model
-    except ImportError:
-        raise InputError(
-            "adapt: lora needs the library peft, which is not installed",
-            "pip install 'mlm-pretrain[adapters]'",
-        ) from None
+    peft = _peft()
     kept = sorted({".".join(name.split(".")[:-1]) for name, _ in _head(model)})
-    settings = LoraConfig(
+    settings = peft.LoraConfig(
         r=config.lora_rank, lora_alpha=2 * config.lora_rank, lora_dropout=0.0,
         target_modules=_matrices(model), modules_to_save=kept,
     )  # fmt: skip
-    return get_peft_model(model, settings)
+    return peft.get_peft_model(model, settings)
 
 
 def _matrices(model: Any) -> list[str]:

@@ -41,11 +41,11 @@ def rate_shares(
     layers = _layers(model)
     if layer_decay != 1:
         below = layer_decay ** (len(layers) + 1)
-        shares |= {id(p): below for n, p in model.named_parameters() if "embeddings." in n}
+        shares |= {id(p): below for n, p in model.named_parameters() if "embeddings" in n}
         shares |= {id(p): below for p in _tables(model)}
         for depth, layer in enumerate(reversed(layers), start=1):
             shares |= {id(p): layer_decay**depth for p in layer.parameters()}
-    if embedding_rate is not None and embedding_rate != 1:
+    if embedding_rate is not None:
         shares |= {id(p): embedding_rate for p in _tables(model)}
     return shares
 

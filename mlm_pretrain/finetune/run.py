@@ -13,7 +13,13 @@ from mlm_pretrain.config import StrictConfig
 from mlm_pretrain.environment import process_count, process_rank
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune import model as models
-from mlm_pretrain.finetune.adaptation import PART_RATE, adapted, merged, trained_parameters
+from mlm_pretrain.finetune.adaptation import (
+    PART_RATE,
+    adapted,
+    check_adaptation,
+    merged,
+    trained_parameters,
+)
 from mlm_pretrain.finetune.analysis import FILE as ANALYSIS
 from mlm_pretrain.finetune.answering import Answering
 from mlm_pretrain.finetune.batching import Collator, Feature
@@ -123,6 +129,8 @@ def _prepare(name: str, config: FinetuneConfig) -> Prepared:
         raise InputError(f"class_weights: {name} has no such weights", "leave it out, or 'none'")
     if config.adapt != "full" and task.writes:
         raise InputError(f"adapt: {config.adapt} is for encoders with a head", "set adapt to full")
+    if config.layer_decay != 1 and task.writes:
+        raise InputError("layer_decay: is for encoders with a head", "leave it out")
     examples = {"train": task.read(config.train, "train")}
     task.learn(examples["train"])
     for split, spec in (("validation", config.validation), ("test", config.test)):
@@ -146,6 +154,7 @@ def _encode(
     settings.pad_token_id = tokenizer.pad_token_id
     settings.problem_type = task.problem_type
     skeleton = models.build_skeleton(task.auto_class, settings, config.model)
+    check_adaptation(skeleton, config)
     own_facts = task.adapt(skeleton, tokenizer)
     length = models.usable_length(config.model, skeleton, tokenizer, config.max_length)
     names = models.input_names(skeleton)

@@ -49,6 +49,14 @@ def test_what_names_no_task_is_told_how_to(text: str, message: str) -> None:
         parse_task(text)
 
 
+def test_options_may_come_before_the_models() -> None:
+    from mlm_pretrain.__main__ import spread_lists
+
+    given = ["compare", "--task", "ner:x", "qa:y", "A", "B", "--seeds", "3"]
+    spread = ["compare", "--task", "ner:x", "--task", "qa:y", "A", "B", "--seeds", "3"]
+    assert spread_lists(given) == spread
+
+
 def test_a_folder_without_a_split_is_told_its_name(tmp_path: Path) -> None:
     folder = _touch(tmp_path / "half", "train.jsonl")
     with pytest.raises(InputError, match=r"no validation file\n.*validation\.jsonl"):

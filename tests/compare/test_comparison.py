@@ -85,13 +85,19 @@ def test_the_plan_names_every_run_and_trains_nothing(
 
 
 def test_what_cannot_be_compared_is_said_before_anything_is_run(
-    ignorant: str, task_folder: Path, tmp_path: Path
+    ignorant: str, task_folder: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
     task = parse_task(f"sentiment:{task_folder}")
     with pytest.raises(InputError, match="seeds: 1, but one run tells nothing"):
         compare(ignorant, ignorant, [task], tmp_path, seeds=1)
     with pytest.raises(InputError, match="two tasks are called opinions"):
         compare(ignorant, ignorant, [task, task], tmp_path, seeds=2)
+    written = parse_task(f"multilabel:{task_folder}")
+    with pytest.raises(InputError, match=r"no intervals for the scores of multilabel\n.*sentiment"):
+        compare(ignorant, ignorant, [written], tmp_path, seeds=2)
+    with pytest.raises(InputError, match="without torchrun"):
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        compare(ignorant, ignorant, [task], tmp_path, seeds=2)
     assert not any(tmp_path.iterdir())
 
 
@@ -116,3 +122,13 @@ def test_the_command_line_prints_a_table_and_the_verdict(
     found = result["tasks"]["opinions"]
     difference, low, high = (f"{100 * found[key]:+.1f}" for key in ("difference", "low", "high"))
     assert row.endswith("better") and f"{difference}  {low} to {high}" in row
+
+
+def test_settings_of_a_comparison_go_before_the_task_s(
+    ignorant: str, copied: str, task_folder: Path, tmp_path: Path
+) -> None:
+    """With another test file, that one is what is scored."""
+    tasks = [parse_task(f"sentiment:{task_folder}")]
+    other = {**SETTINGS, "test": str(task_folder / "validation.jsonl")}
+    found = compare(ignorant, copied, tasks, tmp_path, seeds=2, settings=other)["tasks"]["opinions"]
+    assert (found["scored"], found["examples"]) == ("test", 60)

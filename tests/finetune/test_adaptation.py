@@ -45,7 +45,13 @@ def taught(bert: str, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def _run(
-    write: Any, model: str, out: Path, adapt: str, task: str = "sentiment", **more: Any
+    write: Any,
+    model: str,
+    out: Path,
+    adapt: str,
+    task: str = "sentiment",
+    overwrite: bool = False,
+    **more: Any,
 ) -> Any:
     files = {
         "train": write("train.jsonl", ROWS[task](160, 0)),
@@ -53,7 +59,7 @@ def _run(
     }
     settings = {"epochs": 6, "learning_rate": 1e-2, "precision": "fp32", **more}
     config = FinetuneConfig(model=model, **files, out=str(out), adapt=adapt, **settings)
-    return finetune(task, config)
+    return finetune(task, config, overwrite=overwrite)
 
 
 def _moved(before: str, after: Path) -> set[str]:
@@ -105,8 +111,12 @@ def test_a_folder_made_by_lora_is_an_ordinary_model(
 def test_biases_are_asked_of_a_model_that_has_none(
     write: Any, modernbert: str, tmp_path: Path
 ) -> None:
+    out = tmp_path / "out"
+    _run(write, modernbert, out, "frozen", epochs=1)
+    before = sorted(out.iterdir())
     with pytest.raises(InputError, match=r"bitfit trains biases, and .* has none"):
-        _run(write, modernbert, tmp_path / "out", "bitfit")
+        _run(write, modernbert, out, "bitfit", overwrite=True)
+    assert sorted(out.iterdir()) == before  # found out before anything is replaced
 
 
 def test_lora_without_its_library_says_how_to_get_it(

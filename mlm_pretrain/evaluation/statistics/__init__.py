@@ -5,6 +5,15 @@ from __future__ import annotations
 from mlm_pretrain.evaluation.statistics.effect import Effect, paired_effect
 from mlm_pretrain.evaluation.statistics.holm import holm
 from mlm_pretrain.evaluation.statistics.labels_saved import Saving, labels_saved
-from mlm_pretrain.evaluation.statistics.scorers import Scorer, scorer
+from mlm_pretrain.evaluation.statistics.scorers import Scorer, check_scorable, scorer
 
-__all__ = ["Effect", "Saving", "Scorer", "holm", "labels_saved", "paired_effect", "scorer"]
+__all__ = [
+    "Effect",
+    "Saving",
+    "Scorer",
+    "check_scorable",
+    "holm",
+    "labels_saved",
+    "paired_effect",
+    "scorer",
+]

@@ -54,7 +54,7 @@ class Effect:
     seeds: int
     examples: int
 
-    def seeds_needed(self) -> int | None:
+    def seeds_needed(self, level: float = LEVEL) -> int | None:
         """Seeds with which a difference of this size would show; None where no number of them would.
 
         What examples contribute stays, whatever the number of seeds.
@@ -62,16 +62,16 @@ class Effect:
         once = self.seeds_error**2 * self.seeds
         for seeds in range(2, _MOST_SEEDS + 1):
             error = math.sqrt(once / seeds)
-            reach = _reach(LEVEL, error, self.examples_error, seeds, self.examples)
+            reach = _reach(level, error, self.examples_error, seeds, self.examples)
             if reach < abs(self.difference):
                 return seeds
         return None
 
-    def examples_needed(self) -> int | None:
+    def examples_needed(self, level: float = LEVEL) -> int | None:
         """Test examples with which it would show even were seeds no matter; None for no difference."""
         if not self.difference:
             return None
-        quantile = float(student.ppf(1 - LEVEL / 2, self.examples - 1))
+        quantile = float(student.ppf(1 - level / 2, self.examples - 1))
         once = self.examples_error**2 * self.examples
         return math.ceil(once * (quantile / self.difference) ** 2)
 

@@ -32,10 +32,27 @@ def scorer(metric: str, rows: Sequence[Row]) -> Scorer:
     """
     kind = "tags" if "predictions" in rows[0] else "answers" if "answers" in rows[0] else "labels"
     make = _SCORERS.get((kind, metric))
-    if make is None:
+    if make is None or isinstance(rows[0].get("label"), list):
         known = sorted(name for of, name in _SCORERS if of == kind)
         raise InputError(f"metric: no intervals for '{metric}' here", f"one of {', '.join(known)}")
     return make(rows)
+
+
+def check_scorable(kind: str, metric: str) -> None:
+    """Refuse a score that has no intervals, of a kind of task as `finetune` calls it.
+
+    Raises:
+        InputError: naming the kinds, or the kind's scores, that have them.
+    """
+    if kind not in _ROWS_OF:
+        raise InputError(
+            f"no intervals for the scores of {kind}", f"tasks that have them: {', '.join(_ROWS_OF)}"
+        )
+    known = sorted(name for of, name in _SCORERS if of == _ROWS_OF[kind])
+    if metric not in known:
+        raise InputError(
+            f"metric: no intervals for '{metric}' of {kind}", f"one of {', '.join(known)}"
+        )
 
 
 def _of_sums(parts_NK: Array, value: Callable[[Array], Array]) -> Scorer:
@@ -153,6 +170,8 @@ def _spearman(rows: Sequence[Row]) -> Scorer:
     return lambda weights_RN: np.array([of_one(weights_N) for weights_N in weights_RN])
 
 
+# What the rows of predictions hold, by the tasks that have intervals.
+_ROWS_OF = {"sentiment": "labels", "regression": "labels", "ner": "tags", "qa": "answers"}
 _SCORERS: dict[tuple[str, str], Callable[[Sequence[Row]], Scorer]] = {
     ("labels", "accuracy"): _accuracy,
     ("labels", "f1_macro"): partial(_of_confusion, value=f1_macro_of),
