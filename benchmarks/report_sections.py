@@ -73,6 +73,8 @@ def saving_text(saving: dict[str, Any] | None) -> str:
     """`4.1× the labels (3.0 to 5.2)`, with ≥ where random weights never came so far."""
     if saving is None:
         return ""
+    if saving.get("is_below"):
+        return f"≤ {saving['factor']:.1f}×: random weights score as much with their fewest labels"
     signs = {True: "≥ ", False: ""}
     middle = f"{signs[saving['is_bound']]}{saving['factor']:.1f}×"
     low = f"{signs[saving['low_is_bound']]}{saving['low']:.1f}"

@@ -18,11 +18,15 @@ from mlm_pretrain.config import build_config
 from mlm_pretrain.environment import processor_name, usable_cores
 from mlm_pretrain.finetune import FinetuneConfig, finetune
 from mlm_pretrain.finetune.outputs import describe_input
-from mlm_pretrain.manifest import hash_json, versions, write_json
+from mlm_pretrain.hub import resolve_commit
+from mlm_pretrain.manifest import MANIFEST, hash_file, hash_json, versions, write_json
+from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.progress import say
 
 RECORD = "record.json"
 _ROLES = ("model", "train", "validation", "test")
+_MODEL_ENDINGS = (".safetensors", ".json", ".txt", ".model")
+_NO_CONTENT = (MANIFEST, "metrics.json")  # say nothing of what a model computes
 _SLUG_LETTERS = 40
 
 
@@ -42,8 +46,12 @@ class Grid:
     def run(self, model: str, task: LabelledTask, seed: int) -> dict[str, Any]:
         """The record of one run, made unless it is there; `predictions` is the file of its rows."""
         config = self.config(model, task, seed)
+        # Of a Hub name the commit: what it names may change between two runs.
+        revision = resolve_commit(config.model, config.revision) or config.revision
+        config = config.model_copy(update={"revision": revision})
         inputs = _inputs(config)
-        key = hash_json([task.kind, config.model_dump(mode="json"), inputs, _version()])
+        made_with = [versions(), resolve_precision(config.precision)]
+        key = hash_json([task.kind, config.model_dump(mode="json"), inputs, made_with])
         folder = self.folder / task.name / f"{_slug(model)}-{key[:8]}"
         found = _kept(folder, key) or _make(folder, key, task, config, inputs)
         return {**found, "predictions": folder / f"predictions_{task.scored_split}.jsonl"}
@@ -85,16 +93,20 @@ def _kept(folder: Path, key: str) -> dict[str, Any] | None:
 
 def _inputs(config: FinetuneConfig) -> dict[str, Any]:
     given = {role: getattr(config, role) for role in _ROLES}
-    return {
+    found = {
         role: describe_input(name, config.revision)
         for role, name in given.items()
         if name is not None
     }
+    if (folder := Path(config.model)).is_dir():  # what lies there, whatever its manifest says
+        files = [
+            path
+            for path in sorted(folder.iterdir())
+            if path.suffix in _MODEL_ENDINGS and path.name not in _NO_CONTENT
+        ]
+        found["model"] = {"path": config.model, "files": {p.name: hash_file(p) for p in files}}
+    return found
 
 
 def _slug(model: str) -> str:
     return re.sub(r"[^\w.]+", "-", model).strip("-.")[-_SLUG_LETTERS:].strip("-.")
-
-
-def _version() -> str:
-    return versions()["mlm_pretrain"]

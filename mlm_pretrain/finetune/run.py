@@ -240,6 +240,9 @@ def _train(
     trainer.add_callback(keeper)
     trainer.add_callback(ShowProgress("fine-tuning", keeper))
     train_loss = trainer.train().training_loss
+    done = trainer.state.global_step  # fewer than planned where `patience` ended it
+    epochs = round(facts["epochs"] * done / facts["steps"], 2)
+    facts = {**facts, "steps": done, "epochs": epochs}
     model.load_state_dict(keeper.weights)
     metrics, predictions = {}, {}
     for split in prepared.splits:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import statistics
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mlm_pretrain.compare import compare, parse_task, plan
+from mlm_pretrain.compare import Grid, compare, parse_task, plan
 from mlm_pretrain.compare.comparison import verdict
 from mlm_pretrain.errors import InputError
 
@@ -105,6 +106,19 @@ def test_a_verdict_needs_a_p_value_below_the_level() -> None:
     assert verdict(0.1, 0.049) == "better"
     assert verdict(-0.1, 0.049) == "worse"
     assert verdict(0.1, 0.05) == "not shown"
+
+
+def test_a_model_that_was_changed_in_its_place_is_run_again(
+    ignorant: str, knowing: str, task_folder: Path, tmp_path: Path
+) -> None:
+    """Also where its manifest still speaks of the weights that were there before."""
+    grid = Grid(tmp_path / "runs", SETTINGS)
+    task = parse_task(f"sentiment:{task_folder}")
+    model = shutil.copytree(ignorant, tmp_path / "model")
+    first = grid.run(str(model), task, 0)["key"]
+    assert grid.run(str(model), task, 0)["key"] == first
+    shutil.copy(Path(knowing) / "model.safetensors", model)
+    assert grid.run(str(model), task, 0)["key"] != first
 
 
 def test_the_command_line_prints_a_table_and_the_verdict(

@@ -63,6 +63,7 @@ def test_training_stops_once_no_epoch_is_better(write: Any, bert: str, tmp_path:
     result = finetune("sentiment", config)
     assert [each["epoch"] for each in result["history"]] == [1, 2, 3]
     assert result["best_epoch"] == 1
+    assert (result["steps"], result["epochs"]) == (6, 3)  # of the 18 that were planned
 
 
 def test_rare_classes_weigh_more_and_the_mean_weight_is_one() -> None:

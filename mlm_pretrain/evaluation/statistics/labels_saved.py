@@ -28,7 +28,8 @@ class Saving:
     """At `labels` of the first: the factor by which the second needs more, with its 95 % interval.
 
     `is_bound`: the second did not come so far with all labels it was given, so the factor is a lower bound;
-    likewise of either end of the interval.
+    likewise of either end of the interval. `is_below`: the score is no more than the second has with its
+    fewest labels, so nothing is known of what is saved: the factor is an upper bound.
     """
 
     labels: int
@@ -38,6 +39,7 @@ class Saving:
     is_bound: bool
     low_is_bound: bool
     high_is_bound: bool
+    is_below: bool
 
 
 def labels_saved(
@@ -66,6 +68,7 @@ def labels_saved(
     weights_RN[0] = 1  # what was measured, before any resampling
     curves = [_curve(runs, weights_RN, generator) for runs in (first, second)]
     counts = [np.array(sorted(runs), float) for runs in (first, second)]
+    is_below_P = curves[0][0] <= curves[1][0, 0]
     needed_RP = np.stack(
         [
             labels_needed(counts[1], second_P, first_P)
@@ -73,7 +76,7 @@ def labels_saved(
         ]
     )
     return [
-        _saving(int(labels), needed_RP[:, place], counts[1][-1])
+        _saving(int(labels), needed_RP[:, place], counts[1][-1], bool(is_below_P[place]))
         for place, labels in enumerate(counts[0])
     ]
 
@@ -103,7 +106,7 @@ def labels_needed(labels_P: Array, scores_P: Array, wanted: Array) -> Array:
     return np.where(wanted > risen_P[-1], np.inf, found)
 
 
-def _saving(labels: int, needed_R: Array, most: float) -> Saving:
+def _saving(labels: int, needed_R: Array, most: float, is_below: bool) -> Saving:
     needed = float(needed_R[0])
     # "lower" and "higher": between a number and infinity lies no number.
     low, high = (
@@ -114,5 +117,5 @@ def _saving(labels: int, needed_R: Array, most: float) -> Saving:
     factors = {name: min(value, most) / labels for name, value in found.items()}
     return Saving(
         labels, **factors, is_bound=math.isinf(needed), low_is_bound=math.isinf(low),
-        high_is_bound=math.isinf(high),
+        high_is_bound=math.isinf(high), is_below=is_below,
     )  # fmt: skip

@@ -61,6 +61,15 @@ def test_a_score_the_other_never_has_gives_a_bound() -> None:
     assert (last.factor, last.is_bound, last.high_is_bound) == (1.0, True, True)
 
 
+def test_a_score_below_the_other_s_whole_curve_tells_of_no_saving() -> None:
+    generator = np.random.default_rng(5)
+    found = labels_saved(_runs(generator, 16), _runs(generator, 1), _EXAMPLES, resamples=100)
+    assert all(saving.is_below for saving in found[:3]) and not found[-1].is_below
+    assert not labels_saved(_runs(generator, 1), _runs(generator, 4), _EXAMPLES, resamples=100)[
+        2
+    ].is_below
+
+
 def test_one_number_of_labels_is_no_curve() -> None:
     runs = _runs(np.random.default_rng(0), 1)
     with pytest.raises(InputError, match="one number of labels"):
