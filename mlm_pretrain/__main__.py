@@ -28,9 +28,8 @@ def spread_lists(arguments: list[str]) -> list[str]:
             flag, values = (argument, 0) if argument in LIST_FLAGS else ("", 0)
         elif flag:
             values += 1
-            if (
-                flag == "--task" and ":" not in argument
-            ):  # a model that is compared, not KIND:FOLDER
+            # Not KIND:FOLDER, so a model that is compared.
+            if flag == "--task" and ":" not in argument:
                 flag = ""
             elif values > 1:
                 spread.append(flag)

@@ -12,47 +12,40 @@ from mlm_pretrain.corpus.shown import cut as shorten
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.metrics import load_metric
 from mlm_pretrain.finetune.analysis import analyse
-from mlm_pretrain.finetune.batching import Feature
-from mlm_pretrain.finetune.data import TextExample, check_known, read_texts
+from mlm_pretrain.finetune.data import TextExample, check_known
 from mlm_pretrain.finetune.loss import summed_loss
-from mlm_pretrain.finetune.task import Task, in_order
-from mlm_pretrain.finetune.text_features import check_paired, shown_texts, text_features
+from mlm_pretrain.finetune.task import in_order
+from mlm_pretrain.finetune.texts import Texts
 
 MOST_ANALYSED = 50  # labels whose probabilities are written one by one
 
 
-class Classification(Task[TextExample]):
+class Classification(Texts):
     """One label for a text (or a pair): sentiment, topic, intent, entailment, paraphrase."""
 
-    auto_class: ClassVar[str] = "AutoModelForSequenceClassification"
-    needs_offsets: ClassVar[bool] = False
     weighs_classes: ClassVar[bool] = True
 
     @property
     def metrics(self) -> tuple[str, ...]:
         return ("accuracy", "f1_macro", "matthews")
 
-    def read(self, spec: str, split: str) -> list[TextExample]:
-        return read_texts(spec, split, self.config)
-
-    def learn(self, train: Sequence[TextExample]) -> None:
+    def learn_labels(self, train: Sequence[TextExample]) -> None:
         self.labels = in_order({example.label for example in train}, self.config.label_names)
         if len(self.labels) < 2:
             raise InputError(
                 f"{self.config.train}: every row has the label '{shorten(self.labels[0], 60)}'",
                 "give rows of two labels or more",
             )
-        self.paired = train[0].text_pair is not None
+        self.places = {label: place for place, label in enumerate(self.labels)}
         self.weights: list[float] | None = None
         if self.config.class_weights == "balanced":
             self.weights = balanced_weights(self.labels, [example.label for example in train])
 
+    def check_labels(self, examples: Sequence[TextExample], spec: str) -> None:
+        check_known(self.labels, [(e.label, e.where) for e in examples], spec, self.config.train)
+
     def criterion(self, logits: Any, labels: Any) -> Any:
         return summed_loss(logits, labels, self.weights)
-
-    def check(self, examples: Sequence[TextExample], spec: str) -> None:
-        check_known(self.labels, [(e.label, e.where) for e in examples], spec, self.config.train)
-        check_paired(self.paired, examples, spec, self.config.train)
 
     def subset(self, train: list[TextExample], size: int, seed: int) -> list[TextExample]:
         """`size` examples with the labels in their shares of the file, each at least once."""
@@ -70,39 +63,21 @@ class Classification(Task[TextExample]):
         chosen = [int(i) for group, n in zip(groups, sizes, strict=True) for i in group[:n]]
         return [train[index] for index in sorted(chosen)]
 
-    def encode(
-        self,
-        examples: Sequence[TextExample],
-        tokenizer: Any,
-        names: tuple[str, ...],
-        max_length: int,
-        training: bool = False,
-    ) -> list[Feature]:
-        index = {label: i for i, label in enumerate(self.labels)}
-        labels = [np.array([index[example.label]], np.int32) for example in examples]
-        return text_features(examples, labels, tokenizer, names, max_length, self.counts)
+    def target(self, example: TextExample) -> np.ndarray:
+        return np.array([self.places[example.label]], np.int32)
 
-    def keep(self, logits: Any, feature: Feature) -> np.ndarray:
-        return logits.numpy()
-
-    def decode(
-        self,
-        examples: Sequence[TextExample],
-        features: Sequence[Feature],
-        outputs: Sequence[np.ndarray],
-    ) -> list[dict[str, Any]]:
-        return [self._row(e, logits) for e, logits in zip(examples, outputs, strict=True)]
-
-    def _row(self, example: TextExample, logits: np.ndarray) -> dict[str, Any]:
-        shifted = np.exp(logits - logits.max())
-        probabilities = shifted / shifted.sum()
-        best = int(probabilities.argmax())
-        row = {**shown_texts(example), "label": example.label, "prediction": self.labels[best]}
-        row["probability"] = round(float(probabilities[best]), 6)
-        if len(self.labels) <= MOST_ANALYSED:
-            named = zip(self.labels, probabilities, strict=True)
-            row["probabilities"] = {label: round(float(chance), 6) for label, chance in named}
-        return row
+    def answer(self, logits_C: np.ndarray) -> dict[str, Any]:
+        shifted_C = np.exp(logits_C - logits_C.max())
+        chances_C = shifted_C / shifted_C.sum()
+        best = int(chances_C.argmax())
+        found = {
+            "prediction": self.labels[best],
+            "probability": round(float(chances_C[best]), 6),
+        }
+        if len(self.labels) > MOST_ANALYSED:
+            return found
+        named = zip(self.labels, chances_C, strict=True)
+        return {**found, "probabilities": {name: round(float(p), 6) for name, p in named}}
 
     def score(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         return label_scores([r["prediction"] for r in rows], [r["label"] for r in rows])

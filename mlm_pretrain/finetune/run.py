@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlm_pretrain.config import StrictConfig
-from mlm_pretrain.environment import process_count, process_rank
+from mlm_pretrain.environment import process_rank
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune import model as models
 from mlm_pretrain.finetune.adaptation import (
-    PART_RATE,
     adapted,
     check_adaptation,
     merged,
@@ -24,7 +22,7 @@ from mlm_pretrain.finetune.analysis import FILE as ANALYSIS
 from mlm_pretrain.finetune.answering import Answering
 from mlm_pretrain.finetune.batching import Collator, Feature
 from mlm_pretrain.finetune.classification import Classification
-from mlm_pretrain.finetune.config import FinetuneConfig, default_epochs, default_learning_rate
+from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.multilabel import MultiLabel
 from mlm_pretrain.finetune.outputs import (
     check_apart,
@@ -33,15 +31,14 @@ from mlm_pretrain.finetune.outputs import (
     save_tokenizer,
     write_results,
 )
-from mlm_pretrain.finetune.rates import default_embedding_rate
 from mlm_pretrain.finetune.regression import Regression
+from mlm_pretrain.finetune.schedule import schedule
 from mlm_pretrain.finetune.summarization import Summarization
 from mlm_pretrain.finetune.tagging import Tagging
 from mlm_pretrain.finetune.task import Task, Writer
 from mlm_pretrain.finetune.translation import Translation
 from mlm_pretrain.hub import resolve_commit
 from mlm_pretrain.manifest import write_json
-from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
 
@@ -122,15 +119,8 @@ def _pinned(config: FinetuneConfig) -> FinetuneConfig:
 def _prepare(name: str, config: FinetuneConfig) -> Prepared:
     if name not in TASKS:
         raise InputError(f"unknown task '{name}'", f"one of {', '.join(TASKS)}")
-    if config.epochs is not None and config.steps is not None:
-        raise InputError("epochs and steps: both are set", "set one of them")
     task = TASKS[name](config)
-    if config.class_weights != "none" and not task.weighs_classes:
-        raise InputError(f"class_weights: {name} has no such weights", "leave it out, or 'none'")
-    if config.adapt != "full" and task.writes:
-        raise InputError(f"adapt: {config.adapt} is for encoders with a head", "set adapt to full")
-    if config.layer_decay != 1 and task.writes:
-        raise InputError("layer_decay: is for encoders with a head", "leave it out")
+    task.check_settings(name)
     examples = {"train": task.read(config.train, "train")}
     task.learn(examples["train"])
     for split, spec in (("validation", config.validation), ("test", config.test)):
@@ -174,46 +164,10 @@ def _encode(
         **own_facts,
         "best_by": best_by,
         "random_weights": config.random_weights,
-        **_schedule(config, len(features), settings, task.writes),
+        **schedule(config, len(features), models.width_of(settings), task.writes),
         "counts": {key: int(count) for key, count in sorted(task.counts.items())},
     }
     return Prepared(task, tokenizer, settings, len(train), features, splits, facts)
-
-
-def _schedule(config: FinetuneConfig, rows: int, settings: Any, writes: bool) -> dict[str, Any]:
-    """Steps, rate and precision.
-
-    Raises:
-        InputError: when there are fewer rows than one global batch.
-    """
-    batch = config.batch_size * config.accumulation * process_count()
-    if rows < batch:
-        raise InputError(
-            f"{rows} training rows are fewer than one batch of {batch} ({config.batch_size} rows × "
-            f"{config.accumulation} micro-batches × {process_count()} processes)",
-            f"set batch_size to {max(1, rows // config.accumulation // process_count())} or less",
-        )
-    micro_batches = math.ceil(rows / (config.batch_size * process_count()))
-    per_epoch = math.ceil(micro_batches / config.accumulation)
-    epochs = config.epochs or default_epochs(rows)
-    steps = config.steps or epochs * per_epoch
-    own_rate = (
-        PART_RATE if config.adapt != "full" else default_learning_rate(models.width_of(settings))
-    )
-    rate = config.learning_rate or own_rate
-    share = config.embedding_rate
-    if (
-        share is None and config.layer_decay == 1
-    ):  # what writes has its embeddings for an output layer, which has to learn
-        share = default_embedding_rate(rows, config.random_weights or writes)
-    return {
-        "batch_size": batch,
-        "epochs": round(steps / per_epoch, 2),
-        "steps": steps,
-        "learning_rate": rate,
-        "embedding_rate": share,
-        "precision": resolve_precision(config.precision),
-    }
 
 
 def _train(

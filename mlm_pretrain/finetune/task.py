@@ -43,6 +43,22 @@ class Task(ABC, Generic[Example]):
         self.counts: Counter[str] = Counter()
         self.labels: list[str] = []
 
+    def check_settings(self, name: str) -> None:
+        """Refuse settings that contradict each other, or that this task, called `name`, has no use for."""
+        config = self.config
+        if config.epochs is not None and config.steps is not None:
+            raise InputError("epochs and steps: both are set", "set one of them")
+        if config.class_weights != "none" and not self.weighs_classes:
+            raise InputError(
+                f"class_weights: {name} has no such weights", "leave it out, or 'none'"
+            )
+        if config.adapt != "full" and self.writes:
+            raise InputError(
+                f"adapt: {config.adapt} is for encoders with a head", "set adapt to full"
+            )
+        if config.layer_decay != 1 and self.writes:
+            raise InputError("layer_decay: is for encoders with a head", "leave it out")
+
     @property
     @abstractmethod
     def metrics(self) -> tuple[str, ...]:

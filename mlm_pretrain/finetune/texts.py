@@ -1,0 +1,105 @@
+"""Tasks of a text or a pair of texts, whatever is said of it.
+
+B examples, L tokens, C outputs.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.finetune.batching import Feature, inputs_of, rows_within
+from mlm_pretrain.finetune.config import FinetuneConfig
+from mlm_pretrain.finetune.data import TextExample, read_texts
+from mlm_pretrain.finetune.fields import label_of
+from mlm_pretrain.finetune.task import Task
+
+
+class Texts(Task[TextExample]):
+    """What all tasks of texts share: reading, encoding, and one row of outputs an example."""
+
+    auto_class: ClassVar[str] = "AutoModelForSequenceClassification"
+    needs_offsets: ClassVar[bool] = False
+
+    def read_label(self, value: Any, where: str, config: FinetuneConfig) -> Any:
+        """The label that a field's value, at `where`, stands for."""
+        return label_of(value, where, config)
+
+    @abstractmethod
+    def learn_labels(self, train: Sequence[TextExample]) -> None:
+        """Set `labels`, from the whole training file."""
+
+    @abstractmethod
+    def check_labels(self, examples: Sequence[TextExample], spec: str) -> None:
+        """Refuse labels that cannot be scored with what `learn_labels` saw."""
+
+    @abstractmethod
+    def target(self, example: TextExample) -> np.ndarray:
+        """The label as numbers: a class or a quantity (1), or yes and no of each label (C)."""
+
+    @abstractmethod
+    def answer(self, logits_C: np.ndarray) -> dict[str, Any]:
+        """What a row of predictions says beside the texts and the label; `prediction` at least."""
+
+    def read(self, spec: str, split: str) -> list[TextExample]:
+        return read_texts(spec, split, self.config, self.read_label)
+
+    def learn(self, train: Sequence[TextExample]) -> None:
+        self.learn_labels(train)
+        self.paired = train[0].text_pair is not None
+
+    def check(self, examples: Sequence[TextExample], spec: str) -> None:
+        self.check_labels(examples, spec)
+        if self.paired != (examples[0].text_pair is not None):
+            raise InputError(
+                f"{spec}: pairs of texts here or in {self.config.train}, but not in both",
+                "set text_pair_field",
+            )
+
+    def encode(
+        self,
+        examples: Sequence[TextExample],
+        tokenizer: Any,
+        names: tuple[str, ...],
+        max_length: int,
+        training: bool = False,
+    ) -> list[Feature]:
+        rows, cut = rows_within(partial(_tokenise, tokenizer), examples, max_length)
+        self.counts["cut_texts"] += cut
+        return [
+            Feature(inputs_of(rows, number, names), self.target(example), number)
+            for number, example in enumerate(examples)
+        ]
+
+    def keep(self, logits: Any, feature: Feature) -> np.ndarray:
+        return logits.numpy()
+
+    def decode(
+        self,
+        examples: Sequence[TextExample],
+        features: Sequence[Feature],
+        outputs: Sequence[np.ndarray],
+    ) -> list[dict[str, Any]]:
+        return [
+            {**_shown(example), **self.answer(logits_C)}
+            for example, logits_C in zip(examples, outputs, strict=True)
+        ]
+
+
+def _tokenise(tokenizer: Any, examples: Sequence[TextExample], limits: dict[str, Any]) -> Any:
+    texts = [example.text for example in examples]
+    paired = examples[0].text_pair is not None
+    pairs = [example.text_pair for example in examples] if paired else None
+    return tokenizer(texts, pairs, verbose=False, **limits)
+
+
+def _shown(example: TextExample) -> dict[str, Any]:
+    """The texts and the label as a row of predictions has them."""
+    label = list(example.label) if isinstance(example.label, tuple) else example.label
+    pair = {} if example.text_pair is None else {"text_pair": example.text_pair}
+    return {"text": example.text, **pair, "label": label}
