@@ -18,8 +18,8 @@ def finetune(
     task: Annotated[
         str,
         typer.Argument(
-            help="sentiment: any label of a text or a pair of texts. multilabel: any number of labels of "
-            "one. regression: a quantity of one, such as likeness. ner: any tag of a token. "
+            help="sentiment: any label of a text or a pair of texts. cloze: the same by the word that fills a "
+            "gap, for few labels. multilabel: any number of labels of one. regression: a quantity of one, such as likeness. ner: any tag of a token. "
             "qa: an answer in a context (SQuAD 1.1 or 2.0). summarization, translation: a text for a "
             "text, by an encoder with a decoder (t5, bart, marian …)."
         ),
@@ -96,6 +96,8 @@ def finetune(
 
     Few weights instead of all: --set adapt=lora, bitfit or frozen. Rates that fall towards the input:
     --set layer_decay=0.8. Stop early: --set patience=3. Rare labels: --set class_weights=balanced.
+    Texts longer than the model: --set long_texts=windows. A cloze: --set template="{text} It was {mask}."
+    --set words="{positive: great, negative: terrible}".
     In --out, analysis.json has confusions, scores by label and by length and calibration of labels of
     texts, and strict and partial matches of entities.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +13,8 @@ from mlm_pretrain.finetune.batching import NOWHERE, Feature, inputs_of
 from mlm_pretrain.finetune.questions import QuestionExample, read_questions
 from mlm_pretrain.finetune.spans import Span, answer_tokens, best_spans, trimmed
 from mlm_pretrain.finetune.task import Task
+from mlm_pretrain.finetune.unused import OF_WINDOWS
+from mlm_pretrain.finetune.windows import in_windows, shortened
 
 _CONTEXT = 1  # the second sequence of a pair
 _N_BEST_WRITTEN = 5
@@ -29,6 +31,7 @@ class Answering(Task[QuestionExample]):
     """
 
     auto_class: ClassVar[str] = "AutoModelForQuestionAnswering"
+    unused: ClassVar[Mapping[str, str]] = OF_WINDOWS
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -76,30 +79,14 @@ class Answering(Task[QuestionExample]):
         return features
 
     def _windows(self, examples: Sequence[QuestionExample], tokenizer: Any, max_length: int) -> Any:
-        questions = self._short_questions(examples, tokenizer, max_length // 2)
-        room = max_length - max_length // 2 - tokenizer.num_special_tokens_to_add(pair=True)
-        return tokenizer(
-            questions, [example.context for example in examples], truncation="only_second",
-            max_length=max_length, stride=self.stride(max_length, room), verbose=False,
-            return_overflowing_tokens=True, return_offsets_mapping=True,
+        limit = max_length // 2  # the context needs room too
+        questions, cut = shortened([e.question for e in examples], tokenizer, limit)
+        self.counts["cut_questions"] += cut
+        room = max_length - limit - tokenizer.num_special_tokens_to_add(pair=True)
+        return in_windows(
+            questions, [example.context for example in examples], tokenizer, max_length,
+            self.stride(max_length, room), return_offsets_mapping=True,
         )  # fmt: skip
-
-    def _short_questions(
-        self, examples: Sequence[QuestionExample], tokenizer: Any, limit: int
-    ) -> list[str]:
-        """Questions of at most `limit` tokens: the context needs room too. Cut ones are counted."""
-        rows = tokenizer(
-            [example.question for example in examples], add_special_tokens=False,
-            return_offsets_mapping=True, verbose=False,
-        )  # fmt: skip
-        questions = []
-        for example, offsets in zip(examples, rows["offset_mapping"], strict=True):
-            long = len(offsets) > limit
-            self.counts["cut_questions"] += long
-            questions.append(
-                example.question[: offsets[limit - 1][1]] if long else example.question
-            )
-        return questions
 
     def keep(self, logits: Any, feature: Feature) -> np.ndarray:
         return logits[:, : len(feature)].numpy().astype(np.float32)

@@ -16,6 +16,7 @@ from mlm_pretrain.finetune.data import TextExample, check_known
 from mlm_pretrain.finetune.loss import summed_loss
 from mlm_pretrain.finetune.task import in_order
 from mlm_pretrain.finetune.texts import Texts
+from mlm_pretrain.finetune.unused import OF_CLASSES
 
 MOST_ANALYSED = 50  # labels whose probabilities are written one by one
 
@@ -23,7 +24,7 @@ MOST_ANALYSED = 50  # labels whose probabilities are written one by one
 class Classification(Texts):
     """One label for a text (or a pair): sentiment, topic, intent, entailment, paraphrase."""
 
-    weighs_classes: ClassVar[bool] = True
+    unused: ClassVar[Mapping[str, str]] = OF_CLASSES
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -73,6 +73,13 @@ class FinetuneConfig(StrictConfig):
     # Tags that are a letter alone (B, I, O) are spans of one type, SPAN, unless "plain" is asked for.
     tag_scheme: Literal["auto", "iob1", "iob2", "iobes", "bilou", "plain"] = "auto"
 
+    # Texts (sentiment, multilabel, regression) beyond max_length: cut; or windows that each learn the
+    # text's label, and whose mean output is the text's.
+    long_texts: Literal["cut", "windows"] = "cut"
+    # Of a cloze: a sentence with {mask} where the label's word goes and {text} (and {text_pair}); None:
+    # `cloze.default_template`. `words` names a word or several of each label; None: the label itself.
+    template: str | None = None
+    words: dict[str, list[str]] | None = None
     stride: int | None = Field(
         default=None, ge=0
     )  # tokens two windows share; None: `default_stride`
@@ -112,6 +119,14 @@ class FinetuneConfig(StrictConfig):
                 "a colon and a blank need quotes within quotes: 'prefix=\"summarize: \"'"
             )
         return value
+
+    @field_validator("words", mode="before")
+    @classmethod
+    def _are_lists(cls, value: Any) -> Any:
+        """One word may stand without brackets; labels that are numbers are read as such by YAML."""
+        if not isinstance(value, dict):
+            return value
+        return {str(k): [words] if isinstance(words, str) else words for k, words in value.items()}
 
     @model_validator(mode="after")
     def _has_beams_to_compare(self) -> FinetuneConfig:

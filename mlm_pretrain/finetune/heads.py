@@ -7,8 +7,8 @@ from typing import Any
 
 from mlm_pretrain.errors import InputError
 
-# An answer's start and end are the same in every checkpoint, whatever their names.
-_NAMELESS = "AutoModelForQuestionAnswering"
+# An answer's start and end are the same in every checkpoint, whatever their names; words are no classes.
+_NAMELESS = ("AutoModelForQuestionAnswering", "AutoModelForMaskedLM")
 
 
 def refuse_resized_body(model: Any, resized: Iterable[tuple[Any, ...]], folder: str) -> None:
@@ -44,7 +44,7 @@ def redraw_output(
         Names of the weights drawn here.
     """
     names = _output_names(model, settings.num_labels)
-    if auto_class == _NAMELESS or names <= fresh or _classes(checkpoint) == _classes(settings):
+    if auto_class in _NAMELESS or names <= fresh or _classes(checkpoint) == _classes(settings):
         return set()
     import torch
     import transformers

@@ -22,6 +22,7 @@ from mlm_pretrain.finetune.analysis import FILE as ANALYSIS
 from mlm_pretrain.finetune.answering import Answering
 from mlm_pretrain.finetune.batching import Collator, Feature
 from mlm_pretrain.finetune.classification import Classification
+from mlm_pretrain.finetune.cloze import Cloze
 from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.multilabel import MultiLabel
 from mlm_pretrain.finetune.outputs import (
@@ -44,6 +45,7 @@ from mlm_pretrain.quiet import quiet_transformers
 
 TASKS: dict[str, type[Task[Any]]] = {
     "sentiment": Classification,
+    "cloze": Cloze,
     "multilabel": MultiLabel,
     "regression": Regression,
     "ner": Tagging,
@@ -70,7 +72,8 @@ class Prepared:
 def finetune(task: str, config: FinetuneConfig, overwrite: bool = False) -> dict[str, Any]:
     """Train `task` (a name in `TASKS`), keep the best epoch, score it and save it.
 
-    "sentiment" is any classification of a text or a pair, "multilabel" several labels of one,
+    "sentiment" is any classification of a text or a pair, "cloze" the same by the words a masked
+    language model puts into a gap (for few labels), "multilabel" several labels of one,
     "regression" a quantity of one, "ner" any tagging of tokens, "qa" SQuAD 1.1 or 2.0,
     "summarization" and "translation" any text for a text. Writes a `from_pretrained` folder with
     predictions_{validation,test}.jsonl, metrics.json, manifest.json and, for classes, analysis.json
@@ -97,6 +100,7 @@ def finetune(task: str, config: FinetuneConfig, overwrite: bool = False) -> dict
         config = _pinned(config)
         prepared = _prepare(task, config)
         opened = models.load_model(prepared.task.auto_class, prepared.settings, config)
+        prepared.task.attach(*opened)
         if first and overwrite:  # what lies there goes only once the inputs are known to be good
             stack.enter_context(claimed(config.out, overwrite=True))
         result = _train(prepared, *opened, config)

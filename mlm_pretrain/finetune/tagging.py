@@ -26,6 +26,7 @@ from mlm_pretrain.finetune.fields import is_number
 from mlm_pretrain.finetune.spans import trimmed
 from mlm_pretrain.finetune.tag_analysis import analyse_tags
 from mlm_pretrain.finetune.task import Task, in_order
+from mlm_pretrain.finetune.unused import OF_WINDOWS
 
 NO_WORD = -1
 _SHOWN = 5  # tags in a message before it says "…"
@@ -46,6 +47,7 @@ class Tagging(Task[TaggedExample]):
     """
 
     auto_class: ClassVar[str] = "AutoModelForTokenClassification"
+    unused: ClassVar[Mapping[str, str]] = OF_WINDOWS
     label_per_token: ClassVar[bool] = True
     typeless: bool | None = None  # whether training's tags lack a type; None: not read yet
 

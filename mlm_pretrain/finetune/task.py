@@ -31,10 +31,11 @@ class Task(ABC, Generic[Example]):
     """
 
     auto_class: ClassVar[str]
-    needs_offsets: ClassVar[bool] = True
+    needs_offsets: bool = True  # whether the tokenizer has to say where its tokens lie
     label_per_token: ClassVar[bool] = False
     writes: ClassVar[bool] = False
-    weighs_classes: ClassVar[bool] = False  # whether `class_weights` can be asked for
+    # Settings that cannot be asked for here, each with the reason, which goes on from the task's name.
+    unused: ClassVar[Mapping[str, str]]
     problem_type: ClassVar[str | None] = None  # as the library's own heads know it; None: classes
     decoder_inputs: Callable[[Any], Any] | None = None
 
@@ -48,16 +49,9 @@ class Task(ABC, Generic[Example]):
         config = self.config
         if config.epochs is not None and config.steps is not None:
             raise InputError("epochs and steps: both are set", "set one of them")
-        if config.class_weights != "none" and not self.weighs_classes:
-            raise InputError(
-                f"class_weights: {name} has no such weights", "leave it out, or 'none'"
-            )
-        if config.adapt != "full" and self.writes:
-            raise InputError(
-                f"adapt: {config.adapt} is for encoders with a head", "set adapt to full"
-            )
-        if config.layer_decay != 1 and self.writes:
-            raise InputError("layer_decay: is for encoders with a head", "leave it out")
+        for setting, reason in self.unused.items():
+            if getattr(config, setting) != type(config).model_fields[setting].default:
+                raise InputError(f"{setting}: {name} {reason}", "leave it out")
 
     @property
     @abstractmethod
@@ -75,6 +69,13 @@ class Task(ABC, Generic[Example]):
     @abstractmethod
     def check(self, examples: Sequence[Example], spec: str) -> None:
         """Refuse what cannot be scored with what `learn` saw."""
+
+    def attach(self, model: Any, fresh: Sequence[str]) -> None:
+        """Change what the loaded model gives, where the task needs it; `fresh` are weights just drawn.
+
+        Raises:
+            InputError: for weights that the task cannot do without.
+        """
 
     def criterion(self, logits: Any, labels: Any) -> Any:
         """The loss, summed over labels, of logits with the classes last."""

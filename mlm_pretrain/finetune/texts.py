@@ -6,7 +6,8 @@ B examples, L tokens, C outputs.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -18,13 +19,25 @@ from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.data import TextExample, read_texts
 from mlm_pretrain.finetune.fields import label_of
 from mlm_pretrain.finetune.task import Task
+from mlm_pretrain.finetune.unused import OF_TEXTS
+from mlm_pretrain.finetune.windows import in_windows, shortened
+
+_CHUNK = 1000  # texts tokenised at once: the tokenizer's own output takes 20 times a feature's
 
 
 class Texts(Task[TextExample]):
-    """What all tasks of texts share: reading, encoding, and one row of outputs an example."""
+    """What all tasks of texts share: reading, encoding, and one row of predictions an example.
+
+    A text longer than the model is cut, or with `long_texts` "windows" divided: each window learns the
+    text's label, and the text's output is the mean of its windows'.
+    """
 
     auto_class: ClassVar[str] = "AutoModelForSequenceClassification"
-    needs_offsets: ClassVar[bool] = False
+    unused: ClassVar[Mapping[str, str]] = OF_TEXTS
+
+    def __init__(self, config: FinetuneConfig) -> None:
+        super().__init__(config)
+        self.needs_offsets = config.long_texts == "windows"
 
     def read_label(self, value: Any, where: str, config: FinetuneConfig) -> Any:
         """The label that a field's value, at `where`, stands for."""
@@ -69,12 +82,45 @@ class Texts(Task[TextExample]):
         max_length: int,
         training: bool = False,
     ) -> list[Feature]:
+        if self.config.long_texts == "windows":
+            return self._windows(examples, tokenizer, names, max_length)
         rows, cut = rows_within(partial(_tokenise, tokenizer), examples, max_length)
         self.counts["cut_texts"] += cut
         return [
             Feature(inputs_of(rows, number, names), self.target(example), number)
             for number, example in enumerate(examples)
         ]
+
+    def _windows(
+        self,
+        examples: Sequence[TextExample],
+        tokenizer: Any,
+        names: tuple[str, ...],
+        max_length: int,
+    ) -> list[Feature]:
+        """One feature a window, each with its text's label."""
+        features: list[Feature] = []
+        for first in range(0, len(examples), _CHUNK):
+            chunk = examples[first : first + _CHUNK]
+            rows = self._window_rows(chunk, tokenizer, max_length)
+            owners = rows["overflow_to_sample_mapping"]
+            self.counts["texts_in_windows"] += sum(n > 1 for n in Counter(owners).values())
+            features += [
+                Feature(inputs_of(rows, row, names), self.target(chunk[owner]), first + owner)
+                for row, owner in enumerate(owners)
+            ]
+        return features
+
+    def _window_rows(self, examples: Sequence[TextExample], tokenizer: Any, max_length: int) -> Any:
+        """Of a pair the first text has up to half of every window, and the second is divided."""
+        first, second = [example.text for example in examples], None
+        room = max_length - tokenizer.num_special_tokens_to_add(pair=self.paired)
+        if self.paired:
+            first, cut = shortened(first, tokenizer, max_length // 2)
+            self.counts["cut_first_texts"] += cut
+            second = [str(example.text_pair) for example in examples]
+            room -= max_length // 2
+        return in_windows(first, second, tokenizer, max_length, self.stride(max_length, room))
 
     def keep(self, logits: Any, feature: Feature) -> np.ndarray:
         return logits.numpy()
@@ -85,9 +131,12 @@ class Texts(Task[TextExample]):
         features: Sequence[Feature],
         outputs: Sequence[np.ndarray],
     ) -> list[dict[str, Any]]:
+        found: list[list[np.ndarray]] = [[] for _ in examples]
+        for feature, logits_C in zip(features, outputs, strict=True):
+            found[feature.example].append(logits_C)
         return [
-            {**_shown(example), **self.answer(logits_C)}
-            for example, logits_C in zip(examples, outputs, strict=True)
+            {**_shown(example), **self.answer(np.mean(of_text, axis=0))}
+            for example, of_text in zip(examples, found, strict=True)
         ]
 
 

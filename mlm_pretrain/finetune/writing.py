@@ -6,7 +6,7 @@ B texts, D tokens of a target.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ from mlm_pretrain.finetune.batching import Feature, inputs_of, rows_within
 from mlm_pretrain.finetune.languages import set_languages
 from mlm_pretrain.finetune.pairs import TextPair
 from mlm_pretrain.finetune.task import Task, Writer
+from mlm_pretrain.finetune.unused import OF_WRITING
 
 _CHUNK = 1000  # texts tokenised at once: the tokenizer's own output takes 20 times a feature's
 
@@ -31,7 +32,8 @@ class Writing(Task[TextPair]):
     """
 
     auto_class: ClassVar[str] = "AutoModelForSeq2SeqLM"
-    needs_offsets: ClassVar[bool] = False
+    unused: ClassVar[Mapping[str, str]] = OF_WRITING
+    needs_offsets = False
     writes: ClassVar[bool] = True
     names: ClassVar[tuple[str, str]]  # of source and target in the predictions
 
