@@ -18,10 +18,11 @@ def finetune(
     task: Annotated[
         str,
         typer.Argument(
-            help="sentiment: any label of a text or a pair of texts. cloze: the same by the word that fills a "
-            "gap, for few labels. multilabel: any number of labels of one. regression: a quantity of one, such as likeness. ner: any tag of a token. "
-            "qa: an answer in a context (SQuAD 1.1 or 2.0). summarization, translation: a text for a "
-            "text, by an encoder with a decoder (t5, bart, marian …)."
+            help="sentiment: any label of a text or a pair of texts. cloze: the same by the word that fills "
+            "a gap, for few labels. multilabel: any number of labels of one. regression: a quantity of "
+            "one, such as likeness. ner: any tag of a token. qa: an answer in a context (SQuAD 1.1 or "
+            "2.0). summarization, translation: a text for a text, by an encoder with a decoder (t5, bart, "
+            "marian …)."
         ),
     ],
     config: Annotated[
@@ -94,7 +95,7 @@ def finetune(
 ) -> None:
     """Fine-tune a model on labelled examples, keep the best epoch, and score it.
 
-    Few weights instead of all: --set adapt=lora, bitfit or frozen. Rates that fall towards the input:
+    Few weights instead of all: --set adapt=lora, bitfit, frozen, prefix or prompt. Rates that fall towards the input:
     --set layer_decay=0.8. Stop early: --set patience=3. Rare labels: --set class_weights=balanced.
     Texts longer than the model: --set long_texts=windows. A cloze: --set template="{text} It was {mask}."
     --set words="{positive: great, negative: terrible}".

@@ -2,14 +2,17 @@
 
 "frozen" trains the task's head alone; "bitfit" also the biases (Ben Zaken et al. 2022, "BitFit"); "lora"
 a low-rank change of every matrix beside the head (Hu et al. 2022, "LoRA", by the library peft), which is
-added to the matrices at the end. So what is saved is an ordinary model in each case.
+added to the matrices at the end. So what is saved is an ordinary model in each of these cases. For "prompt"
+and "prefix" see `prompts`.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.finetune.prompts import WAYS, check_prompts, save_prompts, with_prompts
 
 if TYPE_CHECKING:
     import torch
@@ -27,6 +30,9 @@ def check_adaptation(skeleton: Any, config: FinetuneConfig) -> None:
         InputError: for a model without biases under "bitfit"; under "lora" for one without linear layers,
             or when peft is not installed.
     """
+    if config.adapt in WAYS:
+        check_prompts(skeleton, config)
+        _peft(config.adapt)
     head = {name for name, _ in _head(skeleton)}
     biases = [n for n, _ in skeleton.named_parameters() if n not in head and n.endswith("bias")]
     if config.adapt == "bitfit" and not biases:
@@ -40,15 +46,15 @@ def check_adaptation(skeleton: Any, config: FinetuneConfig) -> None:
             "use frozen, bitfit or full",
         )
     if config.adapt == "lora":
-        _peft()
+        _peft(config.adapt)
 
 
-def _peft() -> Any:
+def _peft(adapt: str) -> Any:
     try:
         import peft
     except ImportError:
         raise InputError(
-            "adapt: lora needs the library peft, which is not installed",
+            f"adapt: {adapt} needs the library peft, which is not installed",
             "pip install 'mlm-pretrain[adapters]'",
         ) from None
     return peft
@@ -58,8 +64,8 @@ def adapted(model: Any, config: FinetuneConfig) -> Any:
     """The model with the weights that `config.adapt` leaves out frozen, or wrapped by peft."""
     if config.adapt == "full":
         return model
-    if config.adapt == "lora":
-        return _with_lora(model, config)
+    if config.adapt in (*WAYS, "lora"):
+        return _wrapped(model, config)
     head = {name for name, _ in _head(model)}
     is_bias = config.adapt == "bitfit"
     for name, parameter in model.named_parameters():
@@ -67,9 +73,14 @@ def adapted(model: Any, config: FinetuneConfig) -> Any:
     return model
 
 
-def merged(model: Any) -> Any:
-    """The ordinary model that an adapted one has become."""
-    return model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
+def save(model: Any, folder: Path) -> None:
+    """Write the ordinary model that an adapted one has become, or the vectors that it reads."""
+    if getattr(model, "active_peft_config", None) is None:
+        model.save_pretrained(folder)
+    elif model.active_peft_config.is_prompt_learning:
+        save_prompts(model, folder)
+    else:
+        model.merge_and_unload().save_pretrained(folder)
 
 
 def trained_parameters(model: torch.nn.Module) -> int:
@@ -87,9 +98,11 @@ def _head(model: Any) -> list[tuple[str, Any]]:
     ]
 
 
-def _with_lora(model: Any, config: FinetuneConfig) -> Any:
-    peft = _peft()
+def _wrapped(model: Any, config: FinetuneConfig) -> Any:
+    peft = _peft(config.adapt)
     kept = sorted({".".join(name.split(".")[:-1]) for name, _ in _head(model)})
+    if config.adapt in WAYS:
+        return with_prompts(model, config, peft, kept)
     settings = peft.LoraConfig(
         r=config.lora_rank, lora_alpha=2 * config.lora_rank, lora_dropout=0.0,
         target_modules=_matrices(model), modules_to_save=kept,

@@ -41,9 +41,11 @@ class FinetuneConfig(StrictConfig):
     embedding_rate: float | None = Field(default=None, ge=0, le=1)
     # Of the rate of the layer above, each layer gets so much (ELECTRA: 0.8 and 0.9 for large models).
     layer_decay: float = Field(default=1.0, gt=0, le=1)
-    # Which weights are trained (see `adaptation`): all; the head; head and biases; low-rank changes.
-    adapt: Literal["full", "frozen", "bitfit", "lora"] = "full"
+    # Which weights are trained (see `adaptation`): all; the head; head and biases; low-rank changes; or
+    # the head and vectors before the text, in the first layer or in all (see `prompts`).
+    adapt: Literal["full", "frozen", "bitfit", "lora", "prompt", "prefix"] = "full"
     lora_rank: int = Field(default=8, gt=0)
+    virtual_tokens: int = Field(default=16, gt=0)  # of prompt and prefix
     patience: int | None = Field(
         default=None, gt=0
     )  # stop after so many epochs without a better score

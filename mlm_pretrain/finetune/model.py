@@ -73,13 +73,20 @@ def load_config(model: str, config: FinetuneConfig, labels: Sequence[str]) -> An
     return settings
 
 
-def usable_length(model_name: str, skeleton: Any, tokenizer: Any, asked: int | None) -> int:
+def usable_length(
+    model_name: str, skeleton: Any, tokenizer: Any, asked: int | None, taken: int = 0
+) -> int:
     """Tokens a row may have: `asked`, or the least of 512, the tokenizer's and the model's.
+
+    Args:
+        taken: positions of the model that are no tokens'.
 
     Raises:
         InputError: when `asked` is more than the model has positions.
     """
     positions = positions_of(skeleton)
+    if positions:
+        positions -= taken
     if asked is None:
         limits = [MAX_LENGTH, int(min(tokenizer.model_max_length, MAX_LENGTH))]
         return min([*limits, positions] if positions else limits)

@@ -15,7 +15,7 @@ from mlm_pretrain.finetune import model as models
 from mlm_pretrain.finetune.adaptation import (
     adapted,
     check_adaptation,
-    merged,
+    save,
     trained_parameters,
 )
 from mlm_pretrain.finetune.analysis import FILE as ANALYSIS
@@ -32,6 +32,7 @@ from mlm_pretrain.finetune.outputs import (
     save_tokenizer,
     write_results,
 )
+from mlm_pretrain.finetune.prompts import WAYS
 from mlm_pretrain.finetune.regression import Regression
 from mlm_pretrain.finetune.schedule import schedule
 from mlm_pretrain.finetune.summarization import Summarization
@@ -150,7 +151,9 @@ def _encode(
     skeleton = models.build_skeleton(task.auto_class, settings, config.model)
     check_adaptation(skeleton, config)
     own_facts = task.adapt(skeleton, tokenizer)
-    length = models.usable_length(config.model, skeleton, tokenizer, config.max_length)
+    # Vectors before a text take positions of the model's.
+    taken = config.virtual_tokens if config.adapt in WAYS else 0
+    length = models.usable_length(config.model, skeleton, tokenizer, config.max_length, taken)
     names = models.input_names(skeleton)
     features = task.encode(train, tokenizer, names, length, training=True)
     splits = {
@@ -211,7 +214,7 @@ def _train(
         "new_weights": len(fresh) if not config.random_weights else "all",
     }  # fmt: skip
     if process_rank() == 0:
-        _save(merged(model), prepared, config, result, predictions)
+        _save(model, prepared, config, result, predictions)
     return result
 
 
@@ -239,7 +242,7 @@ def _save(
 ) -> None:
     folder = Path(config.out)
     if config.save_model:
-        model.save_pretrained(folder)
+        save(model, folder)
         save_tokenizer(prepared.tokenizer, config.model, folder)
     if analysis := prepared.task.analyse(predictions):
         write_json(folder / ANALYSIS, analysis)

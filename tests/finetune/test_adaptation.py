@@ -11,7 +11,7 @@ import pytest
 import torch
 import transformers
 from safetensors.torch import load_file
-from tiny_problems import mentions, opinions
+from tiny_problems import POSITIONS, mentions, opinions
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune import FinetuneConfig, finetune
@@ -125,3 +125,41 @@ def test_lora_without_its_library_says_how_to_get_it(
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(InputError, match=r"pip install 'mlm-pretrain\[adapters\]'"):
         _run(write, bert, tmp_path / "out", "lora")
+
+
+@pytest.mark.parametrize("adapt", ["prompt", "prefix"])
+def test_vectors_before_a_text_are_learnt_and_saved_as_an_adapter(
+    adapt: str, write: Any, taught: str, tmp_path: Path
+) -> None:
+    import peft
+
+    out = tmp_path / "out"
+    result = _run(write, taught, out, adapt, virtual_tokens=4)
+    if adapt == "prefix":  # before a prompt, BERT's pooler reads the first vector instead of [CLS]
+        assert result["metrics"]["validation"]["accuracy"] > 0.9
+    assert result["max_length"] == POSITIONS - 4
+    assert not (out / "model.safetensors").exists()
+    config = transformers.AutoConfig.from_pretrained(out)
+    base = transformers.AutoModelForSequenceClassification.from_pretrained(taught, config=config)
+    before = {name: weight.clone() for name, weight in base.bert.named_parameters()}
+    model = peft.PeftModel.from_pretrained(base, out).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(out)
+    lines = (out / "predictions_validation.jsonl").read_text().splitlines()
+    for row in map(json.loads, lines):
+        with torch.no_grad():
+            logits_C = model(**tokenizer(row["text"], return_tensors="pt")).logits[0]
+        assert config.id2label[int(logits_C.argmax())] == row["prediction"]
+        assert float(logits_C.softmax(0).max()) == pytest.approx(row["probability"], abs=1e-4)
+    kept = dict(base.bert.named_parameters())
+    assert all(torch.equal(kept[name], before[name]) for name in before if "pooler" not in name)
+
+
+@pytest.mark.parametrize(
+    ("adapt", "task", "message"),
+    [("prefix", "sentiment", "modernbert does not take"), ("prompt", "ner", "for labels of texts")],
+)
+def test_where_no_vectors_can_go(
+    adapt: str, task: str, message: str, write: Any, modernbert: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=f"adapt: {adapt} .*{message}"):
+        _run(write, modernbert, tmp_path / "out", adapt, task)
