@@ -95,12 +95,13 @@ def finetune(
 ) -> None:
     """Fine-tune a model on labelled examples, keep the best epoch, and score it.
 
-    Few weights instead of all: --set adapt=lora, bitfit, frozen, prefix or prompt. Rates that fall towards the input:
-    --set layer_decay=0.8. Stop early: --set patience=3. Rare labels: --set class_weights=balanced.
-    Texts longer than the model: --set long_texts=windows. A cloze: --set template="{text} It was {mask}."
-    --set words="{positive: great, negative: terrible}".
+    Few weights instead of all: --set adapt=lora, bitfit, frozen, prefix or prompt. Rates that fall
+    towards the input: --set layer_decay=0.8. Stop early: --set patience=3. Rare labels: --set
+    class_weights=balanced. Texts longer than the model: --set long_texts=windows. A cloze: --set
+    template="{text} It was {mask}." --set words="{positive: great, negative: terrible}".
     In --out, analysis.json has confusions, scores by label and by length and calibration of labels of
-    texts, and strict and partial matches of entities.
+    texts; strict and partial matches of entities; scores of answers by question and length, and the best
+    threshold for giving none.
 
     Texts are written greedily to compare epochs, and by beam search for the final scores and the
     saved folder: --set num_beams=4, max_new_tokens, length_penalty=1, no_repeat_ngram_size=0. What a

@@ -9,6 +9,7 @@ import numpy as np
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.metrics import load_metric
+from mlm_pretrain.finetune.answer_analysis import analyse_answers
 from mlm_pretrain.finetune.batching import NOWHERE, Feature, inputs_of
 from mlm_pretrain.finetune.questions import QuestionExample, read_questions
 from mlm_pretrain.finetune.spans import Span, answer_tokens, best_spans, trimmed
@@ -125,14 +126,20 @@ class Answering(Task[QuestionExample]):
             for (text, score), share in zip(ranked, weights / weights.sum(), strict=True)
         ]
         silent = "" in choices and null - best > self.config.null_threshold
-        prediction = "" if silent else next(text for text, _ in ranked if text or not spans)
+        answer = next(text for text, _ in ranked if text or not spans)
+        surer = round(float(null - best), 4) if spans else 0.0  # without spans both ways give ""
+        margin = {"best_answer": answer, "no_answer_margin": surer}
         return {
             "id": example.id,
             "question": example.question,
             "answers": [text for _, text in example.answers],
-            "prediction": prediction,
+            "prediction": "" if silent else answer,
             "n_best": n_best[:_N_BEST_WRITTEN],
+            **(margin if self.may_be_silent else {}),
         }
+
+    def analyse(self, splits: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, Any]:
+        return analyse_answers(splits, 2 if self.may_be_silent else 1)
 
     def score(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         return load_metric("squad").compute(
