@@ -14,38 +14,28 @@ from pathlib import Path
 from typing import Any
 
 from mlm_pretrain.compare.tasks import LabelledTask
-from mlm_pretrain.config import build_config
 from mlm_pretrain.environment import processor_name, usable_cores
 from mlm_pretrain.finetune import FinetuneConfig, finetune
-from mlm_pretrain.finetune.outputs import describe_input
+from mlm_pretrain.finetune.outputs import describe_input, describe_model
 from mlm_pretrain.hub import resolve_commit
-from mlm_pretrain.manifest import MANIFEST, hash_file, hash_json, versions, write_json
+from mlm_pretrain.manifest import hash_json, versions, write_json
 from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.progress import say
 
 RECORD = "record.json"
-_ROLES = ("model", "train", "validation", "test")
-_MODEL_ENDINGS = (".safetensors", ".json", ".txt", ".model")
-_NO_CONTENT = (MANIFEST, "metrics.json")  # say nothing of what a model computes
+_DATA = ("train", "validation", "test")
 _SLUG_LETTERS = 40
 
 
 @dataclass
 class Grid:
-    """Runs under `folder`, all with `settings` (of `FinetuneConfig`) over those of their tasks."""
+    """Runs under `folder`."""
 
     folder: Path
-    settings: dict[str, Any]
-
-    def config(self, model: str, task: LabelledTask, seed: int, out: str = "") -> FinetuneConfig:
-        """The settings of one run."""
-        own = {"model": model, "seed": seed, "out": out}
-        values = {**task.settings, **self.settings, **own}
-        return build_config(FinetuneConfig, values, f"settings of {task.name}")
 
     def run(self, model: str, task: LabelledTask, seed: int) -> dict[str, Any]:
         """The record of one run, made unless it is there; `predictions` is the file of its rows."""
-        config = self.config(model, task, seed)
+        config = task.config(model, seed)
         # Of a Hub name the commit: what it names may change between two runs.
         revision = resolve_commit(config.model, config.revision) or config.revision
         config = config.model_copy(update={"revision": revision})
@@ -92,20 +82,13 @@ def _kept(folder: Path, key: str) -> dict[str, Any] | None:
 
 
 def _inputs(config: FinetuneConfig) -> dict[str, Any]:
-    given = {role: getattr(config, role) for role in _ROLES}
-    found = {
+    files = {role: getattr(config, role) for role in _DATA}
+    described = {
         role: describe_input(name, config.revision)
-        for role, name in given.items()
+        for role, name in files.items()
         if name is not None
     }
-    if (folder := Path(config.model)).is_dir():  # what lies there, whatever its manifest says
-        files = [
-            path
-            for path in sorted(folder.iterdir())
-            if path.suffix in _MODEL_ENDINGS and path.name not in _NO_CONTENT
-        ]
-        found["model"] = {"path": config.model, "files": {p.name: hash_file(p) for p in files}}
-    return found
+    return {"model": describe_model(config.model, config.revision), **described}
 
 
 def _slug(model: str) -> str:

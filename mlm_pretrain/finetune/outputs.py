@@ -16,11 +16,13 @@ from mlm_pretrain.corpus.sources.hub import fingerprint
 from mlm_pretrain.corpus.sources.installed_docs import fingerprint as docs_fingerprint
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune.sources import HUB, is_installed_docs
-from mlm_pretrain.manifest import hash_file, own_manifest, write_manifest
+from mlm_pretrain.manifest import MANIFEST, hash_file, own_manifest, write_manifest
 
 STAGE = "finetune"
 METRICS = "metrics.json"
 _CLAIM = "run.json"
+_MODEL_ENDINGS = (".safetensors", ".json", ".txt", ".model")
+_NO_CONTENT = (MANIFEST, METRICS)  # say nothing of what a model computes
 # What a tokenizer may consist of, over all kinds.
 _TOKENIZER_FILES = (
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
@@ -148,3 +150,19 @@ def describe_input(name: str, revision: str | None) -> dict[str, Any]:
         return {"path": name, "xxh3_128": manifest.content_hash}
     files = sorted([*path.glob("*.safetensors"), path / "config.json", path / "tokenizer.json"])
     return {"path": name, "files": {p.name: hash_file(p) for p in files if p.is_file()}}
+
+
+def describe_model(name: str, revision: str | None) -> dict[str, Any]:
+    """What `describe_input` says; of a folder the hashes of what lies there now, whatever its manifest says.
+
+    Every file that weights, configuration or tokenizer may consist of counts.
+    """
+    folder = Path(name)
+    if not folder.is_dir():
+        return describe_input(name, revision)
+    files = [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix in _MODEL_ENDINGS and path.name not in _NO_CONTENT
+    ]
+    return {"path": name, "files": {path.name: hash_file(path) for path in files}}
