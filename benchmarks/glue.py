@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.glue_tasks import BY_NAME, TASKS, GlueTask, hub_task, local_task
 from benchmarks.record import RESULTS, write_record
-from benchmarks.report_sections import spread
+from benchmarks.report_sections import mean_text
 from mlm_pretrain.compare import Grid, LabelledTask
 from mlm_pretrain.compare.grid import predictions
 from mlm_pretrain.errors import InputError
@@ -30,11 +30,11 @@ def main() -> None:
     arguments = _parse()
     wanted = [BY_NAME[name] for name in arguments.tasks or BY_NAME]
     found = {task.name: _source(task, arguments.data) for task in wanted}
-    there = {name: source for name, source in found.items() if source is not None}
+    there = {n: of.over(arguments.settings) for n, of in found.items() if of is not None}
     if not there:
         names = ", ".join(task.config for task in wanted)
         raise SystemExit(f"{arguments.data}: none of the folders {names} (or glue_…)")
-    grid = Grid(arguments.work, arguments.settings)
+    grid = Grid(arguments.work)
     results = {
         name: task_scores(BY_NAME[name], source, grid, arguments.model, arguments.seeds)
         for name, source in there.items()
@@ -71,8 +71,9 @@ def task_scores(
     MNLI's are those of the matched split, with `mismatched` beside them.
     """
     records = [grid.run(model, source, seed) for seed in range(seeds)]
+    scored = "validation" if len(task.splits) > 1 else source.scored_split
     found: dict[str, Any] = {
-        name: [round(100 * _score(task, name, record), 2) for record in records]
+        name: [round(100 * _score(task, name, record, scored), 2) for record in records]
         for name in task.scores
     }
     if len(task.splits) > 1:
@@ -82,18 +83,13 @@ def task_scores(
     return {
         **found,
         "score": [round(statistics.mean(column), 2) for column in columns],
-        "scored": _scored(task, source),
+        "scored": scored,
         "train_examples": records[0]["train_examples"],
         "seconds": [record["seconds"] for record in records],
     }
 
 
-def _scored(task: GlueTask, source: LabelledTask) -> str:
-    return "validation" if len(task.splits) > 1 else source.scored_split
-
-
-def _score(task: GlueTask, name: str, record: dict[str, Any]) -> float:
-    split = "validation" if len(task.splits) > 1 else record["scored"]
+def _score(task: GlueTask, name: str, record: dict[str, Any], split: str) -> float:
     if name != "f1":
         return float(record["metrics"][split][name])
     from mlm_pretrain.evaluation.metrics import load_metric
@@ -109,16 +105,16 @@ def _score(task: GlueTask, name: str, record: dict[str, Any]) -> float:
 
 def _print(results: dict[str, dict[str, Any]], missing: list[str]) -> None:
     for name, found in results.items():
-        parts = ", ".join(f"{part} {spread(found[part])}" for part in _parts(name, found))
+        parts = ", ".join(f"{part} {mean_text(found[part])}" for part in _parts(name, found))
         print(
-            f"{name:8}{spread(found['score']):>14}  ({parts}; {found['scored']}; "
+            f"{name:8}{mean_text(found['score']):>14}  ({parts}; {found['scored']}; "
             f"{statistics.mean(found['seconds']):.0f} s a run)"
         )
     if missing:
         print(f"no mean over all nine: {', '.join(missing)} not there")
     else:
         means = [statistics.mean(column) for column in zip(*_columns(results), strict=True)]
-        print(f"{'mean':8}{spread(means):>14}")
+        print(f"{'mean':8}{mean_text(means):>14}")
 
 
 def _parts(name: str, found: dict[str, Any]) -> list[str]:
