@@ -23,7 +23,7 @@ from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.progress import say
 
 RECORD = "record.json"
-_DATA = ("train", "validation", "test")
+_DATA = ("train", "validation", "test", "unlabelled")
 _SLUG_LETTERS = 40
 
 

@@ -128,7 +128,7 @@ def write_results(
     )
     inputs = {
         role: describe_input(config[role], revision)
-        for role in ("model", "train", "validation", "test")
+        for role in ("model", "train", "validation", "test", "unlabelled")
         if config[role] is not None
     }
     (folder / _CLAIM).unlink(missing_ok=True)
