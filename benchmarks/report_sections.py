@@ -98,6 +98,7 @@ def _glue(record: dict[str, Any]) -> list[Section]:
     for name, found in record["results"].items():
         seconds = statistics.mean(found["seconds"])
         labels = f"{found['train_examples']:,}"
+        name = f"{name}, from {found['from']}" if "from" in found else name
         rows.append([name, mean_text(found["score"]), found["scored"], labels, f"{seconds:.0f}"])
     settings = record["settings"]
     command = f"python -m benchmarks.glue {settings['model']} --data DIR --work DIR"

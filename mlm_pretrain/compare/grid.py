@@ -1,8 +1,8 @@
 """Fine-tuning of several models on several tasks over several seeds, each once and kept on disk.
 
-A run leaves its scores, its predictions and one record; its weights are not kept. What is done is known by
-the content of model and data and by the settings, so a grid that was interrupted goes on where it stopped,
-and two that share runs share the work.
+A run leaves its scores, its predictions and one record; its weights are kept where that is asked for. What
+is done is known by the content of model and data and by the settings, so a grid that was interrupted goes on
+where it stopped, and two that share runs share the work.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.progress import say
 
 RECORD = "record.json"
+_WEIGHTS = "model.safetensors"
 _DATA = ("train", "validation", "test", "unlabelled")
 _SLUG_LETTERS = 40
 
@@ -33,8 +34,14 @@ class Grid:
 
     folder: Path
 
-    def run(self, model: str, task: LabelledTask, seed: int) -> dict[str, Any]:
-        """The record of one run, made unless it is there; `predictions` is the file of its rows."""
+    def run(
+        self, model: str, task: LabelledTask, seed: int, keep_model: bool = False
+    ) -> dict[str, Any]:
+        """The record of one run, made unless it is there; `folder` is where it lies.
+
+        Args:
+            keep_model: the folder is to hold the fine-tuned model too.
+        """
         config = task.config(model, seed)
         # Of a Hub name the commit: what it names may change between two runs.
         revision = resolve_commit(config.model, config.revision) or config.revision
@@ -43,13 +50,17 @@ class Grid:
         made_with = [versions(), resolve_precision(config.precision)]
         key = hash_json([task.kind, config.model_dump(mode="json"), inputs, made_with])
         folder = self.folder / task.name / f"{_slug(model)}-{key[:8]}"
-        found = _kept(folder, key) or _make(folder, key, task, config, inputs)
-        return {**found, "predictions": folder / f"predictions_{task.scored_split}.jsonl"}
+        found = _kept(folder, key)
+        if found is None or (keep_model and not (folder / _WEIGHTS).is_file()):
+            config = config.model_copy(update={"out": str(folder), "save_model": keep_model})
+            found = _make(folder, key, task, config, inputs)
+        return {**found, "folder": folder}
 
 
-def predictions(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """Rows of the scored split, in the file's order."""
-    with Path(record["predictions"]).open(encoding="utf-8") as lines:
+def predictions(record: dict[str, Any], split: str | None = None) -> list[dict[str, Any]]:
+    """Rows of a split, or of the scored one, in the file's order."""
+    path = Path(record["folder"]) / f"predictions_{split or record['scored']}.jsonl"
+    with path.open(encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 
 
@@ -57,7 +68,6 @@ def _make(
     folder: Path, key: str, task: LabelledTask, config: FinetuneConfig, inputs: dict[str, Any]
 ) -> dict[str, Any]:
     say(f"{task.name}, seed {config.seed}: {config.model}")
-    config = config.model_copy(update={"out": str(folder), "save_model": False})
     result = finetune(task.kind, config, overwrite=True)
     record = {
         "key": key, "task": task.name, "kind": task.kind, "model": config.model,

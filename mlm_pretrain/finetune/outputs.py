@@ -22,7 +22,8 @@ STAGE = "finetune"
 METRICS = "metrics.json"
 _CLAIM = "run.json"
 _MODEL_ENDINGS = (".safetensors", ".json", ".txt", ".model")
-_NO_CONTENT = (MANIFEST, METRICS)  # say nothing of what a model computes
+# Lie beside a model and say nothing of what it computes; the last two of a run of a comparison.
+_NO_CONTENT = (MANIFEST, METRICS, "analysis.json", "record.json")
 # What a tokenizer may consist of, over all kinds.
 _TOKENIZER_FILES = (
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
