@@ -93,7 +93,7 @@ def _points(of_learner: dict[str, list[float]]) -> list[tuple[float, float, floa
     ]
 
 
-def _glue(record: dict[str, Any]) -> list[Section]:
+def _suite(record: dict[str, Any]) -> list[Section]:
     rows: list[Row] = [["task", "score", "of", "labels", "s a run"]]
     for name, found in record["results"].items():
         seconds = statistics.mean(found["seconds"])
@@ -101,11 +101,12 @@ def _glue(record: dict[str, Any]) -> list[Section]:
         name = f"{name}, from {found['from']}" if "from" in found else name
         rows.append([name, mean_text(found["score"]), found["scored"], labels, f"{seconds:.0f}"])
     settings = record["settings"]
-    command = f"python -m benchmarks.glue {settings['model']} --data DIR --work DIR"
+    name = record["benchmark"]
+    command = f"python -m benchmarks.{name} {settings['model']} --data DIR --work DIR"
     notes = [
         f"Official scores in percent, mean and standard deviation over {settings['seeds']} seeds."
     ]
-    return [Section("GLUE", command, rows, record, notes)]
+    return [Section(_SUITES[name], command, rows, record, notes)]
 
 
 def _blimp(record: dict[str, Any]) -> list[Section]:
@@ -126,8 +127,9 @@ def _blimp(record: dict[str, Any]) -> list[Section]:
     return [Section("Minimal pairs (BLiMP)", command, rows, record, notes)]
 
 
+_SUITES = {"glue": "GLUE", "superglue": "SuperGLUE"}
 _KINDS: dict[str, Callable[[dict[str, Any]], list[Section]]] = {
     "label_efficiency": _labels,
-    "glue": _glue,
+    **dict.fromkeys(_SUITES, _suite),
     "blimp": _blimp,
 }

@@ -89,7 +89,7 @@ def print_table(results: dict[str, dict[str, Any]], names: Sequence[str], count:
 def unlabelled_predictions(
     grid: Grid, source: LabelledTask, records: Sequence[dict[str, Any]], path: Path
 ) -> list[dict[str, Any]]:
-    """What the seed with the best validation score says of the rows in `path`, in order.
+    """What the seed with the best validation score, of that which chose its epoch, says of rows in `path`.
 
     Its run is made once more with the file, since weights are not kept: so are none but this one.
     """
