@@ -107,4 +107,4 @@ def hand_in(folder: Path, texts: Mapping[str, str], wanted: Sequence[str]) -> No
             archive.write(folder / name, name)
     print(f"to hand in: {folder / ZIP} ({', '.join(texts)})")
     if missing := [name for name in wanted if name not in texts]:
-        print(f"not in it, for want of a test file: {', '.join(missing)}")
+        print(f"not in it, not run or without a test file: {', '.join(missing)}")

@@ -54,6 +54,10 @@ def _text(task: Any, row: Row, label: Any) -> TextExample:
     return TextExample(text, pair, label, row.where)
 
 
+def _classified(task: Any, row: Row) -> TextExample:
+    return _text(task, row, task.labels[0])
+
+
 def _sentence(task: Any, row: Row) -> TaggedExample:
     is_columns = bool(row.lines)  # CoNLL columns have places, not names
     tokens = texts_of(row, "tokens" if is_columns else task.config.tokens_field, "tokens_field")
@@ -64,7 +68,8 @@ def _sentence(task: Any, row: Row) -> TaggedExample:
 
 _Reader: TypeAlias = Callable[[Any, Row], Any]
 _READERS: dict[str, _Reader] = {
-    "sentiment": lambda task, row: _text(task, row, task.labels[0]),
+    "sentiment": _classified,
+    "cloze": _classified,
     "multilabel": lambda task, row: _text(task, row, ()),
     "regression": lambda task, row: _text(task, row, 0.0),
     "ner": _sentence,

@@ -26,7 +26,11 @@ WIC = [
     {
         "word": "bank", "sentence1": "The river bank.", "sentence2": "A bank lent money.",
         "idx": 0, "label": False, "start1": 10, "start2": 2, "end1": 14, "end2": 6, "version": 1.1,
-    }
+    },
+    {
+        "word": "cat", "sentence1": "The cat slept.", "sentence2": "Cats sleep.", "idx": 1,
+        "label": True, "start1": 4, "start2": 0, "end1": 7, "end2": 4, "version": 1.1,
+    },
 ]  # fmt: skip
 MULTIRC = [
     {
@@ -124,6 +128,7 @@ CONVERTED: dict[str, list[dict[str, Any]]] = {
         {
             "text": "bank: The river bank.", "text_pair": "A bank lent money.", "label": "false",
             "idx": 0,
-        }
+        },
+        {"text": "cat: The cat slept.", "text_pair": "Cats sleep.", "label": "true", "idx": 1},
     ],
 }  # fmt: skip

@@ -150,7 +150,7 @@ def test_sets_of_labels_are_compared_too(ignorant: str, copied: str, tmp_path: P
     found = compare(ignorant, copied, tasks, tmp_path / "out", seeds=2, settings=more)
     of_task = found["tasks"]["colours"]
     assert (of_task["metric"], of_task["examples"], of_task["difference"]) == ("f1_macro", 40, 0.0)
-    assert min(of_task["means"]) > 0.3
+    assert min(of_task["means"]) > 0.1  # of settings over the task's own, which teach nothing
 
 
 def test_settings_of_a_comparison_go_before_the_task_s(

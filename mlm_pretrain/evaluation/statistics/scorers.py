@@ -200,6 +200,7 @@ _OF_NAMES: _Makers = {
 }
 _SCORERS: dict[str, _Makers] = {
     "sentiment": _OF_NAMES,
+    "cloze": _OF_NAMES,
     "multilabel": {
         "accuracy": _all_right,
         "f1_macro": partial(_of_label_sets, value=_macro_f1),
