@@ -38,6 +38,8 @@ def main() -> None:
     tasks = [parse_task(text).over(arguments.settings) for text in arguments.task]
     settings = {"arch": arguments.arch, "settings": arguments.settings}
     for task in tasks:
+        scored_metric(task, arguments.model)  # refused before anything is run
+    for task in tasks:
         found = task_result(task, arguments)
         _print(task.name, found)
         entry = {**circumstances(settings), **found}
