@@ -253,13 +253,14 @@ def _train(
     for split in prepared.splits:
         metrics[split], predictions[split] = _evaluate(trainer, prepared, split, final)
     metrics.pop(UNLABELLED, None)
+    predictions = without_labels(predictions)
     result = {
         "model": config.model, "out": config.out, "metrics": metrics,
         "best_epoch": keeper.best_epoch, "history": keeper.history, "train_loss": train_loss, **facts,
         "new_weights": len(fresh) if not config.random_weights else "all",
     }  # fmt: skip
     if process_rank() == 0:
-        _save(merged(model), prepared, config, result, without_labels(predictions))
+        _save(merged(model), prepared, config, result, predictions)
     return result
 
 
