@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.record import RESULTS, child_result, kept, write_record
 from mlm_pretrain.compare.tasks import splits_of
-from mlm_pretrain.finetune.outputs import describe_input
+from mlm_pretrain.finetune.outputs import describe_input, describe_model
 from mlm_pretrain.manifest import hash_json
 
 WAYS = ("stock", "ours")
@@ -106,7 +106,8 @@ def _task(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
 def _key(name: str, arguments: argparse.Namespace) -> str:
     """Of what a run depends on beside way and seed."""
     files = splits_of(arguments.data / TASKS[name].folder)
-    inputs = [describe_input(path, None) for path in (arguments.model, *files.values())]
+    data = [describe_input(path, None) for path in files.values()]
+    inputs = [describe_model(arguments.model, None), *data]
     return hash_json([inputs, _SETTINGS[TASKS[name].kind]])[:8]
 
 

@@ -2,131 +2,129 @@
 
     python -m benchmarks.glue MODEL --data DIR --work DIR [--tasks CoLA RTE] [--seeds 5]
     python -m benchmarks.glue MODEL --work DIR                 # from the Hub
+    python -m benchmarks.glue MODEL --work DIR --from-mnli --submission DIR
 
 A finished (task, seed) is not run again in the same `--work`. Tasks that are not there are named; there is
 a mean over all nine alone. The test labels of GLUE are secret: from the Hub, scores are of the validation
 split, which also chose the epoch, as published development scores are; files of your own that have a test
-split are scored on that.
+split with labels are scored on that. `--submission` writes the files that GLUE's site takes, predicted by
+the seed with the best validation score. `--from-mnli` starts RTE, MRPC and STS-B from the model that was
+fine-tuned on MNLI with the same seed, with a new head (Liu et al. 2019, "RoBERTa", section 5.1).
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.glue_submission import site_tables
 from benchmarks.glue_tasks import BY_NAME, TASKS, GlueTask, hub_task, local_task
-from benchmarks.record import RESULTS, write_record
-from benchmarks.report_sections import spread
-from mlm_pretrain.compare import Grid, LabelledTask
+from benchmarks.record import write_record
+from benchmarks.suite import (
+    hand_in,
+    over_seeds,
+    print_table,
+    refusals,
+    suite_parser,
+    task_result,
+)
+from mlm_pretrain.compare import Grid, LabelledTask, scored_metric
 from mlm_pretrain.compare.grid import predictions
-from mlm_pretrain.errors import InputError
+
+_START = "MNLI"
+_STARTED = ("RTE", "MRPC", "STS-B")  # from it
 
 
 def main() -> None:
-    """Run what is missing, print the table, write the record."""
-    arguments = _parse()
-    wanted = [BY_NAME[name] for name in arguments.tasks or BY_NAME]
-    found = {task.name: _source(task, arguments.data) for task in wanted}
-    there = {name: source for name, source in found.items() if source is not None}
-    if not there:
-        names = ", ".join(task.config for task in wanted)
+    """Run what is missing, print the table, write the record and what is to be handed in."""
+    parser = suite_parser("glue", list(BY_NAME), __doc__.splitlines()[0])
+    parser.add_argument("--from-mnli", action="store_true", help=f"start {', '.join(_STARTED)} so")
+    with refusals():
+        _run(parser.parse_args())
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    sources = _sources(arguments.tasks or list(BY_NAME), arguments)
+    if not sources:
+        names = ", ".join(BY_NAME[name].config for name in arguments.tasks or BY_NAME)
         raise SystemExit(f"{arguments.data}: none of the folders {names} (or glue_…)")
-    grid = Grid(arguments.work, arguments.settings)
-    results = {
-        name: task_scores(BY_NAME[name], source, grid, arguments.model, arguments.seeds)
-        for name, source in there.items()
-    }
-    _print(results, [name for name in BY_NAME if name not in results])
-    settings = {"model": arguments.model, "seeds": arguments.seeds, "finetune": arguments.settings}
+    start = _start(arguments) if arguments.from_mnli else None
+    grid = Grid(arguments.work)
+    results: dict[str, dict[str, Any]] = {}
+    tables: dict[str, str] = {}
+    for name, source in sources.items():
+        model_of = partial(_model, name, grid, arguments.model, start)
+        records = over_seeds(grid, model_of, source, arguments.seeds)
+        results[name] = _result(BY_NAME[name], source, records)
+        if start is not None and name in _STARTED:
+            results[name]["from"] = _START
+        if arguments.submission is not None:
+            tables |= site_tables(BY_NAME[name], source, grid, records, arguments.data)
+    print_table(results, list(BY_NAME), "nine")
+    settings = {
+        "model": arguments.model, "seeds": arguments.seeds, "finetune": arguments.settings,
+        "from_mnli": arguments.from_mnli,
+    }  # fmt: skip
     print("record:", write_record("glue", settings, results, arguments.out))
+    if arguments.submission is not None:
+        hand_in(arguments.submission, tables, [n for task in TASKS for n in task.test_places])
 
 
-def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", help="folder or Hub name of an encoder")
-    parser.add_argument("--data", type=Path, help="folder with a folder a task; else from the Hub")
-    parser.add_argument("--tasks", nargs="+", choices=[task.name for task in TASKS])
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--work", type=Path, required=True, help="where runs lie")
-    parser.add_argument("--settings", type=json.loads, default={}, help="of finetune, as JSON")
-    parser.add_argument("--out", type=Path, default=RESULTS / "glue.json", help="the record")
-    return parser.parse_args()
+def _sources(names: list[str], arguments: argparse.Namespace) -> dict[str, LabelledTask]:
+    """Those tasks that are there, with the command's settings over their own."""
+    found = {}
+    for name in names:
+        source = _source(BY_NAME[name], arguments.data)
+        if source is not None:
+            found[name] = source.over(arguments.settings)
+            scored_metric(found[name], arguments.model)
+    return found
 
 
 def _source(task: GlueTask, data: Path | None) -> LabelledTask | None:
-    try:
-        return hub_task(task) if data is None else local_task(task, data)
-    except InputError as error:
-        raise SystemExit(str(error)) from None
+    return hub_task(task) if data is None else local_task(task, data)
 
 
-def task_scores(
-    task: GlueTask, source: LabelledTask, grid: Grid, model: str, seeds: int
-) -> dict[str, Any]:
-    """Official scores of every seed in percent; `score` is their mean, as GLUE's table has it.
-
-    MNLI's are those of the matched split, with `mismatched` beside them.
-    """
-    records = [grid.run(model, source, seed) for seed in range(seeds)]
-    found: dict[str, Any] = {
-        name: [round(100 * _score(task, name, record), 2) for record in records]
-        for name in task.scores
-    }
-    if len(task.splits) > 1:
-        other = [record["metrics"]["test"][task.metric] for record in records]
-        found["mismatched"] = [round(100 * score, 2) for score in other]
-    columns = zip(*(found[name] for name in task.scores), strict=True)
-    return {
-        **found,
-        "score": [round(statistics.mean(column), 2) for column in columns],
-        "scored": _scored(task, source),
-        "train_examples": records[0]["train_examples"],
-        "seconds": [record["seconds"] for record in records],
-    }
+def _start(arguments: argparse.Namespace) -> LabelledTask:
+    found = _sources([_START], arguments)
+    if not found:
+        folder = BY_NAME[_START].config
+        raise SystemExit(f"--from-mnli: {arguments.data} has no folder {folder} (or glue_{folder})")
+    return found[_START]
 
 
-def _scored(task: GlueTask, source: LabelledTask) -> str:
-    return "validation" if len(task.splits) > 1 else source.scored_split
+def _model(name: str, grid: Grid, model: str, start: LabelledTask | None, seed: int) -> str:
+    """What a run starts from: the model, or what became of it on `start` with the same seed."""
+    if start is None or name not in _STARTED:
+        return model
+    return str(grid.run(model, start, seed, keep_model=True)["folder"])
 
 
-def _score(task: GlueTask, name: str, record: dict[str, Any]) -> float:
-    split = "validation" if len(task.splits) > 1 else record["scored"]
+def _result(task: GlueTask, source: LabelledTask, records: list[dict[str, Any]]) -> dict[str, Any]:
+    """MNLI's scores are those of the matched split, with `mismatched` beside them."""
+    is_matched = len(task.splits) > 1
+    scored = "validation" if is_matched else source.scored_split
+    parts = [{name: _score(task, name, r, scored) for name in task.scores} for r in records]
+    if is_matched:
+        for part, record in zip(parts, records, strict=True):
+            part["mismatched"] = record["metrics"]["test"][task.metric]
+    return task_result(records, parts, task.scores, scored)
+
+
+def _score(task: GlueTask, name: str, record: dict[str, Any], split: str) -> float:
     if name != "f1":
         return float(record["metrics"][split][name])
     from mlm_pretrain.evaluation.metrics import load_metric
 
-    rows = predictions(record)
+    rows = predictions(record, split)
     true, guessed = [row["label"] for row in rows], [row["prediction"] for row in rows]
-    positive = next(label for label in task.positive if label in {*true, *guessed})
+    positive = next(label for label in (task.labels[1], "1") if label in {*true, *guessed})
     f1 = load_metric("f1").compute(
         predictions=guessed, references=true, average="binary", positive=positive
     )
     return float(f1["f1"])
-
-
-def _print(results: dict[str, dict[str, Any]], missing: list[str]) -> None:
-    for name, found in results.items():
-        parts = ", ".join(f"{part} {spread(found[part])}" for part in _parts(name, found))
-        print(
-            f"{name:8}{spread(found['score']):>14}  ({parts}; {found['scored']}; "
-            f"{statistics.mean(found['seconds']):.0f} s a run)"
-        )
-    if missing:
-        print(f"no mean over all nine: {', '.join(missing)} not there")
-    else:
-        means = [statistics.mean(column) for column in zip(*_columns(results), strict=True)]
-        print(f"{'mean':8}{spread(means):>14}")
-
-
-def _parts(name: str, found: dict[str, Any]) -> list[str]:
-    return [part for part in (*BY_NAME[name].scores, "mismatched") if part in found]
-
-
-def _columns(results: dict[str, dict[str, Any]]) -> list[list[float]]:
-    return [found["score"] for found in results.values()]
 
 
 if __name__ == "__main__":

@@ -14,17 +14,16 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from benchmarks.record import RESULTS, write_record
-from benchmarks.report_sections import saving_text, spread
+from benchmarks.record import RESULTS, add_entries, circumstances
+from benchmarks.report_sections import mean_text, saving_text
 from benchmarks.tfidf import tfidf_rows
-from mlm_pretrain.compare import Grid, LabelledTask, parse_task
+from mlm_pretrain.compare import Grid, LabelledTask, parse_task, scored_metric
 from mlm_pretrain.compare.grid import predictions
-from mlm_pretrain.evaluation.statistics import Scorer, check_scorable, labels_saved, scorer
-from mlm_pretrain.finetune import TASKS
+from mlm_pretrain.evaluation.statistics import Scorer, labels_saved, scorer
 from mlm_pretrain.finetune.sources import read_rows
 
 _DOUBLINGS = (32, 64, 128, 256, 512)
@@ -36,16 +35,16 @@ Learner: TypeAlias = Callable[[int | None, int], Rows]
 def main() -> None:
     """Make the runs that are missing, print a table a task, write the record."""
     arguments = _parse()
-    tasks = [parse_task(text) for text in arguments.task]
-    path = arguments.out or RESULTS / "label_efficiency.json"
-    results = _known(path)
+    tasks = [parse_task(text).over(arguments.settings) for text in arguments.task]
+    settings = {"arch": arguments.arch, "settings": arguments.settings}
+    for task in tasks:
+        scored_metric(task, arguments.model)  # refused before anything is run
     for task in tasks:
         found = task_result(task, arguments)
-        results[f"{task.name}, {arguments.name}"] = found
         _print(task.name, found)
-        settings = {"arch": arguments.arch, "settings": arguments.settings}
-        write_record("label_efficiency", settings, results, path)
-    print("record:", path)
+        entry = {**circumstances(settings), **found}
+        add_entries("label_efficiency", {f"{task.name}, {arguments.name}": entry}, arguments.out)
+    print("record:", arguments.out)
 
 
 def _parse() -> argparse.Namespace:
@@ -58,22 +57,16 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, required=True, help="where runs lie")
     parser.add_argument("--arch", default="", help="what the record says of the architecture")
     parser.add_argument("--settings", type=json.loads, default={}, help="of finetune, as JSON")
-    parser.add_argument("--out", type=Path, help="where to write the record")
+    parser.add_argument(
+        "--out", type=Path, default=RESULTS / "label_efficiency.json", help="the record to add to"
+    )
     return parser.parse_args()
-
-
-def _known(path: Path) -> dict[str, Any]:
-    """What the record has of other tasks and models."""
-    return dict(json.loads(path.read_text())["results"]) if path.exists() else {}
 
 
 def task_result(task: LabelledTask, arguments: argparse.Namespace) -> dict[str, Any]:
     """Curves of scores in percent, and what is saved at every number of labels."""
     everything = len(read_rows(task.settings["train"], "train"))
-    task = replace(task, settings={**task.settings, **arguments.settings})
-    config = Grid(arguments.work, {}).config(arguments.model, task, 0)
-    metric = TASKS[task.kind](config).best_by()
-    check_scorable(task.kind, metric)
+    metric = scored_metric(task, arguments.model)
     few = sorted({labels for labels in arguments.labels if labels <= everything})
     if not few:
         raise SystemExit(f"{task.name} has {everything} labels in all: give --labels below that")
@@ -84,7 +77,7 @@ def task_result(task: LabelledTask, arguments: argparse.Namespace) -> dict[str, 
     for name, learn in learners.items():
         counts = few if name == "pretrained" else many
         rows[name] = {n: [learn(None if n == everything else n, s) for s in seeds] for n in counts}
-    curves = {name: _scorers(metric, of_learner) for name, of_learner in rows.items()}
+    curves = {name: _scorers(task.kind, metric, of_learner) for name, of_learner in rows.items()}
     examples = len(rows["pretrained"][few[0]][0])
     saved = labels_saved(curves["pretrained"], curves["random"], examples)
     return {
@@ -104,11 +97,11 @@ def _further(last: int, everything: int) -> list[int]:
 
 
 def _learners(task: LabelledTask, arguments: argparse.Namespace) -> dict[str, Learner]:
-    grid = Grid(arguments.work, {})
+    grid = Grid(arguments.work)
 
     def tuned(labels: int | None, seed: int, **more: Any) -> Rows:
-        given = {**task.settings, "max_train_examples": labels, **more}
-        return predictions(grid.run(arguments.model, replace(task, settings=given), seed))
+        given = task.over({"max_train_examples": labels, **more})
+        return predictions(grid.run(arguments.model, given, seed))
 
     learners: dict[str, Learner] = {
         "pretrained": tuned,
@@ -119,8 +112,8 @@ def _learners(task: LabelledTask, arguments: argparse.Namespace) -> dict[str, Le
     return learners
 
 
-def _scorers(metric: str, rows: dict[int, list[Rows]]) -> dict[int, list[Scorer]]:
-    return {n: [scorer(metric, of_seed) for of_seed in of_n] for n, of_n in rows.items()}
+def _scorers(kind: str, metric: str, rows: dict[int, list[Rows]]) -> dict[int, list[Scorer]]:
+    return {n: [scorer(kind, metric, of_seed) for of_seed in of_n] for n, of_n in rows.items()}
 
 
 def _scores(curve: dict[int, list[Scorer]], examples: int) -> dict[str, list[float]]:
@@ -138,7 +131,7 @@ def _print(name: str, found: dict[str, Any]) -> None:
     saved = {str(saving["labels"]): saving for saving in found["saved"]}
     for labels in found["scores"]["random"]:
         scores = [found["scores"][learner].get(labels) for learner in learners]
-        cells = ["" if of is None else spread(of) for of in scores]
+        cells = ["" if of is None else mean_text(of) for of in scores]
         row = "".join(f"{cell:>14}" for cell in cells)
         print(f"{labels:>8}{row}  {saving_text(saved.get(labels))}")
 

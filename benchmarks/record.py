@@ -53,19 +53,38 @@ def child_result(module: str, given: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def write_record(
-    name: str, settings: dict[str, Any], results: dict[str, Any], path: Path | None = None
-) -> Path:
-    """Write `results/<name>.json` (or `path`) and return where it lies."""
-    record = {
-        "benchmark": name,
+def circumstances(settings: dict[str, Any]) -> dict[str, Any]:
+    """When, on what, with which versions and settings something was measured."""
+    return {
         "measured_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "processor": processor(),
         "versions": versions(),
         "settings": settings,
-        "results": results,
     }
+
+
+def write_record(
+    name: str, settings: dict[str, Any], results: dict[str, Any], path: Path | None = None
+) -> Path:
+    """Write `results/<name>.json` (or `path`) and return where it lies."""
+    return _write({"benchmark": name, **circumstances(settings), "results": results}, path)
+
+
+def add_entries(name: str, entries: dict[str, Any], path: Path | None = None) -> Path:
+    """Put entries, each with `circumstances` of its own, into a record beside those it has of other runs."""
     path = path or RESULTS / f"{name}.json"
+    known = entries_of(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+    return _write({"benchmark": name, "results": {**known, **entries}}, path)
+
+
+def entries_of(record: dict[str, Any]) -> dict[str, Any]:
+    """What was measured, by name; what the record says of all of it is said of each."""
+    shared = {k: v for k, v in record.items() if k not in ("benchmark", "results")}
+    return {name: {**shared, **entry} for name, entry in record["results"].items()}
+
+
+def _write(record: dict[str, Any], path: Path | None) -> Path:
+    path = path or RESULTS / f"{record['benchmark']}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
     path.write_text(text, encoding="utf-8")

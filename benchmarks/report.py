@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from benchmarks.markdown import markdown_table
 from benchmarks.plots import drawing
 from benchmarks.record import RESULTS
-from benchmarks.report_sections import Row, Section, sections
+from benchmarks.report_sections import Section, sections
 
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
@@ -33,7 +34,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("report"), help="without an ending")
     arguments = parser.parse_args()
     paths = arguments.records or sorted(RESULTS.glob("*.json"))
-    parts = [(s, made_on(r)) for r in map(_read, paths) for s in sections(r)]
+    parts = [(s, made_on(s.measured)) for r in map(_read, paths) for s in sections(r)]
     for ending, text in ((".md", markdown(parts)), (".html", page(parts))):
         path = arguments.out.with_suffix(ending)
         path.write_text(text, encoding="utf-8")
@@ -49,11 +50,11 @@ def _read(path: Path) -> dict[str, Any]:
     return record
 
 
-def made_on(record: dict[str, Any]) -> str:
-    """When, on what and with what it was measured."""
-    processor, versions = record["processor"], record["versions"]
+def made_on(measured: dict[str, Any]) -> str:
+    """When, on what and with what it was measured, of a record or an entry of one."""
+    processor, versions = measured["processor"], measured["versions"]
     return (
-        f"{record['measured_at'][:10]}, {processor['cores']} cores of {processor['name']}, "
+        f"{measured['measured_at'][:10]}, {processor['cores']} cores of {processor['name']}, "
         f"torch {versions['torch']}, transformers {versions['transformers']}"
     )
 
@@ -63,15 +64,9 @@ def markdown(parts: Iterable[tuple[Section, str]]) -> str:
     blocks = []
     for section, origin in parts:
         notes = "\n".join([*section.notes, f"({origin})"])
-        blocks.append(
-            f"## {section.title}\n\n`{section.command}`\n\n{_table(section.rows)}\n\n{notes}\n"
-        )
+        table = markdown_table(section.rows[0], section.rows[1:])
+        blocks.append(f"## {section.title}\n\n`{section.command}`\n\n{table}\n\n{notes}\n")
     return "\n".join(blocks)
-
-
-def _table(rows: Sequence[Row]) -> str:
-    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return "\n".join([lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]])
 
 
 def page(parts: Iterable[tuple[Section, str]]) -> str:

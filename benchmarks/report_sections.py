@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from benchmarks.record import entries_of
+
 Row: TypeAlias = Sequence[str]
 # Of each curve by name: (number of labels, mean, standard deviation) a point.
 Curves: TypeAlias = dict[str, list[tuple[float, float, float]]]
@@ -19,6 +21,7 @@ class Section:
     Attributes:
         command: what made the record.
         rows: the first one is the header.
+        measured: what says when, on what and with what: the record, or its entry.
         curves: of scores in percent over labels; none where nothing is to be drawn.
         unit: of the curves' scores.
     """
@@ -26,6 +29,7 @@ class Section:
     title: str
     command: str
     rows: list[Row]
+    measured: dict[str, Any]
     notes: list[str] = field(default_factory=list)
     curves: Curves = field(default_factory=dict)
     unit: str = ""
@@ -37,14 +41,14 @@ def sections(record: dict[str, Any]) -> list[Section]:
     return [] if make is None else make(record)
 
 
-def spread(scores: Sequence[float]) -> str:
+def mean_text(scores: Sequence[float]) -> str:
     """Mean and standard deviation over seeds."""
     mean = f"{statistics.mean(scores):.1f}"
     return f"{mean} ± {statistics.stdev(scores):.1f}" if len(scores) > 1 else mean
 
 
 def _labels(record: dict[str, Any]) -> list[Section]:
-    return [_of_task(name, found) for name, found in record["results"].items()]
+    return [_of_task(name, found) for name, found in entries_of(record).items()]
 
 
 def _of_task(name: str, found: dict[str, Any]) -> Section:
@@ -54,12 +58,13 @@ def _of_task(name: str, found: dict[str, Any]) -> Section:
     rows: list[Row] = [["labels", *learners, "random weights need"]]
     for count in counts:
         scores = [found["scores"][learner].get(count) for learner in learners]
-        cells = ["" if of is None else spread(of) for of in scores]
+        cells = ["" if of is None else mean_text(of) for of in scores]
         rows.append([f"{int(count):,}", *cells, saving_text(saved.get(count))])
     return Section(
         title=f"Labels saved: {name}",
         command="python -m benchmarks.label_efficiency MODEL --task KIND:FOLDER --work DIR",
         rows=rows,
+        measured=found,
         notes=[
             f"{found['metric']} of {found['scored']} in percent, {found['examples']:,} examples; mean and "
             f"standard deviation over {found['seeds']} seeds. Intervals of 95 % over examples and seeds."
@@ -88,18 +93,20 @@ def _points(of_learner: dict[str, list[float]]) -> list[tuple[float, float, floa
     ]
 
 
-def _glue(record: dict[str, Any]) -> list[Section]:
+def _suite(record: dict[str, Any]) -> list[Section]:
     rows: list[Row] = [["task", "score", "of", "labels", "s a run"]]
     for name, found in record["results"].items():
         seconds = statistics.mean(found["seconds"])
         labels = f"{found['train_examples']:,}"
-        rows.append([name, spread(found["score"]), found["scored"], labels, f"{seconds:.0f}"])
+        name = f"{name}, from {found['from']}" if "from" in found else name
+        rows.append([name, mean_text(found["score"]), found["scored"], labels, f"{seconds:.0f}"])
     settings = record["settings"]
-    command = f"python -m benchmarks.glue {settings['model']} --data DIR --work DIR"
+    name = record["benchmark"]
+    command = f"python -m benchmarks.{name} {settings['model']} --data DIR --work DIR"
     notes = [
         f"Official scores in percent, mean and standard deviation over {settings['seeds']} seeds."
     ]
-    return [Section("GLUE", command, rows, notes)]
+    return [Section(_SUITES[name], command, rows, record, notes)]
 
 
 def _blimp(record: dict[str, Any]) -> list[Section]:
@@ -116,15 +123,13 @@ def _blimp(record: dict[str, Any]) -> list[Section]:
     notes = [
         f"Percent of {record['settings']['pairs']:,} pairs; 95 % over the pairs drawn, not over seeds."
     ]
-    return [
-        Section(
-            "Minimal pairs (BLiMP)", "python -m benchmarks.blimp MODEL --data FILE", rows, notes
-        )
-    ]
+    command = "python -m benchmarks.blimp MODEL --data FILE"
+    return [Section("Minimal pairs (BLiMP)", command, rows, record, notes)]
 
 
+_SUITES = {"glue": "GLUE", "superglue": "SuperGLUE"}
 _KINDS: dict[str, Callable[[dict[str, Any]], list[Section]]] = {
     "label_efficiency": _labels,
-    "glue": _glue,
+    **dict.fromkeys(_SUITES, _suite),
     "blimp": _blimp,
 }

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks import objectives_table
+from benchmarks.markdown import markdown_table
 from benchmarks.probes import TASK_KINDS
 from benchmarks.record import RESULTS
 
@@ -41,9 +42,12 @@ def with_tables(text: str, name: str) -> str:
 def measured() -> str:
     """Speeds beside stock's, and what a number of minutes gives."""
     speeds = [*_throughput(), *_preparation(), *_masking(), *_kill9()]
-    tables = [_markdown(("what", "stock", "here", ""), speeds)]
+    tables = [markdown_table(("what", "stock", "here", ""), speeds)]
     for head, rows in _time_to_quality():
-        tables += [head, _markdown(("trained", "minutes", "tokens", "nats", "trec", "BLiMP"), rows)]
+        tables += [
+            head,
+            markdown_table(("trained", "minutes", "tokens", "nats", "trec", "BLiMP"), rows),
+        ]
     return "\n\n".join(tables)
 
 
@@ -60,7 +64,9 @@ def objectives() -> str:
     tables = []
     for record in _records("objectives.json"):
         tables += [objectives_table.text_of(record["settings"], record["processor"])]
-        tables += [_markdown(objectives_table.HEAD, objectives_table.rows_of(record["results"]))]
+        tables += [
+            markdown_table(objectives_table.HEAD, objectives_table.rows_of(record["results"]))
+        ]
     return "\n\n".join(tables)
 
 
@@ -69,11 +75,6 @@ PAGES = {
     "recipes/README.md": choices,
     "mlm_pretrain/objectives/README.md": objectives,
 }
-
-
-def _markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _records(pattern: str) -> Iterator[dict[str, Any]]:
@@ -183,7 +184,7 @@ def _recipe(rows: list[dict[str, Any]]) -> str:
         )
         for row in rows
     ]
-    return _markdown(("variant", "nats", *probes), cells)
+    return markdown_table(("variant", "nats", *probes), cells)
 
 
 if __name__ == "__main__":

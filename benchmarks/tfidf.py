@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlm_pretrain.compare import LabelledTask
-from mlm_pretrain.config import build_config
-from mlm_pretrain.finetune import TASKS, FinetuneConfig
+from mlm_pretrain.finetune import TASKS
 
 _STRENGTHS = (0.1, 1.0, 10.0, 100.0)  # of the regularisation, inverse
 
@@ -34,8 +33,7 @@ def tfidf_rows(task: LabelledTask, labels: int | None, seed: int) -> list[dict[s
 
 
 def _examples(task: LabelledTask, labels: int | None, seed: int) -> dict[str, Sequence[Any]]:
-    values = {**task.settings, "model": "none", "out": "none"}
-    reader = TASKS[task.kind](build_config(FinetuneConfig, values, task.name))
+    reader = TASKS[task.kind](task.config(model="none", seed=seed))
     train = reader.read(task.settings["train"], "train")
     reader.learn(train)
     splits = {"train": train if labels is None else reader.subset(train, labels, seed)}

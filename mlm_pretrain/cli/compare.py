@@ -92,7 +92,7 @@ def _more(name: str, found: dict[str, Any]) -> str:
     if found["verdict"] != "not shown":
         return ""
     if (seeds := found["seeds_needed"]) is not None:
-        return f"{name}: a difference of this size shows with {max(seeds, found['seeds'])} seeds"
+        return f"{name}: a difference of this size shows with {seeds} seeds"
     if (examples := found["examples_needed"]) is None:
         return f"{name}: no difference to settle"
     return (

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from mlm_pretrain.compare.grid import Grid, predictions
-from mlm_pretrain.compare.tasks import LabelledTask
+from mlm_pretrain.compare.tasks import LabelledTask, scored_metric
 from mlm_pretrain.environment import process_count
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.evaluation.statistics import check_scorable, holm, paired_effect, scorer
+from mlm_pretrain.evaluation.statistics import holm, paired_effect, scorer
 from mlm_pretrain.evaluation.statistics.effect import LEVEL
-from mlm_pretrain.finetune import TASKS
 from mlm_pretrain.finetune import plan as plan_finetune
 from mlm_pretrain.manifest import write_json
 
@@ -43,8 +42,8 @@ def compare(
     Raises:
         InputError: for models, data or settings that cannot be used.
     """
-    tasks = _checked((first, second), tasks, seeds, settings or {})
-    grid = Grid(Path(out), {})
+    tasks = _comparable(first, tasks, seeds, settings or {})
+    grid = Grid(Path(out))
     found: dict[str, list[list[dict[str, Any]]]] = {task.name: [[], []] for task in tasks}
     for seed in range(seeds):  # seed by seed, so that what is there when it is stopped is balanced
         for task in tasks:
@@ -52,7 +51,7 @@ def compare(
                 found[task.name][side].append(grid.run(model, task, seed))
     # What would show is said at the level of the strictest of Holm's steps.
     level = LEVEL / len(tasks)
-    results = {name: _task_result(*sides, level=level) for name, sides in found.items()}
+    results = {task.name: _task_result(task, *found[task.name], level=level) for task in tasks}
     _judge(results)
     result = {
         "first": first, "second": second, "seeds": seeds, "tasks": results,
@@ -66,29 +65,19 @@ def plan(
     first: str, second: str, tasks: Sequence[LabelledTask], seeds: int, settings: dict[str, Any]
 ) -> dict[str, Any]:
     """What `compare` would do, after the checks of all its runs; trains and writes nothing."""
-    tasks = _checked((first, second), tasks, seeds, settings)
-    grid = Grid(Path(), {})
+    tasks = _comparable(first, tasks, seeds, settings)
     facts = {
-        f"{task.name} {model}": plan_finetune(task.kind, grid.config(model, task, 0, out="."))
+        f"{task.name} {model}": plan_finetune(task.kind, task.config(model, 0, out="."))
         for task in tasks
         for model in (first, second)
     }
     return {"runs": 2 * len(tasks) * seeds, "seeds": seeds, "each": facts}
 
 
-def _checked(
-    models: Sequence[str], tasks: Sequence[LabelledTask], seeds: int, settings: dict[str, Any]
+def _comparable(
+    model: str, tasks: Sequence[LabelledTask], seeds: int, settings: dict[str, Any]
 ) -> list[LabelledTask]:
     """The tasks with `settings` over their own, once they can be run and scored."""
-    _check(tasks, seeds)
-    merged = [replace(task, settings={**task.settings, **settings}) for task in tasks]
-    for task in merged:
-        config = Grid(Path(), {}).config(models[0], task, 0)
-        check_scorable(task.kind, TASKS[task.kind](config).best_by())
-    return merged
-
-
-def _check(tasks: Sequence[LabelledTask], seeds: int) -> None:
     if process_count() > 1:
         raise InputError("compare is work for one process", "start it without torchrun")
     names = [task.name for task in tasks]
@@ -99,14 +88,24 @@ def _check(tasks: Sequence[LabelledTask], seeds: int) -> None:
             f"seeds: {seeds}, but one run tells nothing of how much chance decides",
             "give --seeds 5",
         )
+    merged = [task.over(settings) for task in tasks]
+    for task in merged:
+        scored_metric(task, model)
+    return merged
 
 
 def _task_result(
-    first: list[dict[str, Any]], second: list[dict[str, Any]], *, level: float
+    task: LabelledTask,
+    first: list[dict[str, Any]],
+    second: list[dict[str, Any]],
+    *,
+    level: float,
 ) -> dict[str, Any]:
     metric, split = first[0]["best_by"], first[0]["scored"]
     rows = [[predictions(record) for record in records] for records in (first, second)]
-    former, later = ([scorer(metric, of_seed) for of_seed in of_model] for of_model in rows)
+    former, later = (
+        [scorer(task.kind, metric, of_seed) for of_seed in of_model] for of_model in rows
+    )
     scores = [[record["metrics"][split][metric] for record in side] for side in (first, second)]
     effect = paired_effect(former, later, len(rows[0][0]))
     return {

@@ -1,8 +1,8 @@
 """Fine-tuning of several models on several tasks over several seeds, each once and kept on disk.
 
-A run leaves its scores, its predictions and one record; its weights are not kept. What is done is known by
-the content of model and data and by the settings, so a grid that was interrupted goes on where it stopped,
-and two that share runs share the work.
+A run leaves its scores, its predictions and one record; its weights are kept where that is asked for. What
+is done is known by the content of model and data and by the settings, so a grid that was interrupted goes on
+where it stopped, and two that share runs share the work.
 """
 
 from __future__ import annotations
@@ -14,38 +14,35 @@ from pathlib import Path
 from typing import Any
 
 from mlm_pretrain.compare.tasks import LabelledTask
-from mlm_pretrain.config import build_config
 from mlm_pretrain.environment import processor_name, usable_cores
 from mlm_pretrain.finetune import FinetuneConfig, finetune
-from mlm_pretrain.finetune.outputs import describe_input
+from mlm_pretrain.finetune.outputs import describe_input, describe_model
 from mlm_pretrain.hub import resolve_commit
-from mlm_pretrain.manifest import MANIFEST, hash_file, hash_json, versions, write_json
+from mlm_pretrain.manifest import hash_json, versions, write_json
 from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.progress import say
 
 RECORD = "record.json"
-_ROLES = ("model", "train", "validation", "test")
-_MODEL_ENDINGS = (".safetensors", ".json", ".txt", ".model")
-_NO_CONTENT = (MANIFEST, "metrics.json")  # say nothing of what a model computes
+_WEIGHTS = "model.safetensors"
+_DATA = ("train", "validation", "test", "unlabelled")
 _SLUG_LETTERS = 40
 
 
 @dataclass
 class Grid:
-    """Runs under `folder`, all with `settings` (of `FinetuneConfig`) over those of their tasks."""
+    """Runs under `folder`."""
 
     folder: Path
-    settings: dict[str, Any]
 
-    def config(self, model: str, task: LabelledTask, seed: int, out: str = "") -> FinetuneConfig:
-        """The settings of one run."""
-        own = {"model": model, "seed": seed, "out": out}
-        values = {**task.settings, **self.settings, **own}
-        return build_config(FinetuneConfig, values, f"settings of {task.name}")
+    def run(
+        self, model: str, task: LabelledTask, seed: int, keep_model: bool = False
+    ) -> dict[str, Any]:
+        """The record of one run, made unless it is there; `folder` is where it lies.
 
-    def run(self, model: str, task: LabelledTask, seed: int) -> dict[str, Any]:
-        """The record of one run, made unless it is there; `predictions` is the file of its rows."""
-        config = self.config(model, task, seed)
+        Args:
+            keep_model: the folder is to hold the fine-tuned model too.
+        """
+        config = task.config(model, seed)
         # Of a Hub name the commit: what it names may change between two runs.
         revision = resolve_commit(config.model, config.revision) or config.revision
         config = config.model_copy(update={"revision": revision})
@@ -53,13 +50,17 @@ class Grid:
         made_with = [versions(), resolve_precision(config.precision)]
         key = hash_json([task.kind, config.model_dump(mode="json"), inputs, made_with])
         folder = self.folder / task.name / f"{_slug(model)}-{key[:8]}"
-        found = _kept(folder, key) or _make(folder, key, task, config, inputs)
-        return {**found, "predictions": folder / f"predictions_{task.scored_split}.jsonl"}
+        found = _kept(folder, key)
+        if found is None or (keep_model and not (folder / _WEIGHTS).is_file()):
+            config = config.model_copy(update={"out": str(folder), "save_model": keep_model})
+            found = _make(folder, key, task, config, inputs)
+        return {**found, "folder": folder}
 
 
-def predictions(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """Rows of the scored split, in the file's order."""
-    with Path(record["predictions"]).open(encoding="utf-8") as lines:
+def predictions(record: dict[str, Any], split: str | None = None) -> list[dict[str, Any]]:
+    """Rows of a split, or of the scored one, in the file's order."""
+    path = Path(record["folder"]) / f"predictions_{split or record['scored']}.jsonl"
+    with path.open(encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 
 
@@ -67,7 +68,6 @@ def _make(
     folder: Path, key: str, task: LabelledTask, config: FinetuneConfig, inputs: dict[str, Any]
 ) -> dict[str, Any]:
     say(f"{task.name}, seed {config.seed}: {config.model}")
-    config = config.model_copy(update={"out": str(folder), "save_model": False})
     result = finetune(task.kind, config, overwrite=True)
     record = {
         "key": key, "task": task.name, "kind": task.kind, "model": config.model,
@@ -92,20 +92,13 @@ def _kept(folder: Path, key: str) -> dict[str, Any] | None:
 
 
 def _inputs(config: FinetuneConfig) -> dict[str, Any]:
-    given = {role: getattr(config, role) for role in _ROLES}
-    found = {
+    files = {role: getattr(config, role) for role in _DATA}
+    described = {
         role: describe_input(name, config.revision)
-        for role, name in given.items()
+        for role, name in files.items()
         if name is not None
     }
-    if (folder := Path(config.model)).is_dir():  # what lies there, whatever its manifest says
-        files = [
-            path
-            for path in sorted(folder.iterdir())
-            if path.suffix in _MODEL_ENDINGS and path.name not in _NO_CONTENT
-        ]
-        found["model"] = {"path": config.model, "files": {p.name: hash_file(p) for p in files}}
-    return found
+    return {"model": describe_model(config.model, config.revision), **described}
 
 
 def _slug(model: str) -> str:

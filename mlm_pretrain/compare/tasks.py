@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mlm_pretrain.config import read_yaml
+from mlm_pretrain.config import build_config, read_yaml
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.finetune import TASKS
+from mlm_pretrain.evaluation.statistics import check_scorable
+from mlm_pretrain.finetune import TASKS, FinetuneConfig
 
 _SPLITS = {"train": ("train",), "validation": ("validation", "valid", "dev"), "test": ("test",)}
 _ENDINGS = (".jsonl", ".json", ".csv", ".tsv", ".conll", ".conllu", ".txt")
@@ -36,6 +37,30 @@ class LabelledTask:
     def scored_split(self) -> str:
         """The test split, or the validation split where there is no other."""
         return "test" if self.settings.get("test") else "validation"
+
+    def over(self, settings: dict[str, Any]) -> LabelledTask:
+        """The task with `settings` over its own."""
+        return replace(self, settings={**self.settings, **settings})
+
+    def config(self, model: str, seed: int, out: str = "") -> FinetuneConfig:
+        """The settings of one run.
+
+        Raises:
+            InputError: naming the task, for settings that are none or do not go together.
+        """
+        values = {**self.settings, "model": model, "seed": seed, "out": out}
+        return build_config(FinetuneConfig, values, f"settings of {self.name}")
+
+
+def scored_metric(task: LabelledTask, model: str) -> str:
+    """The score that keeps the best epoch, and that a comparison is of.
+
+    Raises:
+        InputError: for settings that cannot be used, and a score without intervals.
+    """
+    metric = TASKS[task.kind](task.config(model, 0)).best_by()
+    check_scorable(task.kind, metric)
+    return metric
 
 
 def parse_task(text: str) -> LabelledTask:

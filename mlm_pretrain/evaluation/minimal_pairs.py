@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -100,23 +101,17 @@ def preference(pairs: Sequence[Pair], scores: Sequence[tuple[float, float]]) -> 
         fields[pair.field].add(pair.paradigm)
     means = {name: 100 * sum(values) / len(values) for name, values in points.items()}
     return {
-        "accuracy": _mean(means.values()),
-        "error": math.sqrt(sum(_variance(values) for values in points.values())) / len(points),
+        "accuracy": statistics.fmean(means.values()),
+        "error": math.sqrt(sum(map(_error_squared, points.values()))) / len(points),
         "pairs": len(pairs),
         "fields": {
-            field: _mean(means[name] for name in names) for field, names in sorted(fields.items())
+            field: statistics.fmean(means[name] for name in names)
+            for field, names in sorted(fields.items())
         },
         "paradigms": means,
     }
 
 
-def _mean(values: Any) -> float:
-    listed = list(values)
-    return float(sum(listed) / len(listed))
-
-
-def _variance(points: Sequence[float]) -> float:
-    """Of a paradigm's mean, in percent squared."""
-    share = _mean(points)
-    spread = sum((point - share) ** 2 for point in points) / max(1, len(points) - 1)
-    return 100**2 * spread / len(points)
+def _error_squared(points: Sequence[float]) -> float:
+    """Of a paradigm's mean, in percent squared; none is known of a single pair."""
+    return 100**2 * statistics.variance(points) / len(points) if len(points) > 1 else 0.0

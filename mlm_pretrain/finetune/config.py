@@ -32,6 +32,8 @@ class FinetuneConfig(StrictConfig):
     train: str
     validation: str  # chooses the best epoch
     test: str | None = None  # scored once, with the best epoch's weights
+    # Rows that need no labels: predictions_unlabelled.jsonl says what they get, nothing is scored.
+    unlabelled: str | None = None
     out: str
 
     epochs: int | None = Field(default=None, gt=0)  # None: `default_epochs`

@@ -16,11 +16,14 @@ from mlm_pretrain.corpus.sources.hub import fingerprint
 from mlm_pretrain.corpus.sources.installed_docs import fingerprint as docs_fingerprint
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune.sources import HUB, is_installed_docs
-from mlm_pretrain.manifest import hash_file, own_manifest, write_manifest
+from mlm_pretrain.manifest import MANIFEST, hash_file, own_manifest, write_manifest
 
 STAGE = "finetune"
 METRICS = "metrics.json"
 _CLAIM = "run.json"
+_MODEL_ENDINGS = (".safetensors", ".json", ".txt", ".model")
+# Lie beside a model and say nothing of what it computes; the last two of a run of a comparison.
+_NO_CONTENT = (MANIFEST, METRICS, "analysis.json", "record.json")
 # What a tokenizer may consist of, over all kinds.
 _TOKENIZER_FILES = (
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
@@ -126,7 +129,7 @@ def write_results(
     )
     inputs = {
         role: describe_input(config[role], revision)
-        for role in ("model", "train", "validation", "test")
+        for role in ("model", "train", "validation", "test", "unlabelled")
         if config[role] is not None
     }
     (folder / _CLAIM).unlink(missing_ok=True)
@@ -148,3 +151,19 @@ def describe_input(name: str, revision: str | None) -> dict[str, Any]:
         return {"path": name, "xxh3_128": manifest.content_hash}
     files = sorted([*path.glob("*.safetensors"), path / "config.json", path / "tokenizer.json"])
     return {"path": name, "files": {p.name: hash_file(p) for p in files if p.is_file()}}
+
+
+def describe_model(name: str, revision: str | None) -> dict[str, Any]:
+    """What `describe_input` says; of a folder the hashes of what lies there now, whatever its manifest says.
+
+    Every file that weights, configuration or tokenizer may consist of counts.
+    """
+    folder = Path(name)
+    if not folder.is_dir():
+        return describe_input(name, revision)
+    files = [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix in _MODEL_ENDINGS and path.name not in _NO_CONTENT
+    ]
+    return {"path": name, "files": {path.name: hash_file(path) for path in files}}

@@ -39,6 +39,8 @@ from mlm_pretrain.finetune.summarization import Summarization
 from mlm_pretrain.finetune.tagging import Tagging
 from mlm_pretrain.finetune.task import Task, Writer
 from mlm_pretrain.finetune.translation import Translation
+from mlm_pretrain.finetune.unlabelled import SPLIT as UNLABELLED
+from mlm_pretrain.finetune.unlabelled import read_unlabelled, without_labels
 from mlm_pretrain.hub import resolve_commit
 from mlm_pretrain.manifest import write_json
 from mlm_pretrain.progress import say
@@ -59,7 +61,7 @@ TASKS: dict[str, type[Task[Any]]] = {
 @dataclass
 class Prepared:
     """Everything a run needs that can be checked before training. `splits` hold examples and
-    features by name: "validation" and, when given, "test"."""
+    features by name: "validation" and, when given, "test" and "unlabelled"."""
 
     task: Task[Any]
     tokenizer: Any
@@ -77,8 +79,8 @@ def finetune(task: str, config: FinetuneConfig, overwrite: bool = False) -> dict
     language model puts into a gap (for few labels), "multilabel" several labels of one,
     "regression" a quantity of one, "ner" any tagging of tokens, "qa" SQuAD 1.1 or 2.0,
     "summarization" and "translation" any text for a text. Writes a `from_pretrained` folder with
-    predictions_{validation,test}.jsonl, metrics.json, manifest.json and, for classes, analysis.json
-    (see `analysis`). Under torchrun the processes share the work and the first writes.
+    predictions_{validation,test,unlabelled}.jsonl, metrics.json, manifest.json and, for classes,
+    analysis.json (see `analysis`). Under torchrun the processes share the work and the first writes.
 
     Returns:
         `metrics` a split (shares of 1; `loss` in nats), `best_epoch`, `history` an epoch,
@@ -94,7 +96,8 @@ def finetune(task: str, config: FinetuneConfig, overwrite: bool = False) -> dict
         stack.enter_context(quiet_transformers())
         first = process_rank() == 0
         if first:
-            check_apart(config.out, [config.model, config.train, config.validation, config.test])
+            files = [config.train, config.validation, config.test, config.unlabelled]
+            check_apart(config.out, [config.model, *files])
             check_running(config.out)
             if not overwrite:  # nothing is lost by claiming early, and hours may be saved
                 stack.enter_context(claimed(config.out, overwrite=False))
@@ -132,6 +135,8 @@ def _prepare(name: str, config: FinetuneConfig) -> Prepared:
         if spec is not None:
             examples[split] = task.read(spec, split)
             task.check(examples[split], spec)
+    if config.unlabelled is not None:
+        examples[UNLABELLED] = read_unlabelled(name, task, config.unlabelled)
     train = examples.pop("train")
     if config.max_train_examples is not None and config.max_train_examples < len(train):
         train = task.subset(train, config.max_train_examples, config.seed)
@@ -208,6 +213,8 @@ def _train(
     metrics, predictions = {}, {}
     for split in prepared.splits:
         metrics[split], predictions[split] = _evaluate(trainer, prepared, split, final)
+    metrics.pop(UNLABELLED, None)
+    predictions = without_labels(predictions)
     result = {
         "model": config.model, "out": config.out, "metrics": metrics,
         "best_epoch": keeper.best_epoch, "history": keeper.history, "train_loss": train_loss, **facts,
@@ -229,7 +236,8 @@ def _evaluate(
     scores, rows = {}, []
     if trainer.args.process_index == 0:
         rows = prepared.task.decode(examples, features, outputs)
-        scores = {**prepared.task.score(rows), "loss": loss}
+        if split != UNLABELLED:
+            scores = {**prepared.task.score(rows), "loss": loss}
     return gather_objects(scores, trainer.args.world_size)[0], rows
 
 
@@ -244,7 +252,8 @@ def _save(
     if config.save_model:
         save(model, folder)
         save_tokenizer(prepared.tokenizer, config.model, folder)
-    if analysis := prepared.task.analyse(predictions):
+    scored = {split: predictions[split] for split in result["metrics"]}
+    if analysis := prepared.task.analyse(scored):
         write_json(folder / ANALYSIS, analysis)
     revision = config.revision or getattr(prepared.settings, "_commit_hash", None)
     counts = {

@@ -3,70 +3,42 @@
 from __future__ import annotations
 
 import json
-import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
-from tiny_problems import FILLERS, opinions, save_model, wordpiece
+from suite_runs import made_runs, pairs, run_suite, write
+from tiny_problems import opinions
 
 from benchmarks import glue
 from benchmarks.glue_tasks import BY_NAME, TASKS, hub_task
-
-SETTINGS = {"epochs": 1, "learning_rate": 5e-3, "embedding_rate": 1.0}
-
-
-def _pairs(count: int, seed: int, labels: list[Any]) -> list[dict[str, Any]]:
-    generator = random.Random(seed)
-    rows = []
-    for number in range(count):
-        first, second = (" ".join(generator.choices(FILLERS, k=4)) for _ in range(2))
-        rows.append({"text": first, "text_pair": second, "label": labels[number % len(labels)]})
-    return rows
-
-
-def _write(folder: Path, splits: dict[str, list[dict[str, Any]]]) -> None:
-    folder.mkdir(parents=True)
-    for name, rows in splits.items():
-        (folder / f"{name}.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("glue")
-    _write(folder / "glue_cola", {"train": opinions(48, 1), "validation": opinions(30, 2)})
+    write(folder / "glue_cola", {"train": opinions(48, 1), "validation": opinions(30, 2)})
     same = ["equivalent", "equivalent", "not_equivalent"]
     names = ("train", "validation", "test")
-    _write(folder / "mrpc", {n: _pairs(36, i, same) for i, n in enumerate(names)})
+    write(folder / "mrpc", {n: pairs(36, i, same) for i, n in enumerate(names)})
     likeness = [0.0, 2.5, 5.0, 4.2]
-    _write(folder / "stsb", {n: _pairs(36, i, likeness) for i, n in enumerate(names[:2])})
+    write(folder / "stsb", {n: pairs(36, i, likeness) for i, n in enumerate(names[:2])})
     three = ["entailment", "neutral", "contradiction"]
     names = ("train", "validation_matched", "validation_mismatched")
-    _write(folder / "mnli", {n: _pairs(36, i, three) for i, n in enumerate(names)})
+    write(folder / "mnli", {n: pairs(36, i, three) for i, n in enumerate(names)})
     return folder
-
-
-def _run(monkeypatch: Any, data: Path, work: Path, *more: str) -> dict[str, Any]:
-    model = work / "model"
-    if not model.exists():
-        save_model(model, "bert", wordpiece())
-    flags = ["--data", str(data), "--work", str(work), "--seeds", "2", "--settings"]
-    out = ["--out", str(work / "glue.json")]
-    monkeypatch.setattr("sys.argv", ["glue", str(model), *flags, json.dumps(SETTINGS), *out, *more])
-    glue.main()
-    return dict(json.loads((work / "glue.json").read_text())["results"])
 
 
 def test_scores_are_the_official_ones_and_what_is_missing_is_named(
     data: Path, tmp_path: Path, monkeypatch: Any, capsys: Any
 ) -> None:
-    found = _run(monkeypatch, data, tmp_path)
+    found = run_suite(glue, monkeypatch, data, tmp_path)
     assert list(found) == ["CoLA", "MRPC", "STS-B", "MNLI"]
     shown = capsys.readouterr().out
     assert "no mean over all nine: SST-2, QQP, QNLI, RTE, WNLI not there" in shown
 
-    made = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("record.json")}
+    made = made_runs(tmp_path)
     assert len(made) == 8
     records = {
         (r["task"], r["seed"]): (r, path) for path in made for r in [json.loads(path.read_text())]
@@ -90,13 +62,15 @@ def test_scores_are_the_official_ones_and_what_is_missing_is_named(
         100 * of_run["test"]["accuracy"], abs=0.01
     )
 
-    assert _run(monkeypatch, data, tmp_path, "--tasks", "MRPC", "RTE") == {"MRPC": found["MRPC"]}
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("record.json")} == made
+    assert run_suite(glue, monkeypatch, data, tmp_path, "--tasks", "MRPC", "RTE") == {
+        "MRPC": found["MRPC"]
+    }
+    assert made_runs(tmp_path) == made
 
 
 def test_a_folder_without_any_task_is_refused(tmp_path: Path, monkeypatch: Any) -> None:
     with pytest.raises(SystemExit, match=r"none of the folders rte \(or glue_"):
-        _run(monkeypatch, tmp_path, tmp_path, "--tasks", "RTE")
+        run_suite(glue, monkeypatch, tmp_path, tmp_path, "--tasks", "RTE")
 
 
 def test_the_hub_s_splits_and_fields() -> None:

@@ -59,8 +59,14 @@ def test_curves_and_savings_are_those_of_the_runs(
     )
     assert scores[1] == pytest.approx(100 * of_run, abs=0.01)
     assert "opinions: accuracy of test in percent, 2 seeds" in capsys.readouterr().out
-    again = _run(monkeypatch, task, model, tmp_path, "--name", "again")
-    assert again["opinions, again"] == found == again["opinions, pretrained"]
+    flags = ["--name", "again", "--arch", "bert:2x32"]
+    again = _run(monkeypatch, task, model, tmp_path, *flags)
+    assert again["opinions, pretrained"] == found
+    settings = {"arch": "bert:2x32", "settings": found["settings"]["settings"]}
+    moment = {"measured_at": again["opinions, again"]["measured_at"]}
+    assert again["opinions, again"] == {**found, **moment, "settings": settings}
+    assert found["settings"]["arch"] == "" and found["processor"]["cores"]
+    assert found["versions"]["torch"]
     for path, moment in made.items():
         assert path.parent == tmp_path or path.stat().st_mtime_ns == moment
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from benchmarks import report
-from benchmarks.record import write_record
+from benchmarks.record import add_entries, circumstances, write_record
 
 _SAVED = {"is_bound": False, "low_is_bound": False, "high_is_bound": True}
 LABELS = {
@@ -80,6 +80,21 @@ def test_the_page_draws_the_curves_and_fetches_nothing(tmp_path: Path, monkeypat
     assert all(address.startswith("#") for address in page.addresses)
     assert not re.search(r"<(script|link|img|iframe)|@import|url\((?!#)", html)
     assert _made(tmp_path, monkeypatch)[1] == html  # drawn alike each time
+
+
+def test_every_entry_says_what_it_was_measured_on(tmp_path: Path, monkeypatch: Any) -> None:
+    """Entries of two machines, added to one record one after the other."""
+    path = tmp_path / "both.json"
+    for cores in (2, 96):
+        own = {**circumstances({}), "processor": {"name": "a processor", "cores": cores}}
+        entry = {**LABELS["trec, <wiki>"], **own}
+        add_entries("label_efficiency", {f"trec, {cores}": entry}, path)
+    monkeypatch.setattr("sys.argv", ["report", str(path), "--out", str(tmp_path / "report")])
+    report.main()
+    parts = (tmp_path / "report.md").read_text().split("## Labels saved: ")[1:]
+    assert [part.splitlines()[0] for part in parts] == ["trec, 2", "trec, 96"]
+    for part, cores in zip(parts, (2, 96), strict=True):
+        assert f", {cores} cores of a processor, torch" in part
 
 
 def test_what_is_no_record_is_named(tmp_path: Path, monkeypatch: Any) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_problems import subjects
 
 from mlm_pretrain.compare import Grid, compare, parse_task, plan
 from mlm_pretrain.compare.comparison import verdict
@@ -93,8 +94,8 @@ def test_what_cannot_be_compared_is_said_before_anything_is_run(
         compare(ignorant, ignorant, [task], tmp_path, seeds=1)
     with pytest.raises(InputError, match="two tasks are called opinions"):
         compare(ignorant, ignorant, [task, task], tmp_path, seeds=2)
-    written = parse_task(f"multilabel:{task_folder}")
-    with pytest.raises(InputError, match=r"no intervals for the scores of multilabel\n.*sentiment"):
+    written = parse_task(f"summarization:{task_folder}")
+    with pytest.raises(InputError, match=r"no intervals for the scores of summarization\n.*sentim"):
         compare(ignorant, ignorant, [written], tmp_path, seeds=2)
     with pytest.raises(InputError, match="without torchrun"):
         monkeypatch.setenv("WORLD_SIZE", "2")
@@ -112,8 +113,8 @@ def test_a_model_that_was_changed_in_its_place_is_run_again(
     ignorant: str, knowing: str, task_folder: Path, tmp_path: Path
 ) -> None:
     """Also where its manifest still speaks of the weights that were there before."""
-    grid = Grid(tmp_path / "runs", SETTINGS)
-    task = parse_task(f"sentiment:{task_folder}")
+    grid = Grid(tmp_path / "runs")
+    task = parse_task(f"sentiment:{task_folder}").over(SETTINGS)
     model = shutil.copytree(ignorant, tmp_path / "model")
     first = grid.run(str(model), task, 0)["key"]
     assert grid.run(str(model), task, 0)["key"] == first
@@ -136,6 +137,20 @@ def test_the_command_line_prints_a_table_and_the_verdict(
     found = result["tasks"]["opinions"]
     difference, low, high = (f"{100 * found[key]:+.1f}" for key in ("difference", "low", "high"))
     assert row.endswith("better") and f"{difference}  {low} to {high}" in row
+
+
+def test_sets_of_labels_are_compared_too(ignorant: str, copied: str, tmp_path: Path) -> None:
+    folder = tmp_path / "colours"
+    folder.mkdir()
+    for split, count, seed in (("train", 160, 1), ("validation", 40, 2)):
+        lines = [json.dumps(row) for row in subjects(count, seed)]
+        (folder / f"{split}.jsonl").write_text("\n".join(lines))
+    more = {"learning_rate": 1e-2, "epochs": 12, "embedding_rate": 1.0, "metric": "f1_macro"}
+    tasks = [parse_task(f"multilabel:{folder}").over({"learning_rate": 1e-6, "epochs": 1})]
+    found = compare(ignorant, copied, tasks, tmp_path / "out", seeds=2, settings=more)
+    of_task = found["tasks"]["colours"]
+    assert (of_task["metric"], of_task["examples"], of_task["difference"]) == ("f1_macro", 40, 0.0)
+    assert min(of_task["means"]) > 0.1  # of settings over the task's own, which teach nothing
 
 
 def test_settings_of_a_comparison_go_before_the_task_s(

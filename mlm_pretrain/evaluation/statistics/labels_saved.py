@@ -11,7 +11,7 @@ Shapes: P points of a curve, R resamples.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,8 +43,8 @@ class Saving:
 
 
 def labels_saved(
-    first: dict[int, Sequence[Scorer]],
-    second: dict[int, Sequence[Scorer]],
+    first: Mapping[int, Sequence[Scorer]],
+    second: Mapping[int, Sequence[Scorer]],
     examples: int,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -82,7 +82,9 @@ def labels_saved(
 
 
 def _curve(
-    runs: dict[int, Sequence[Scorer]], weights_RN: NDArray[np.int64], generator: np.random.Generator
+    runs: Mapping[int, Sequence[Scorer]],
+    weights_RN: NDArray[np.int64],
+    generator: np.random.Generator,
 ) -> Array:
     """Mean scores over drawn seeds (R, P); of the first resample over the seeds as they are."""
     points = []

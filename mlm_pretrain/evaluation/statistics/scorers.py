@@ -24,18 +24,14 @@ Row: TypeAlias = dict[str, Any]  # of a predictions file
 Scorer: TypeAlias = Callable[[NDArray[Any]], Array]
 
 
-def scorer(metric: str, rows: Sequence[Row]) -> Scorer:
-    """The score `metric` of `finetune`'s rows of predictions, under weights.
+def scorer(kind: str, metric: str, rows: Sequence[Row]) -> Scorer:
+    """The score `metric` of `finetune`'s rows of predictions of a `kind` of task, under weights.
 
     Raises:
         InputError: for a score that cannot be taken apart by examples.
     """
-    kind = "tags" if "predictions" in rows[0] else "answers" if "answers" in rows[0] else "labels"
-    make = _SCORERS.get((kind, metric))
-    if make is None or isinstance(rows[0].get("label"), list):
-        known = sorted(name for of, name in _SCORERS if of == kind)
-        raise InputError(f"metric: no intervals for '{metric}' here", f"one of {', '.join(known)}")
-    return make(rows)
+    check_scorable(kind, metric)
+    return _SCORERS[kind][metric](rows)
 
 
 def check_scorable(kind: str, metric: str) -> None:
@@ -44,14 +40,14 @@ def check_scorable(kind: str, metric: str) -> None:
     Raises:
         InputError: naming the kinds, or the kind's scores, that have them.
     """
-    if kind not in _ROWS_OF:
+    if kind not in _SCORERS:
         raise InputError(
-            f"no intervals for the scores of {kind}", f"tasks that have them: {', '.join(_ROWS_OF)}"
+            f"no intervals for the scores of {kind}", f"tasks that have them: {', '.join(_SCORERS)}"
         )
-    known = sorted(name for of, name in _SCORERS if of == _ROWS_OF[kind])
-    if metric not in known:
+    if metric not in _SCORERS[kind]:
         raise InputError(
-            f"metric: no intervals for '{metric}' of {kind}", f"one of {', '.join(known)}"
+            f"metric: no intervals for '{metric}' of {kind}",
+            f"one of {', '.join(sorted(_SCORERS[kind]))}",
         )
 
 
@@ -170,18 +166,47 @@ def _spearman(rows: Sequence[Row]) -> Scorer:
     return lambda weights_RN: np.array([of_one(weights_N) for weights_N in weights_RN])
 
 
-# What the rows of predictions hold, by the tasks that have intervals.
-_ROWS_OF = {"sentiment": "labels", "regression": "labels", "ner": "tags", "qa": "answers"}
-_SCORERS: dict[tuple[str, str], Callable[[Sequence[Row]], Scorer]] = {
-    ("labels", "accuracy"): _accuracy,
-    ("labels", "f1_macro"): partial(_of_confusion, value=f1_macro_of),
-    ("labels", "matthews"): partial(_of_confusion, value=matthews_of),
-    ("labels", "pearson"): _pearson,
-    ("labels", "spearman"): _spearman,
-    ("tags", "accuracy"): _accuracy,
-    ("tags", "f1"): _entity_f1,
-    ("tags", "f1_macro"): partial(_of_confusion, value=f1_macro_of),
-    ("tags", "matthews"): partial(_of_confusion, value=matthews_of),
-    ("answers", "exact_match"): _exact_match,
-    ("answers", "f1"): _answer_f1,
+def _of_label_sets(rows: Sequence[Row], value: Callable[[Array, Array], Array]) -> Scorer:
+    """`value` gets, of each label of the task, right ones twice and all on both sides (R, C).
+
+    The rows name all labels of the task: one that neither side has counts in a mean over labels, as 0.
+    """
+    names = list(rows[0]["probabilities"])
+    true_NC, found_NC = (
+        np.array([[name in row[side] for name in names] for row in rows], float)
+        for side in ("label", "prediction")
+    )
+    parts_NK = np.concatenate([2 * true_NC * found_NC, true_NC + found_NC], axis=1)
+    return _of_sums(parts_NK, lambda sums: value(sums[:, : len(names)], sums[:, len(names) :]))
+
+
+def _micro_f1(over_RC: Array, under_RC: Array) -> Array:
+    return _ratio(over_RC.sum(1), under_RC.sum(1))
+
+
+def _macro_f1(over_RC: Array, under_RC: Array) -> Array:
+    return _ratio(over_RC, under_RC).mean(1)
+
+
+def _all_right(rows: Sequence[Row]) -> Scorer:
+    return _of_mean([set(row["label"]) == set(row["prediction"]) for row in rows])
+
+
+_Makers: TypeAlias = dict[str, Callable[[Sequence[Row]], Scorer]]
+_OF_NAMES: _Makers = {
+    "accuracy": _accuracy,
+    "f1_macro": partial(_of_confusion, value=f1_macro_of),
+    "matthews": partial(_of_confusion, value=matthews_of),
+}
+_SCORERS: dict[str, _Makers] = {
+    "sentiment": _OF_NAMES,
+    "cloze": _OF_NAMES,
+    "multilabel": {
+        "accuracy": _all_right,
+        "f1_macro": partial(_of_label_sets, value=_macro_f1),
+        "f1_micro": partial(_of_label_sets, value=_micro_f1),
+    },
+    "regression": {"pearson": _pearson, "spearman": _spearman},
+    "ner": {**_OF_NAMES, "f1": _entity_f1},
+    "qa": {"exact_match": _exact_match, "f1": _answer_f1},
 }

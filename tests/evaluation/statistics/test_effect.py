@@ -20,7 +20,7 @@ def _seeds_of(
         logit_N = skill + spread * generator.standard_normal() + hardness_N
         is_right_N = generator.random(len(hardness_N)) < 1 / (1 + np.exp(-logit_N))
         rows = [{"label": "1", "prediction": "1" if right else "0"} for right in is_right_N]
-        made.append(scorer("accuracy", rows))
+        made.append(scorer("sentiment", "accuracy", rows))
     return made
 
 

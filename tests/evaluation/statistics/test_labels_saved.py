@@ -38,7 +38,7 @@ def _runs(generator: np.random.Generator, behind: float) -> dict[int, list[Score
             chance = share + 0.01 * generator.standard_normal()
             is_right = generator.random(_EXAMPLES) < chance
             rows = [{"label": "1", "prediction": "1" if right else "0"} for right in is_right]
-            runs[labels].append(scorer("accuracy", rows))
+            runs[labels].append(scorer("sentiment", "accuracy", rows))
     return runs
 
 

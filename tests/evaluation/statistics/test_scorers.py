@@ -14,7 +14,10 @@ from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.metrics import load_metric
 from mlm_pretrain.evaluation.metrics.tag_schemes import repair
 from mlm_pretrain.evaluation.statistics import scorer
+from mlm_pretrain.finetune import FinetuneConfig
+from mlm_pretrain.finetune.multilabel import MultiLabel
 
+_SUBJECTS = ("health", "law", "trade", "rare", "never")
 Rows = list[dict[str, Any]]
 _ANSWERS = ["the cat", "a cat sat", "Paris", "in Paris, France", "the", "42", ""]
 
@@ -51,6 +54,23 @@ def _answers(generator: np.random.Generator, count: int, silent: bool) -> Rows:
     return rows
 
 
+def _sets(generator: np.random.Generator, count: int) -> Rows:
+    """Of five labels; "rare" is seldom on either side, "never" on neither."""
+    chances = dict(zip(_SUBJECTS, [0.5, 0.3, 0.2, 0.01, 0.0], strict=True))
+    rows = []
+    for _ in range(count):
+        label, found = ([s for s, p in chances.items() if generator.random() < p] for _ in "ab")
+        rows.append({"text": "", "label": label, "prediction": found, "probabilities": chances})
+    return rows
+
+
+def _of_task(name: str) -> Callable[[Rows], float]:
+    """As the task itself scores, whose labels are those of its training file."""
+    task = MultiLabel(FinetuneConfig(model="", train="", validation="", out=""))
+    task.labels = list(_SUBJECTS)
+    return lambda rows: float(task.score(rows)[name])
+
+
 def _sides(rows: Rows) -> tuple[list[Any], list[Any]]:
     return [row["label"] for row in rows], [row["prediction"] for row in rows]
 
@@ -69,26 +89,45 @@ def _squad(name: str, version: int) -> Callable[[Rows], float]:
     return score
 
 
-_CASES: dict[str, tuple[str, Callable[..., Rows], Callable[[Rows], float]]] = {
-    "accuracy": ("accuracy", _labels, lambda rows: accuracy_score(*_sides(rows))),
-    "macro F1": ("f1_macro", _labels, lambda rows: f1_score(*_sides(rows), average="macro")),
-    "Matthews": ("matthews", _labels, lambda rows: matthews_corrcoef(*_sides(rows))),
-    "Pearson": ("pearson", _numbers, lambda rows: pearsonr(*_sides(rows)).statistic),
-    "Spearman": ("spearman", _numbers, lambda rows: spearmanr(*_sides(rows)).statistic),
-    "entities": ("f1", _tags, _seqeval),
-    "exact match": ("exact_match", lambda g, n: _answers(g, n, False), _squad("exact_match", 1)),
-    "answers": ("f1", lambda g, n: _answers(g, n, False), _squad("f1", 1)),
-    "answers or none": ("f1", lambda g, n: _answers(g, n, True), _squad("f1", 2)),
+# The kind of task, its score, rows of it, and the score as it is published.
+_CASES: dict[str, tuple[str, str, Callable[..., Rows], Callable[[Rows], float]]] = {
+    "accuracy": ("sentiment", "accuracy", _labels, lambda rows: accuracy_score(*_sides(rows))),
+    "macro F1": (
+        "sentiment",
+        "f1_macro",
+        _labels,
+        lambda rows: f1_score(*_sides(rows), average="macro"),
+    ),
+    "Matthews": ("sentiment", "matthews", _labels, lambda rows: matthews_corrcoef(*_sides(rows))),
+    "Pearson": ("regression", "pearson", _numbers, lambda rows: pearsonr(*_sides(rows)).statistic),
+    "Spearman": (
+        "regression",
+        "spearman",
+        _numbers,
+        lambda rows: spearmanr(*_sides(rows)).statistic,
+    ),
+    "entities": ("ner", "f1", _tags, _seqeval),
+    "exact match": (
+        "qa",
+        "exact_match",
+        lambda g, n: _answers(g, n, False),
+        _squad("exact_match", 1),
+    ),
+    "answers": ("qa", "f1", lambda g, n: _answers(g, n, False), _squad("f1", 1)),
+    "answers or none": ("qa", "f1", lambda g, n: _answers(g, n, True), _squad("f1", 2)),
+    "sets, micro F1": ("multilabel", "f1_micro", _sets, _of_task("f1_micro")),
+    "sets, macro F1": ("multilabel", "f1_macro", _sets, _of_task("f1_macro")),
+    "sets, all right": ("multilabel", "accuracy", _sets, _of_task("accuracy")),
 }
 
 
 @pytest.mark.parametrize("case", _CASES)
 def test_a_score_under_weights_is_that_of_repeated_rows(case: str) -> None:
-    metric, make, reference = _CASES[case]
+    kind, metric, make, reference = _CASES[case]
     generator = np.random.default_rng(3)
     rows = make(generator, 60)
     weights = np.concatenate([np.ones((1, 60), int), generator.multinomial(60, [1 / 60] * 60, 5)])
-    scores = scorer(metric, rows)(weights)
+    scores = scorer(kind, metric, rows)(weights)
     for row_weights, score in zip(weights, scores, strict=True):
         repeated = [row for row, n in zip(rows, row_weights, strict=True) for _ in range(n)]
         assert score == pytest.approx(reference(repeated), abs=1e-9)
@@ -100,11 +139,11 @@ def test_tags_that_are_no_entities_are_scored_one_by_one() -> None:
         {"tags": ["VERB"], "predictions": ["VERB"]},
     ]
     weights = np.array([[1, 1], [2, 1]])
-    assert scorer("accuracy", rows)(weights) == pytest.approx([2 / 3, 3 / 5])
+    assert scorer("ner", "accuracy", rows)(weights) == pytest.approx([2 / 3, 3 / 5])
     sides = (["NOUN", "VERB", "VERB"], ["NOUN", "NOUN", "VERB"])
-    assert scorer("matthews", rows)(weights)[0] == pytest.approx(matthews_corrcoef(*sides))
+    assert scorer("ner", "matthews", rows)(weights)[0] == pytest.approx(matthews_corrcoef(*sides))
 
 
 def test_a_score_that_is_not_known_names_those_that_are() -> None:
     with pytest.raises(InputError, match=r"no intervals for 'rouge1'.*\n.*accuracy"):
-        scorer("rouge1", [{"label": "a", "prediction": "b"}])
+        scorer("sentiment", "rouge1", [{"label": "a", "prediction": "b"}])
