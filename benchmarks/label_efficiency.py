@@ -5,8 +5,9 @@
 
 Each number of labels is drawn anew for every seed, the same for all three: the checkpoint, the same
 architecture from random weights, and (for labels of texts) TF-IDF with logistic regression. What random
-weights need is looked for on their curve, which goes on to all labels there are. Intervals are over test
-examples and seeds. Runs lie in `--work` and are not made again there.
+weights need is looked for on their curve, which goes on to all labels there are. With `--against tfidf`
+there are no random weights, and what words alone need is looked for instead, which takes no training.
+Intervals are over test examples and seeds. Runs lie in `--work` and are not made again there.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from benchmarks.record import RESULTS, add_entries, circumstances
-from benchmarks.report_sections import mean_text, saving_text
+from benchmarks.report_sections import YARDSTICKS, mean_text, saving_text
 from benchmarks.tfidf import tfidf_rows
 from mlm_pretrain.compare import Grid, LabelledTask, parse_task, scored_metric
 from mlm_pretrain.compare.grid import predictions
@@ -39,6 +40,8 @@ def main() -> None:
     settings = {"arch": arguments.arch, "settings": arguments.settings}
     for task in tasks:
         scored_metric(task, arguments.model)  # refused before anything is run
+        if arguments.against == "tfidf" and task.kind != "sentiment":
+            raise SystemExit(f"--against tfidf: is for labels of texts, not for {task.kind}")
     for task in tasks:
         found = task_result(task, arguments)
         _print(task.name, found)
@@ -53,6 +56,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--name", default="pretrained", help="what the record calls it")
     parser.add_argument("--task", action="append", required=True, metavar="KIND:FOLDER")
     parser.add_argument("--labels", type=int, nargs="+", default=list(_DOUBLINGS))
+    parser.add_argument(
+        "--against", choices=("random", "tfidf"), default="random", help="whose labels are counted"
+    )
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--work", type=Path, required=True, help="where runs lie")
     parser.add_argument("--arch", default="", help="what the record says of the architecture")
@@ -79,10 +85,10 @@ def task_result(task: LabelledTask, arguments: argparse.Namespace) -> dict[str, 
         rows[name] = {n: [learn(None if n == everything else n, s) for s in seeds] for n in counts}
     curves = {name: _scorers(task.kind, metric, of_learner) for name, of_learner in rows.items()}
     examples = len(rows["pretrained"][few[0]][0])
-    saved = labels_saved(curves["pretrained"], curves["random"], examples)
+    saved = labels_saved(curves["pretrained"], curves[arguments.against], examples)
     return {
         "metric": metric, "scored": task.scored_split, "examples": examples,
-        "train_examples": everything, "seeds": arguments.seeds,
+        "train_examples": everything, "seeds": arguments.seeds, "against": arguments.against,
         "scores": {name: _scores(curve, examples) for name, curve in curves.items()},
         "saved": [asdict(saving) for saving in saved],
     }  # fmt: skip
@@ -103,10 +109,9 @@ def _learners(task: LabelledTask, arguments: argparse.Namespace) -> dict[str, Le
         given = task.over({"max_train_examples": labels, **more})
         return predictions(grid.run(arguments.model, given, seed))
 
-    learners: dict[str, Learner] = {
-        "pretrained": tuned,
-        "random": lambda labels, seed: tuned(labels, seed, random_weights=True),
-    }
+    learners: dict[str, Learner] = {"pretrained": tuned}
+    if arguments.against == "random":
+        learners["random"] = lambda labels, seed: tuned(labels, seed, random_weights=True)
     if task.kind == "sentiment":
         learners["tfidf"] = lambda labels, seed: tfidf_rows(task, labels, seed)
     return learners
@@ -126,14 +131,14 @@ def _scores(curve: dict[int, list[Scorer]], examples: int) -> dict[str, list[flo
 
 def _print(name: str, found: dict[str, Any]) -> None:
     print(f"{name}: {found['metric']} of {found['scored']} in percent, {found['seeds']} seeds")
-    learners = list(found["scores"])
-    print(f"{'labels':>8}" + "".join(f"{learner:>14}" for learner in learners) + "  saved")
+    learners, against = list(found["scores"]), YARDSTICKS[found["against"]]
+    print(f"{'labels':>8}" + "".join(f"{learner:>14}" for learner in learners) + f"  {against} need")
     saved = {str(saving["labels"]): saving for saving in found["saved"]}
-    for labels in found["scores"]["random"]:
+    for labels in found["scores"][found["against"]]:
         scores = [found["scores"][learner].get(labels) for learner in learners]
         cells = ["" if of is None else mean_text(of) for of in scores]
         row = "".join(f"{cell:>14}" for cell in cells)
-        print(f"{labels:>8}{row}  {saving_text(saved.get(labels))}")
+        print(f"{labels:>8}{row}  {saving_text(saved.get(labels), against)}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,10 @@ Row: TypeAlias = Sequence[str]
 Curves: TypeAlias = dict[str, list[tuple[float, float, float]]]
 
 
+# Whose labels are counted, by the learner's name.
+YARDSTICKS = {"random": "random weights", "tfidf": "words alone"}
+
+
 @dataclass
 class Section:
     """A part of a report.
@@ -55,11 +59,12 @@ def _of_task(name: str, found: dict[str, Any]) -> Section:
     learners = list(found["scores"])
     saved = {str(saving["labels"]): saving for saving in found["saved"]}
     counts = sorted({n for of in found["scores"].values() for n in of}, key=int)
-    rows: list[Row] = [["labels", *learners, "random weights need"]]
+    against = YARDSTICKS[found.get("against", "random")]
+    rows: list[Row] = [["labels", *learners, f"{against} need"]]
     for count in counts:
         scores = [found["scores"][learner].get(count) for learner in learners]
         cells = ["" if of is None else mean_text(of) for of in scores]
-        rows.append([f"{int(count):,}", *cells, saving_text(saved.get(count))])
+        rows.append([f"{int(count):,}", *cells, saving_text(saved.get(count), against)])
     return Section(
         title=f"Labels saved: {name}",
         command="python -m benchmarks.label_efficiency MODEL --task KIND:FOLDER --work DIR",
@@ -74,12 +79,12 @@ def _of_task(name: str, found: dict[str, Any]) -> Section:
     )
 
 
-def saving_text(saving: dict[str, Any] | None) -> str:
-    """`4.1× the labels (3.0 to 5.2)`, with ≥ where random weights never came so far."""
+def saving_text(saving: dict[str, Any] | None, against: str) -> str:
+    """`4.1× the labels (3.0 to 5.2)`, with ≥ where what it was measured `against` never came so far."""
     if saving is None:
         return ""
     if saving.get("is_below"):
-        return f"≤ {saving['factor']:.1f}×: random weights score as much with their fewest labels"
+        return f"≤ {saving['factor']:.1f}×: {against} score as much with their fewest labels"
     signs = {True: "≥ ", False: ""}
     middle = f"{signs[saving['is_bound']]}{saving['factor']:.1f}×"
     low = f"{signs[saving['low_is_bound']]}{saving['low']:.1f}"

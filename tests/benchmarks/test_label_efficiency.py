@@ -71,6 +71,18 @@ def test_curves_and_savings_are_those_of_the_runs(
         assert path.parent == tmp_path or path.stat().st_mtime_ns == moment
 
 
+def test_words_alone_are_a_yardstick_that_takes_no_training(
+    task: LabelledTask, tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    model = save_model(tmp_path / "model", "bert", wordpiece())
+    found = _run(monkeypatch, task, model, tmp_path, "--against", "tfidf")["opinions, pretrained"]
+    assert list(found["scores"]) == ["pretrained", "tfidf"]
+    runs = [path for path in tmp_path.rglob("record.json") if path.parent != tmp_path]
+    assert len(runs) == 2 * 2
+    assert [saving["labels"] for saving in found["saved"]] == [8, 16]
+    assert "words alone need" in capsys.readouterr().out
+
+
 def test_the_baseline_of_words_learns_from_the_same_labels(task: LabelledTask) -> None:
     rows = tfidf_rows(task, None, 0)
     assert len(rows) == 60
