@@ -1,0 +1,95 @@
+"""What the answers of probes mean for a run: which step was best, and whether its representation collapses.
+
+Two signs tell a collapse, each by itself. The effective rank is compared with the run's own highest, since
+what is healthy depends on the width, the texts and the objective; a rank that has lost nine tenths of it has
+lost most of what the vectors could tell apart. The mean cosine has one bound for all: above it vectors differ
+by less than 9° on the average.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlm_pretrain.errors import InputError
+
+RANK_SHARE_OF_HIGHEST = 0.1
+COSINE_OF_COLLAPSE = 0.99
+WAY_OUT = (
+    "lower the learning rate, warm up longer (warmup_share), or go back to a checkpoint from before; with "
+    "contrastive also see its temperature and batch"
+)
+
+
+class Collapsed(InputError):
+    """The representation has collapsed, and the run was to stop then."""
+
+
+class Standing:
+    """The best score of a run, how long ago that was, and the highest effective rank.
+
+    Args:
+        keep_best: name of the score; None looks for none.
+        stop_after: probings in a row without a better one after which the run ends.
+    """
+
+    def __init__(self, keep_best: str | None, stop_after: int | None) -> None:
+        self.keep_best, self.stop_after = keep_best, stop_after
+        self.last: dict[str, float] = {}
+        self.best_score: float | None = None
+        self.best_step = 0
+        self.without_better = 0
+        self.highest_rank = 0.0
+
+    def take(self, step: int, scores: dict[str, float]) -> bool:
+        """Whether these scores are the best so far. Those before the first step are of no checkpoint."""
+        self.last = scores
+        self.highest_rank = max(self.highest_rank, scores.get("effective_rank", 0.0))
+        if self.keep_best is None or step == 0:
+            return False
+        score = scores[self.keep_best]
+        is_better = self.best_score is None or score > self.best_score
+        if is_better:
+            self.best_score, self.best_step = score, step
+        self.without_better = 0 if is_better else self.without_better + 1
+        return is_better
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether patience is at its end."""
+        return self.stop_after is not None and self.without_better >= self.stop_after
+
+    def collapse(self, scores: dict[str, float]) -> str | None:
+        """What shows that the representation has collapsed, or None."""
+        found = []
+        rank, highest = scores.get("effective_rank"), self.highest_rank
+        if rank is not None and rank < RANK_SHARE_OF_HIGHEST * highest:
+            found.append(f"effective rank {rank:.1f}, after {highest:.1f}")
+        if scores.get("mean_cosine", 0.0) > COSINE_OF_COLLAPSE:
+            found.append(f"mean cosine {scores['mean_cosine']:.4f}")
+        return ", ".join(found) or None
+
+    def describe(self, scores: dict[str, float]) -> str:
+        """Every score, and in brackets by how much it has changed since the last probing."""
+        return ", ".join(_score(name, x, self.last.get(name)) for name, x in scores.items())
+
+    def facts(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {
+            "last": self.last, "best_score": self.best_score, "best_step": self.best_step,
+            "without_better": self.without_better, "highest_rank": self.highest_rank,
+        }  # fmt: skip
+
+    def restore(self, facts: dict[str, Any]) -> None:
+        """As `facts` had it; without any, as before the first probing."""
+        fresh = Standing(self.keep_best, self.stop_after).facts()
+        for name, value in {**fresh, **facts}.items():
+            setattr(self, name, value)
+
+
+_SMALL = ("mean_cosine", "uniformity", "alignment")
+
+
+def _score(name: str, value: float, before: float | None) -> str:
+    digits = 3 if name in _SMALL else 1
+    change = "" if before is None else f" ({value - before:+.{digits}f})"
+    return f"{name.replace('_', ' ')} {value:.{digits}f}{change}"
