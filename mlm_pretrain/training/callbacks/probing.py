@@ -90,9 +90,9 @@ class ProbingCallback(TrainerCallback):
     def _judge(self, out: Path, state: Any, control: Any, scores: dict[str, float]) -> None:
         """Whether the run goes on."""
         is_first, step = state.is_world_process_zero, state.global_step
-        if found := self.standing.collapse(scores):
+        if step and (found := self.standing.collapse(scores)):
             problem = f"step {step}: the representation collapses ({found})"
-            if self.config.on_collapse == "stop" and step:
+            if self.config.on_collapse == "stop":
                 raise Collapsed(problem, f"{WAY_OUT}; {way_back(out)}")
             if is_first:
                 say(f"{problem}\n  → {WAY_OUT}")

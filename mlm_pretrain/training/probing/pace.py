@@ -65,8 +65,8 @@ class Pace:
         if is_last:
             return True
         if self.every is None:
-            rest = 1 - self.last_progress
-            return moment.progress >= self.last_progress + rest / min(left, MOST_PROBINGS)
+            gap = max((1 - self.last_progress) / left, 1 / MOST_PROBINGS)
+            return moment.progress >= self.last_progress + gap - 1e-9
         if moment.step % self.every or not moment.progress:
             return False
         self.stretch = self._stretch(moment, left)

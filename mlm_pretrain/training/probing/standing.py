@@ -1,9 +1,13 @@
 """What the answers of probes mean for a run: which step was best, and whether its representation collapses.
 
 Two signs tell a collapse, each by itself. The effective rank is compared with the run's own highest, since
-what is healthy depends on the width, the texts and the objective; a rank that has lost nine tenths of it has
-lost most of what the vectors could tell apart. The mean cosine has one bound for all: above it vectors differ
-by less than 9° on the average.
+what is healthy depends on the width, the texts and the objective; the mean cosine has one bound for all,
+above which vectors differ by less than 9° on the average. Where the bounds lie was measured on models of
+4 × 256 with 128 texts. After half an hour on Wikipedia ten runs of contrastive, masked, two-way and
+denoising objectives had ranks from 56 to 96 and cosines up to 0.86; random weights of six families at least
+44 and at most 0.95. One that only learned to find replaced tokens had 3 and 0.992. In a masked model the rank
+falls to 0.6 of its highest in the first hundred steps and stays there, far above the bound. Random weights
+are not judged: they have not collapsed, whatever their shape.
 """
 
 from __future__ import annotations
