@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from mlm_pretrain.environment import process_rank
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.minimal_pairs import Pair, read_pairs
 from mlm_pretrain.evaluation.perplexity import autocast_for
@@ -103,6 +104,9 @@ def build_suite(
         InputError: as `read_inputs`; and for texts that are too short, or sentences longer than the model.
     """
     tasks, pairs = read_inputs(config, objective)
+    if process_rank() == 0:
+        for line in [*(task.describe() for task in tasks), *_described(pairs)]:
+            say(f"{_SETTING}: {line}")
     room = room_for_text(model.config)
     longest = min(LONGEST_TOKENS, room or LONGEST_TOKENS)
     if room is not None:
@@ -116,6 +120,11 @@ def build_suite(
         is_causal=served.is_causal,
         autocast=_autocast(model, precision),
     )
+
+
+def _described(pairs: list[Pair]) -> list[str]:
+    paradigms = len({pair.paradigm for pair in pairs})
+    return [f"blimp: {len(pairs)} pairs of {paradigms} paradigms"] if pairs else []
 
 
 def _autocast(model: Any, precision: Precision) -> Callable[[], Any]:

@@ -79,13 +79,16 @@ class Standing:
     def facts(self) -> dict[str, Any]:
         """For a checkpoint."""
         return {
-            "last": self.last, "best_score": self.best_score, "best_step": self.best_step,
-            "without_better": self.without_better, "highest_rank": self.highest_rank,
+            "keep_best": self.keep_best, "last": self.last, "best_score": self.best_score,
+            "best_step": self.best_step, "without_better": self.without_better,
+            "highest_rank": self.highest_rank,
         }  # fmt: skip
 
     def restore(self, facts: dict[str, Any]) -> None:
-        """As `facts` had it; without any, as before the first probing."""
+        """As `facts` had it; without any, as before the first probing. A best by another score is none."""
         fresh = Standing(self.keep_best, self.stop_after).facts()
+        if facts.get("keep_best") != self.keep_best:
+            facts = {name: facts[name] for name in ("last", "highest_rank") if name in facts}
         for name, value in {**fresh, **facts}.items():
             setattr(self, name, value)
 

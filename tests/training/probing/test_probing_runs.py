@@ -239,6 +239,14 @@ def test_a_collapse_is_told_and_stops_if_asked(
     assert "step 1: the representation collapses" not in err
 
 
+def test_a_best_by_another_score_is_not_taken_up() -> None:
+    before, after = Standing("linear", None), Standing("blimp", None)
+    before.take(1, {"linear": 90.0, "blimp": 50.0, "effective_rank": 7.0})
+    after.restore(before.facts())
+    assert (after.best_score, after.highest_rank) == (None, 7.0)
+    assert after.take(2, {"linear": 60.0, "blimp": 55.0})
+
+
 def test_what_counts_as_a_collapse() -> None:
     standing = Standing(None, None)
     standing.take(1, {"effective_rank": 100.0, "mean_cosine": 0.9})
