@@ -19,6 +19,8 @@ from mlm_pretrain.training.probing.pace import Moment, Pace
 from mlm_pretrain.training.probing.standing import WAY_OUT, Collapsed, Standing
 from mlm_pretrain.training.run_log import append_line
 
+_JUDGED_FROM = 0.05  # of a run by steps: before, how long it will take is not known
+
 
 class ProbingCallback(TrainerCallback):
     """The first process asks; all of them know what came of it.
@@ -53,7 +55,7 @@ class ProbingCallback(TrainerCallback):
         if self.pace.is_due(moment, is_last):
             self._probe(args, state, control)
         if state.is_world_process_zero:
-            self._say_pace(moment, is_last)
+            self._say_pace(moment)
 
     def _moment(self, state: Any) -> Moment:
         step, budget = state.global_step, self.budget
@@ -107,7 +109,7 @@ class ProbingCallback(TrainerCallback):
         elif step and self.budget.is_spent(step):  # a budget in minutes may end with a probing
             control.should_save = control.should_training_stop = True
 
-    def _say_pace(self, moment: Moment, is_last: bool) -> None:
+    def _say_pace(self, moment: Moment) -> None:
         """Once, when the share does not allow what was asked for."""
         pace, limit = self.pace, f"{self.config.budget_share:.1%} of the time"
         if pace.stretch > 1 and pace.stretch not in self._said:
@@ -116,11 +118,12 @@ class ProbingCallback(TrainerCallback):
                 f"than {limit}, so it is every {(pace.every or 1) * pace.stretch}"
             )
             self._said.add(pace.stretch)
-        is_over = is_last and pace.last_step < moment.step
-        if is_over and "end" not in self._said:
+        is_judged = moment.progress >= _JUDGED_FROM or moment.total_seconds is not None
+        is_over = pace.affordable(moment) < 1 and pace.last_step < moment.step
+        if is_over and is_judged and "end" not in self._said:
             say(
-                f"the last step is not probed: {pace.cost_seconds:.1f} s more than {limit}; raise "
-                "budget_share, or draw fewer rows and pairs"
+                f"no more probes from step {moment.step} on: another {pace.cost_seconds:.1f} s would be more "
+                f"than {limit}; raise budget_share, or draw fewer rows, shape_texts and pairs"
             )
             self._said.add("end")
 

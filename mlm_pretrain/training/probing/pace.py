@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 from mlm_pretrain.training.probing.config import NO_LIMIT
 
 MOST_PROBINGS = 20  # that are spread over a run where nobody says how often
+_SPARE = (
+    0.1  # of one probing, kept back: one that takes a little longer shall not cost the last one
+)
 
 
 class Moment(NamedTuple):
@@ -59,7 +62,7 @@ class Pace:
 
     def is_due(self, moment: Moment, is_last: bool = False) -> bool:
         """Whether to probe after the step of `moment`; after the last one whenever that is affordable."""
-        left = self.affordable(moment)
+        left = self.affordable(moment, 0.0 if is_last else _SPARE)
         if moment.step <= self.last_step or left < 1:
             return False
         if is_last:
@@ -72,13 +75,17 @@ class Pace:
         self.stretch = self._stretch(moment, left)
         return moment.step - self.last_step >= self.every * self.stretch
 
-    def affordable(self, moment: Moment) -> float:
-        """Probings like the last one that the share still allows, whole; infinitely many without a limit."""
+    def affordable(self, moment: Moment, spare: float = 0.0) -> float:
+        """Probings like the last one that the share still allows, whole; infinitely many without a limit.
+
+        Args:
+            spare: probings that are kept back.
+        """
         if self.share >= NO_LIMIT or not self.cost_seconds:
             return math.inf
         allowed = self.share * self.whole_seconds(moment)
         # A hair more than what was spent exactly as allowed, since sums of floats are not exact.
-        return math.floor((allowed - self.spent_seconds) / self.cost_seconds + 1e-6)
+        return math.floor((allowed - self.spent_seconds) / self.cost_seconds - spare + 1e-6)
 
     def whole_seconds(self, moment: Moment) -> float:
         """The time that the whole run will take, as far as is known: steps take what they took so far."""

@@ -38,9 +38,9 @@ def gone_through(
 @pytest.mark.parametrize("by_clock", [False, True])
 @pytest.mark.parametrize("every", [None, 100])
 def test_the_share_is_kept_and_used(every: int | None, by_clock: bool) -> None:
-    """Half an hour with probings of 9 seconds: 54 seconds are 3 %, six probings."""
+    """Half an hour with probings of 8.5 seconds: 54 seconds are 3 %, six probings."""
     pace = Pace(every, share=0.03)
-    probed, end = gone_through(pace, steps=1800, step_seconds=1.0, cost=9.0, by_clock=by_clock)
+    probed, end = gone_through(pace, steps=1800, step_seconds=1.0, cost=8.5, by_clock=by_clock)
     assert len(probed) == 6 if every is None else len(probed) in (5, 6)
     assert pace.spent_seconds <= 0.031 * 1800
     assert probed[-1] == end

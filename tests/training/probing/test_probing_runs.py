@@ -176,8 +176,8 @@ def test_what_would_take_more_than_its_share_is_left_out(
     probes = {"every": 1, **SOME, "budget_share": 0.03}
     result = pretrain(config(prepared, tmp_path / "run", steps=2, probes=probes))
     assert result["probes"]["probings"] == 1
-    assert (
-        "the last step is not probed: 100.0 s more than 3.0% of the time" in capfd.readouterr().err
+    assert "no more probes from step 1 on: another 100.0 s would be more than 3.0%" in (
+        capfd.readouterr().err
     )
 
 
