@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.probing.shape import SHAPE_NAMES
 
 RANK_SHARE_OF_HIGHEST = 0.1
 COSINE_OF_COLLAPSE = 0.99
@@ -99,4 +100,5 @@ _SMALL = ("mean_cosine", "uniformity", "alignment")
 def _score(name: str, value: float, before: float | None) -> str:
     digits = 3 if name in _SMALL else 1
     change = "" if before is None else f" ({value - before:+.{digits}f})"
-    return f"{name.replace('_', ' ')} {value:.{digits}f}{change}"
+    shown = name.replace("_", " ") if name in SHAPE_NAMES else name
+    return f"{shown} {value:.{digits}f}{change}"
