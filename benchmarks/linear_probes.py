@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-_BATCH, _LENGTH = 64, 128
-_STRENGTHS = (0.01, 0.1, 1.0, 10.0)  # of the linear model's regularisation, inverse
+from mlm_pretrain.evaluation.probing.linear import linear_score, pair_features
+from mlm_pretrain.evaluation.probing.similarity import similarity_score
+from mlm_pretrain.evaluation.probing.vectors import encode_texts, sentence_vectors
 
 
 class Task(NamedTuple):
@@ -58,38 +59,21 @@ class Embedder:
 
     def __call__(self, texts: list[str]) -> NDArray[np.float32]:
         """In batches of like length, given back in the order of `texts`."""
-        order = np.argsort([len(text) for text in texts], kind="stable")
-        parts = [
-            self._vectors([texts[i] for i in order[start : start + _BATCH]])
-            for start in range(0, len(texts), _BATCH)
-        ]
-        vectors_NH = np.concatenate(parts)
-        back = np.empty_like(vectors_NH)
-        back[order] = vectors_NH
-        return back
-
-    def _vectors(self, texts: list[str]) -> NDArray[np.float32]:
-        import torch
-
-        limit = min(_LENGTH, self.tokenizer.model_max_length)
-        inputs = self.tokenizer(
-            texts, padding=True, truncation=True, max_length=limit, return_tensors="pt",
-            return_token_type_ids=False,
-        )  # fmt: skip
-        with torch.no_grad():
-            states_BLH = self.network(**inputs).last_hidden_state
-        seen_BL1 = inputs["attention_mask"][:, :, None]
-        means: NDArray[np.float32] = ((states_BLH * seen_BL1).sum(1) / seen_BL1.sum(1)).numpy()
-        return means
+        return sentence_vectors(self.network, encode_texts(self.tokenizer, texts))
 
 
 def _score(embed: Embedder, data: Path, task: Task, limit: int) -> float:
     split = {name: _rows(data / task.folder, name, limit) for name in ("train", "validation")}
+    tested = _vectors(embed, split["validation"])
     if task.kind == "similarity":
-        return _similarity(embed, split["validation"])
-    features = {name: _features(embed, rows) for name, rows in split.items()}
-    labels = {name: [str(row["label"]) for row in rows] for name, rows in split.items()}
-    return _linear(features, labels, task.metric)
+        first, second = tested
+        assert second is not None
+        gold = [float(row["label"]) for row in split["validation"]]
+        return similarity_score(first, second, gold)
+    fitted = _vectors(embed, split["train"])
+    labels, right = ([str(row["label"]) for row in split[name]] for name in split)
+    features = pair_features(*fitted), pair_features(*tested)
+    return linear_score(features[0], labels, features[1], right, task.metric)
 
 
 def _rows(folder: Path, split: str, limit: int) -> list[dict[str, Any]]:
@@ -97,35 +81,10 @@ def _rows(folder: Path, split: str, limit: int) -> list[dict[str, Any]]:
         return [json.loads(line) for line, _ in zip(file, range(limit), strict=False)]
 
 
-def _features(embed: Embedder, rows: list[dict[str, Any]]) -> NDArray[np.float32]:
-    """Of a pair (u, v) what InferSent takes: u, v, |u − v|, u · v (Conneau et al. 2017)."""
+def _vectors(
+    embed: Embedder, rows: list[dict[str, Any]]
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Of the texts, and of the second ones where they are pairs."""
     first = embed([row["text"] for row in rows])
-    if "text_pair" not in rows[0]:
-        return first
-    second = embed([row["text_pair"] for row in rows])
-    return np.concatenate([first, second, np.abs(first - second), first * second], axis=1)
-
-
-def _similarity(embed: Embedder, rows: list[dict[str, Any]]) -> float:
-    from scipy.stats import spearmanr
-
-    pair = [embed([row[name] for row in rows]) for name in ("text", "text_pair")]
-    first, second = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in pair)
-    gold = [float(row["label"]) for row in rows]
-    return 100 * float(spearmanr((first * second).sum(1), gold).statistic)
-
-
-def _linear(features: dict[str, Any], labels: dict[str, list[str]], metric: str) -> float:
-    """A logistic regression on standardised features, its strength chosen by cross-validation on the
-    training rows alone."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import accuracy_score, matthews_corrcoef
-    from sklearn.model_selection import GridSearchCV
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
-    search = GridSearchCV(model, {"logisticregression__C": _STRENGTHS}, cv=3)
-    search.fit(features["train"], labels["train"])
-    score = {"accuracy": accuracy_score, "matthews": matthews_corrcoef}[metric]
-    return 100 * float(score(labels["validation"], search.predict(features["validation"])))
+    has_pairs = "text_pair" in rows[0]
+    return first, embed([row["text_pair"] for row in rows]) if has_pairs else None

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mlm_pretrain.packing import PackedDataset, PrepareConfig, prepare
     from mlm_pretrain.training.phases import Phase, pretrain_phases
     from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
+    from mlm_pretrain.training.probing import ProbesConfig
     from mlm_pretrain.training.trainers import CausalLMTrainer, HybridLMTrainer, MaskedLMTrainer
 
 _HOMES = {
@@ -40,6 +41,7 @@ _HOMES = {
     "prepare": "packing",
     "PretrainConfig": "training.pretrain",
     "pretrain": "training.pretrain",
+    "ProbesConfig": "training.probing",
     "Phase": "training.phases",
     "pretrain_phases": "training.phases",
     "CausalLMTrainer": "training.trainers",
@@ -49,8 +51,8 @@ _HOMES = {
 
 __all__ = [  # noqa: RUF022 -- in the order of the work
     "prepare", "PrepareConfig", "PackedDataset",
-    "pretrain", "PretrainConfig", "pretrain_phases", "Phase", "MaskedConfig", "MaskedLMTrainer",
-    "CausalLMTrainer", "HybridLMTrainer", "HybridConfig",
+    "pretrain", "PretrainConfig", "pretrain_phases", "Phase", "ProbesConfig", "MaskedConfig",
+    "MaskedLMTrainer", "CausalLMTrainer", "HybridLMTrainer", "HybridConfig",
     "export", "push", "finetune", "FinetuneConfig", "evaluate", "fill", "InputError",
 ]  # fmt: skip
 

@@ -112,6 +112,18 @@ def pretrain(
     validate_every: Annotated[
         int | None, typer.Option(help="Steps between validation losses. [default: at the end]")
     ] = None,
+    probe: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Score the model while it trains, by frozen probes of this labelled set: a folder with "
+            "train.jsonl and validation.jsonl, or NAME=FOLDER. Repeat. How often, what is kept and when to "
+            "stop: --set pretrain.probes.NAME=VALUE. [default: none]"
+        ),
+    ] = None,
+    probe_blimp: Annotated[
+        str | None,
+        typer.Option(help="The same by minimal pairs in BLiMP's format, a file or a folder."),
+    ] = None,
     checkpoint_minutes: Annotated[
         float | None, typer.Option(help="Minutes between checkpoints. [default: 10]")
     ] = None,
@@ -159,11 +171,18 @@ def pretrain(
     data. Ctrl-C finishes the step, saves, and prints how to go on.
     """
     given = {k: v for k, v in locals().items() if k in _FLAGS and v is not None}
-    masking = {"ratio": mask_ratio, "ratio_end": mask_ratio_end, "unit": mask_unit}
-    given_masking = {k: v for k, v in masking.items() if v is not None}
+    sections: dict[str, dict[str, Any]] = {
+        "masking": {"ratio": mask_ratio, "ratio_end": mask_ratio_end, "unit": mask_unit},
+        "probes": {"tasks": probe or None, "blimp": probe_blimp},
+    }
+    given |= {k: v for k, v in ((n, _given(s)) for n, s in sections.items()) if v}
     beginning = Beginning(overwrite, resume, weights_only)
     target = Target(push_to, private)
-    _run(config, settings or [], given, given_masking, beginning, target, dry_run, as_json)
+    _run(config, settings or [], given, beginning, target, dry_run, as_json)
+
+
+def _given(section: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in section.items() if value is not None}
 
 
 _FLAGS = (
@@ -189,7 +208,6 @@ def _run(
     config: Path | None,
     settings: list[str],
     given: dict[str, Any],
-    masking: dict[str, Any],
     beginning: Beginning,
     target: Target,
     dry_run: bool,
@@ -199,7 +217,7 @@ def _run(
     from mlm_pretrain.training.pretrain import Interrupted
 
     beginning.check()
-    work = find_work(config, settings, given, masking, beginning.resume)
+    work = find_work(config, settings, given, beginning.resume)
     if dry_run:
         facts = work.plan()
         finish(facts, as_json, pretrain_report.planned(facts))

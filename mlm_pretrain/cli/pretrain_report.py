@@ -34,6 +34,8 @@ def trained(result: dict[str, Any]) -> list[str]:
             f"validation loss{way} {part['loss_nats']:.4f}, perplexity {part['perplexity']:.2f}"
             for way, part in {"": score, **others}.items()
         ]
+    if "probes" in result:
+        lines.append(_probes(result["probes"], result.get("weights_step")))
     lines.append(f"wrote {result.get('model_folder', result['out'])}")
     return [*lines, *([pushed_line(result["pushed"])] if "pushed" in result else [])]
 
@@ -46,6 +48,16 @@ def _phase(part: dict[str, Any]) -> str:
         f"  {part['name']}: {part['steps']:,} steps, {part['tokens']:,} tokens in "
         f"{part['seconds']:,.0f} s{loss}"
     )
+
+
+def _probes(found: dict[str, Any], step: int | None) -> str:
+    """How often, how long, and the step that was best where one is kept."""
+    share, seconds = found["share_of_time"], found["seconds"]
+    line = f"probes: {found['probings']} in {seconds:,.0f} s, {share:.1%} of the time"
+    if best := found.get("best"):
+        line += f"; best {best['score']} {best['value']:.1f} at step {best['step']:,}"
+        line += ", whose weights the model has" if step == best["step"] else ""
+    return line
 
 
 def following(result: dict[str, Any]) -> str:

@@ -37,7 +37,6 @@ def find_work(
     config: Path | None,
     settings: list[str],
     given: dict[str, Any],
-    masking: dict[str, Any],
     resume: bool,
 ) -> Work:
     """The pretraining that a recipe, `--set` and flags describe, or the record of what `--resume` names.
@@ -49,9 +48,9 @@ def find_work(
 
     is_old = resume and config is None and "out" in given
     if is_old and is_phased(given["out"]):
-        return _recorded_phases(settings, given, masking)
+        return _recorded_phases(settings, given)
     before = _settings_of_run(given["out"]) if is_old else {}
-    recipe = _read(config, settings, given, masking, before)
+    recipe = _read(config, settings, given, before)
     if config is None and not recipe.phases:
         _require_folders(recipe.pretrain)
     return _whole(recipe) if config is not None else _training(recipe)
@@ -78,12 +77,12 @@ def _training(recipe: Any) -> Work:
     )
 
 
-def _recorded_phases(settings: list[str], given: dict[str, Any], masking: dict[str, Any]) -> Work:
+def _recorded_phases(settings: list[str], given: dict[str, Any]) -> Work:
     """The phases in `--out` as their record has them, but for what is given now for all of them."""
     from mlm_pretrain.training import phases
 
     out = given["out"]
-    values = _with_flags(_overridden({}, settings), given, masking)
+    values = _with_flags(_overridden({}, settings), given)
     changes = {name: value for name, value in values["pretrain"].items() if name != "out"}
     return Work(
         lambda: phases.plan_all(phases.recorded_phases(out, changes)),
@@ -95,7 +94,6 @@ def _read(
     config: Path | None,
     settings: list[str],
     given: dict[str, Any],
-    masking: dict[str, Any],
     before: dict[str, Any],
 ) -> Any:
     """A recipe from file, --set and flags; without a file, from the settings `before` a resume."""
@@ -104,7 +102,7 @@ def _read(
 
     flags = {"folder": given.get("out", "run"), "pretrain": before}
     values = _overridden(read_yaml(config) if config is not None else flags, settings)
-    return build_config(Recipe, _with_flags(values, given, masking), str(config or "flags"))
+    return build_config(Recipe, _with_flags(values, given), str(config or "flags"))
 
 
 def _overridden(values: dict[str, Any], settings: list[str]) -> dict[str, Any]:
@@ -115,17 +113,17 @@ def _overridden(values: dict[str, Any], settings: list[str]) -> dict[str, Any]:
     return values
 
 
-def _with_flags(
-    values: dict[str, Any], given: dict[str, Any], masking: dict[str, Any]
-) -> dict[str, Any]:
-    """Flags in the section "pretrain", before what stands there."""
+def _with_flags(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Flags in the section "pretrain", before what stands there; of a section in it, those that are given."""
     section = values.get("pretrain") or {}
     if isinstance(section, dict):
         if any(name in given for name in _LENGTHS):
             section = {k: v for k, v in section.items() if k not in _LENGTHS}
-        section = {**section, **given}
-        if masking:
-            section["masking"] = {**(section.get("masking") or {}), **masking}
+        merged = {
+            name: {**(section.get(name) or {}), **value} if isinstance(value, dict) else value
+            for name, value in given.items()
+        }
+        section = {**section, **merged}
     return {**values, "pretrain": section}
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from mlm_pretrain.modeling.attention.inputs import packed_inputs
 from mlm_pretrain.modeling.sparse_head import predict_only
 from mlm_pretrain.progress import track
 
@@ -21,11 +22,19 @@ _BATCH_TOKENS = 8_192
 
 @torch.no_grad()
 def sentence_scores(
-    model: torch.nn.Module, tokenizer: Any, sentences: Sequence[str], is_causal: bool
+    model: torch.nn.Module,
+    tokenizer: Any,
+    sentences: Sequence[str],
+    is_causal: bool,
+    shows_progress: bool = True,
 ) -> list[float]:
     """Log-likelihood in nats of each sentence, special tokens not counted.
 
     Rows of one length go together, so nothing is padded and a score does not depend on its neighbours.
+
+    Args:
+        model: in eval mode, also one whose packed attention was chosen.
+        shows_progress: with a bar.
     """
     rows = list(_questions(tokenizer, sentences, is_causal))
     by_length: dict[int, list[tuple[int, list[int], list[int], list[int]]]] = defaultdict(list)
@@ -33,8 +42,9 @@ def sentence_scores(
         by_length[len(row[1])].append(row)
     scores = [0.0] * len(sentences)
     batches = [batch for same in by_length.values() for batch in _batches(same)]
-    for batch in track(batches, "batch", "likelihood", total=len(batches)):
-        for (sentence, *_), nats in zip(batch, _likelihoods(model, batch), strict=True):
+    counted = track(batches, "batch", "likelihood", total=len(batches))
+    for batch in counted if shows_progress else batches:
+        for (sentence, *_), nats in zip(batch, _likelihoods(model, batch, is_causal), strict=True):
             scores[sentence] += nats
     return scores
 
@@ -64,13 +74,16 @@ def _batches(rows: list[Any]) -> Iterator[list[Any]]:
         yield rows[start : start + size]
 
 
-def _likelihoods(model: torch.nn.Module, batch: list[Any]) -> list[float]:
+def _likelihoods(model: torch.nn.Module, batch: list[Any], is_causal: bool) -> list[float]:
     device = next(model.parameters()).device
     ids_BL = torch.tensor([row[1] for row in batch], device=device)
     length = ids_BL.shape[1]
     places = [number * length + place for number, row in enumerate(batch) for place in row[2]]
     right_P = torch.tensor([t for row in batch for t in row[3]], dtype=torch.int64, device=device)
+    rows = {"input_ids": ids_BL, "attention_mask": torch.ones_like(ids_BL)}
+    # In one line, where the model takes that: without padding the places are the same.
+    arguments = packed_inputs(model, rows, is_causal).arguments
     with predict_only(model, torch.tensor(places, dtype=torch.int64, device=device)):
-        logits_PV = model(input_ids=ids_BL, attention_mask=torch.ones_like(ids_BL)).logits[0]
+        logits_PV = model(**arguments).logits[0]
     nats_P = torch.log_softmax(logits_PV.float(), -1).gather(1, right_P[:, None]).flatten().cpu()
     return [float(part.sum()) for part in nats_P.split([len(row[2]) for row in batch])]

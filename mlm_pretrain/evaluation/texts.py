@@ -92,7 +92,7 @@ def _windows(
 
     Held as arrays of 4 bytes a token; reading stops after the document that fills `limit_rows`.
     """
-    start, end = _edge_ids(tokenizer)
+    start, end = edge_ids(tokenizer)
     room = max_length - len(start) - len(end)
     if room < 1:
         raise InputError(f"--max-length {max_length}: leaves no room for text")
@@ -110,7 +110,8 @@ def _windows(
     return EvaluationRows(rows, "text", max_length, text_bytes)
 
 
-def _edge_ids(tokenizer: Any) -> tuple[list[int], list[int]]:
+def edge_ids(tokenizer: Any) -> tuple[list[int], list[int]]:
+    """The ids before and behind a text, one or none each."""
     start = tokenizer.cls_token_id if tokenizer.cls_token_id is not None else tokenizer.bos_token_id
     end = tokenizer.sep_token_id if tokenizer.sep_token_id is not None else tokenizer.eos_token_id
     return ([] if start is None else [start]), ([] if end is None else [end])

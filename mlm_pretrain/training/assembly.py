@@ -16,6 +16,7 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from mlm_pretrain.config import build_config
 from mlm_pretrain.environment import process_count
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.probing.suite import Suite
 from mlm_pretrain.hub import resolve_commit
 from mlm_pretrain.manifest import Manifest, read_manifest, verify
 from mlm_pretrain.modeling.as_decoder import require_decoder
@@ -49,6 +50,7 @@ from mlm_pretrain.training.heads import GENERATOR_FOLDER, attach_heads
 from mlm_pretrain.training.optimizers import build_optimizer
 from mlm_pretrain.training.partners import require_documents
 from mlm_pretrain.training.pretrain_config import PretrainConfig
+from mlm_pretrain.training.probing.building import build_suite
 from mlm_pretrain.training.schedule import rate_share
 from mlm_pretrain.training.trainer import TokenTrainer
 from mlm_pretrain.training.trainers import trainer_for
@@ -66,6 +68,7 @@ class Materials:
     Attributes:
         followed: the run that this one goes on from.
         carried: names of the parameters whose weights are that run's.
+        probes: what the model is asked while it is trained.
     """
 
     config: PretrainConfig
@@ -79,6 +82,7 @@ class Materials:
     curriculum: Curriculum | None = None
     followed: Followed | None = None
     carried: frozenset[str] = frozenset()
+    probes: Suite | None = None
 
     @property
     def first_epoch(self) -> int:
@@ -134,9 +138,14 @@ def assemble(config: PretrainConfig, checksums: bool = False) -> Materials:
     curriculum = None
     if config.curriculum is not None:
         curriculum = build_curriculum(config.curriculum, train, config.seed, tokenizer)
+    probes = None
+    if config.probes is not None:
+        probes = build_suite(
+            config.probes, objective, config.data, tokenizer, model, config.precision
+        )
     return Materials(
         config, objective, manifest, tokenizer, vocabulary, train, model, budget, curriculum,
-        followed, carried,
+        followed, carried, probes,
     )  # fmt: skip
 
 

@@ -18,13 +18,14 @@ from mlm_pretrain.claiming import PHASES_FILE, RUN_FILE
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import MANIFEST, hash_json, read_manifest
 from mlm_pretrain.progress import say
-from mlm_pretrain.training.checkpoints.finding import newest_name, open_checkpoint
+from mlm_pretrain.training.checkpoints.finding import checkpoint_name, open_checkpoint
 from mlm_pretrain.training.checkpoints.states import read_state
 from mlm_pretrain.training.heads import carry_heads
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.run_folder import MODEL_FOLDER, read_run
 
 STEPS, EPOCHS_BEGUN = "steps", "epochs_begun"
+WEIGHTS_STEP = "weights_step"  # whose weights the final model has, where it is not simply the last
 _OPTIMIZER_FILE = "optimizer.safetensors"
 _BEGIN_FRESH = "put it back, or give optimizer_state: fresh"
 
@@ -144,17 +145,15 @@ def same_tokens(rows: int, length: int | None, new_length: int) -> int:
 
 
 def final_checkpoint(before: Followed) -> Path:
-    """The checkpoint that the run before ended with, whole.
+    """The checkpoint whose weights are the run before's final ones, whole: its last, or its best one.
 
     Raises:
         InputError: when it is gone or damaged, with the way to go on without it.
     """
-    found, steps = newest_name(before.run), before.counts[STEPS]
-    if found is None or found.name != f"checkpoint-{steps}":
-        raise InputError(
-            f"{before.run / f'checkpoint-{steps}'}: is gone, and the optimiser's state with it",
-            _BEGIN_FRESH,
-        )
+    step = before.counts.get(WEIGHTS_STEP, before.counts[STEPS])
+    found = before.run / checkpoint_name(step)
+    if not found.is_dir():
+        raise InputError(f"{found}: is gone, and the optimiser's state with it", _BEGIN_FRESH)
     try:
         open_checkpoint(found)
     except InputError as error:

@@ -6,30 +6,29 @@ import math
 import os
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from mlm_pretrain.claiming import claim_output, clear_false_start, telling_of_a_full_disk
 from mlm_pretrain.environment import process_count, process_rank
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.evaluation.objective_loss import score_objective
-from mlm_pretrain.evaluation.perplexity import score_rows
 from mlm_pretrain.evaluation.record import write_metrics
-from mlm_pretrain.evaluation.texts import open_rows
-from mlm_pretrain.manifest import write_manifest
-from mlm_pretrain.objectives import OBJECTIVES
+from mlm_pretrain.manifest import read_manifest, write_manifest
 from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
 from mlm_pretrain.training.assembly import Materials, assemble, build_trainer, training_arguments
+from mlm_pretrain.training.best import take_best
 from mlm_pretrain.training.callbacks.clock import ClockCallback
 from mlm_pretrain.training.callbacks.interruption import InterruptionCallback
 from mlm_pretrain.training.callbacks.loss_watch import LossSpike
+from mlm_pretrain.training.callbacks.probing import ProbingCallback
 from mlm_pretrain.training.callbacks.report import ReportCallback
 from mlm_pretrain.training.callbacks.validation import ValidationCallback
+from mlm_pretrain.training.checkpoints.finding import STAGE
 from mlm_pretrain.training.checkpoints.reading import first_process_checkpoint, restore
-from mlm_pretrain.training.following import EPOCHS_BEGUN, final_checkpoint
+from mlm_pretrain.training.following import EPOCHS_BEGUN, WEIGHTS_STEP, final_checkpoint
 from mlm_pretrain.training.heads import count_parameters
 from mlm_pretrain.training.informed_start import informed_start
 from mlm_pretrain.training.occupancy import leave, occupy, sign
@@ -49,8 +48,7 @@ from mlm_pretrain.training.run_folder import (
 from mlm_pretrain.training.run_log import append_line
 from mlm_pretrain.training.spikes import return_before
 from mlm_pretrain.training.trainer import TokenTrainer
-
-_VALIDATION_ROWS = 32
+from mlm_pretrain.training.validating import has_validation, validate
 
 __all__ = ["Interrupted", "PretrainConfig", "pretrain"]
 
@@ -108,11 +106,12 @@ def pretrain(
             say(f"{out}: finished before")
             return result
         with telling_of_a_full_disk(out, "free some space and run again with --resume"):
-            trainer, materials = _train(materials, interruption, resume, weights_only)
+            trained = _train(materials, interruption, resume, weights_only)
             interruption.restore_handlers()
             if interruption.received is not None:
-                raise Interrupted(interruption.received, config.out, trainer.state.global_step)
-            return _finish(trainer, materials)
+                step = trained.trainer.state.global_step
+                raise Interrupted(interruption.received, config.out, step)
+            return _finish(*trained)
     finally:
         interruption.restore_handlers()
         leave(out)
@@ -128,42 +127,56 @@ def with_whole_paths(config: PretrainConfig) -> PretrainConfig:
     if curriculum is not None and curriculum.target and Path(curriculum.target).exists():
         target = str(Path(curriculum.target).absolute())
         found["curriculum"] = curriculum.model_copy(update={"target": target})
+    if config.probes is not None:
+        found["probes"] = config.probes.model_copy(update=config.probes.paths())
     return config.model_copy(update=found)
+
+
+class Trained(NamedTuple):
+    """A run whose steps are made, and what it was made of."""
+
+    trainer: TokenTrainer
+    materials: Materials
+    probing: ProbingCallback | None
 
 
 def _train(
     materials: Materials, interruption: InterruptionCallback, resume: bool, weights_only: bool
-) -> tuple[TokenTrainer, Materials]:
+) -> Trained:
     """Until the budget is spent; with `on_spike: skip` going back behind each spike of the loss."""
     skipped: set[int] = set()
     note: dict[str, Any] | None = None
     while True:
-        trainer = build_trainer(materials, _callbacks(materials, interruption))
+        probing = _probing(materials)
+        trainer = build_trainer(materials, _callbacks(materials, interruption, probing))
         trainer.watch.skipped |= skipped
-        facts = partial(progress_facts, Path(materials.config.out), materials.budget)
-        trainer.checkpoint_facts = facts
+        trainer.checkpoint_facts = partial(_facts, materials, probing)
+        trained = Trained(trainer, materials, probing)
         try:
-            _train_once(trainer, materials, resume, weights_only, note)
+            _train_once(trained, resume, weights_only, note)
         except LossSpike as spike:
             steps, note = return_before(spike, materials, skipped)
             skipped |= steps
             materials, resume, weights_only = assemble(materials.config), True, False
         else:
-            return trainer, materials
+            return trained
+
+
+def _facts(materials: Materials, probing: ProbingCallback | None) -> dict[str, Any]:
+    """What a checkpoint remembers of the run beyond its training."""
+    found = progress_facts(Path(materials.config.out), materials.budget)
+    return found if probing is None else {**found, "probes": probing.facts()}
 
 
 def _train_once(
-    trainer: TokenTrainer,
-    materials: Materials,
-    resume: bool,
-    weights_only: bool,
-    note: dict[str, Any] | None,
+    trained: Trained, resume: bool, weights_only: bool, note: dict[str, Any] | None
 ) -> None:
     """From the start, or from the newest whole checkpoint, until the budget is spent.
 
     Args:
         note: of why it goes on from there, for the log.
     """
+    trainer, materials, probing = trained
     out = Path(materials.config.out)
     checkpoint = first_process_checkpoint(out, weights_only) if resume else None
     if checkpoint is None:
@@ -173,10 +186,14 @@ def _train_once(
         trainer.train()
         return
     step = restore_progress(checkpoint, materials.budget)
+    if probing is not None:
+        probing.restore(read_manifest(checkpoint, STAGE).counts.get("probes", {}))
     say(f"resuming from {checkpoint}")
     if note is not None and process_rank() == 0:
         append_line(out, note)
-    if materials.budget.is_spent(step):  # stopped after its last step; Trainer would make one more
+    has_stopped = probing is not None and probing.standing.has_stopped
+    if materials.budget.is_spent(step) or has_stopped:
+        # It was stopped after its last step; Trainer would make one more.
         restore(trainer, checkpoint)
     else:
         trainer.train(resume_from_checkpoint=str(checkpoint), weights_only=weights_only)
@@ -218,52 +235,31 @@ def _claim(materials: Materials, overwrite: bool, resume: bool) -> None:
         torch.distributed.barrier()
 
 
-def _callbacks(materials: Materials, interruption: InterruptionCallback) -> list[Any]:
+def _probing(materials: Materials) -> ProbingCallback | None:
+    """What asks the probes that the run has."""
+    config, suite = materials.config.probes, materials.probes
+    if config is None or suite is None:
+        return None
+    return ProbingCallback(config, partial(suite.score, materials.model), materials.budget)
+
+
+def _callbacks(
+    materials: Materials, interruption: InterruptionCallback, probing: ProbingCallback | None
+) -> list[Any]:
     config, budget = materials.config, materials.budget
     callbacks: list[Any] = [
         ClockCallback(budget, config.checkpoint_minutes),
         interruption,
         ReportCallback(budget, Path(config.out), config.name),
     ]
-    if config.validate_every and _has_validation(materials):
-        callbacks.append(ValidationCallback(config.validate_every, partial(_validate, materials)))
-    return callbacks
+    if config.validate_every and has_validation(materials):
+        callbacks.append(ValidationCallback(config.validate_every, partial(validate, materials)))
+    return [*callbacks, *([probing] if probing is not None else [])]
 
 
-def _has_validation(materials: Materials) -> bool:
-    return bool(materials.manifest.counts.get("validation", {}).get("rows"))
-
-
-def _validate(materials: Materials) -> dict[str, Any]:
-    """The loss as the model is used; where it is used in a second way, that under the way's name."""
-    if materials.objective.figures is not None:
-        return _validate_itself(materials)
-    first, *others = materials.objective.served
-    found = _validate_as(materials, first)
-    return {**found, **{name: _validate_as(materials, name) for name in others}}
-
-
-def _validate_itself(materials: Materials) -> dict[str, Any]:
-    """By the objective's own loss, with its own settings."""
-    rows = open_rows(materials.config.data, materials.tokenizer, materials.model.config, None)
-    return score_objective(
-        materials.model, rows, materials.objective, materials.objective_config,
-        materials.vocabulary, precision=materials.config.precision,
-        batch_size=min(_VALIDATION_ROWS, materials.config.batch_size),
-    )  # fmt: skip
-
-
-def _validate_as(materials: Materials, objective: str) -> dict[str, Any]:
-    rows = open_rows(materials.config.data, materials.tokenizer, materials.model.config, None)
-    return score_rows(
-        materials.model, rows, OBJECTIVES[objective], materials.vocabulary,
-        precision=materials.config.precision,
-        # What training had room for: scores of all tokens may need more than the weights.
-        batch_size=min(_VALIDATION_ROWS, materials.config.batch_size),
-    )  # fmt: skip
-
-
-def _finish(trainer: TokenTrainer, materials: Materials) -> dict[str, Any]:
+def _finish(
+    trainer: TokenTrainer, materials: Materials, probing: ProbingCallback | None
+) -> dict[str, Any]:
     config, budget, out = materials.config, materials.budget, Path(materials.config.out)
     result: dict[str, Any] = {
         "out": config.out,
@@ -278,11 +274,15 @@ def _finish(trainer: TokenTrainer, materials: Materials) -> dict[str, Any]:
         "precision": resolve_precision(config.precision),
         "attention": config.attention,
     }
+    if probing is not None:
+        result["probes"] = probing.result()
     if not trainer.is_world_process_zero():
         return result
+    if probing is not None:
+        result[WEIGHTS_STEP] = take_best(trainer, out, probing.standing.best_step)
     trainer.save_model(str(out / MODEL_FOLDER))
-    if _has_validation(materials):
-        result["validation"] = _validate(materials)
+    if has_validation(materials):
+        result["validation"] = validate(materials)
         write_metrics(out, {"validation": result["validation"]})
     inputs = {"data": {"path": config.data, "xxh3_128": materials.manifest.content_hash}}
     if (before := materials.followed) is not None:

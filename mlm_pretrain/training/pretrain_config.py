@@ -15,6 +15,7 @@ from mlm_pretrain.precision import Precision
 from mlm_pretrain.training.callbacks.loss_watch import SPIKE_NATS
 from mlm_pretrain.training.curriculum.config import CurriculumConfig
 from mlm_pretrain.training.optimizers import OptimizerName
+from mlm_pretrain.training.probing.config import ProbesConfig
 
 
 class PretrainConfig(StrictConfig):
@@ -58,6 +59,8 @@ class PretrainConfig(StrictConfig):
         workers: processes that make batches; 0 makes them in the training process. None is 2 on a GPU,
             which must not wait, and 0 on a processor, which they would share.
         validate_every: steps between validation losses; 0 validates at the end alone.
+        probes: what the model is asked while it is trained, without fine-tuning (see `ProbesConfig`); None
+            asks nothing.
         checkpoint_minutes: minutes between checkpoints; `keep_checkpoints` of them are kept.
         on_spike: when a loss is no number or lies far above those before. "stop" ends the run before the
             update; "skip" goes back to the last checkpoint and passes over the batches up to the spike.
@@ -102,6 +105,7 @@ class PretrainConfig(StrictConfig):
     workers: int | None = Field(None, ge=0)
     log_every: int = Field(20, ge=1)
     validate_every: int = Field(0, ge=0)
+    probes: ProbesConfig | None = None
     checkpoint_minutes: float = Field(10.0, gt=0)
     keep_checkpoints: int = Field(2, ge=1)
     on_spike: Literal["stop", "skip"] = "stop"

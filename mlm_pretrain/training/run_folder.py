@@ -35,7 +35,7 @@ COMES_AND_GOES = ("checkpoint-", RUNNING_FILE)
 # Settings that change no weight. Data and the run before may have moved: their content is compared.
 _HARMLESS = {
     "out", "data", "name", "follows", "workers", "log_every", "validate_every", "checkpoint_minutes",
-    "keep_checkpoints", "on_spike", "spike_nats",
+    "keep_checkpoints", "on_spike", "spike_nats", "probes",
 }  # fmt: skip
 _RUN_DAMAGED = "put the file back, or start the run again with --overwrite"
 _BATCH = ("batch_size", "accumulation")

@@ -27,6 +27,7 @@ from mlm_pretrain.training.phases.record import (
 )
 from mlm_pretrain.training.pretrain import Interrupted, pretrain
 from mlm_pretrain.training.pretrain_config import PretrainConfig
+from mlm_pretrain.training.probing.building import read_inputs
 from mlm_pretrain.training.run_folder import finished_result
 
 
@@ -107,6 +108,8 @@ def check_together(configs: Sequence[PretrainConfig]) -> None:
     for config in configs:
         manifest, objective = read_manifest(config.data, "prepare"), objective_of(config)
         objective_config_of(config)  # for what it refuses
+        if config.probes is not None:
+            read_inputs(config.probes, objective)
         _require_rows(config, manifest)
         found = (config, _tokenizer(manifest), (objective.is_causal, objective.is_packed))
         first = first or found
