@@ -37,7 +37,7 @@ from mlm_pretrain.finetune.rates import default_embedding_rate
 from mlm_pretrain.finetune.regression import Regression
 from mlm_pretrain.finetune.summarization import Summarization
 from mlm_pretrain.finetune.tagging import Tagging
-from mlm_pretrain.finetune.task import Task, Writer
+from mlm_pretrain.finetune.task import OnEpoch, Task, Writer
 from mlm_pretrain.finetune.translation import Translation
 from mlm_pretrain.hub import resolve_commit
 from mlm_pretrain.manifest import write_json
@@ -70,7 +70,9 @@ class Prepared:
     facts: dict[str, Any]
 
 
-def finetune(task: str, config: FinetuneConfig, overwrite: bool = False) -> dict[str, Any]:
+def finetune(
+    task: str, config: FinetuneConfig, overwrite: bool = False, on_epoch: OnEpoch | None = None
+) -> dict[str, Any]:
     """Train `task` (a name in `TASKS`), keep the best epoch, score it and save it.
 
     "sentiment" is any classification of a text or a pair, "multilabel" several labels of one,
@@ -78,6 +80,10 @@ def finetune(task: str, config: FinetuneConfig, overwrite: bool = False) -> dict
     "summarization" and "translation" any text for a text. Writes a `from_pretrained` folder with
     predictions_{validation,test}.jsonl, metrics.json, manifest.json and, for classes, analysis.json
     (see `analysis`). Under torchrun the processes share the work and the first writes.
+
+    Args:
+        on_epoch: gets the validation scores of each epoch, as `history` has them; what it raises ends
+            the run.
 
     Returns:
         `metrics` a split (shares of 1; `loss` in nats), `best_epoch`, `history` an epoch,
@@ -102,7 +108,7 @@ def finetune(task: str, config: FinetuneConfig, overwrite: bool = False) -> dict
         opened = models.load_model(prepared.task.auto_class, prepared.settings, config)
         if first and overwrite:  # what lies there goes only once the inputs are known to be good
             stack.enter_context(claimed(config.out, overwrite=True))
-        result = _train(prepared, *opened, config)
+        result = _train(prepared, *opened, config, on_epoch)
     return {"task": task, **result, "seconds": round(time.perf_counter() - started, 1)}
 
 
@@ -217,7 +223,11 @@ def _schedule(config: FinetuneConfig, rows: int, settings: Any, writes: bool) ->
 
 
 def _train(
-    prepared: Prepared, model: Any, fresh: list[str], config: FinetuneConfig
+    prepared: Prepared,
+    model: Any,
+    fresh: list[str],
+    config: FinetuneConfig,
+    on_epoch: OnEpoch | None,
 ) -> dict[str, Any]:
     from mlm_pretrain.finetune.loop import KeepBest, ShowProgress, build_trainer
 
@@ -236,6 +246,7 @@ def _train(
         lambda: _evaluate(trainer, prepared, "validation", draft)[0],
         facts["best_by"],
         config.patience,
+        on_epoch,
     )
     trainer.add_callback(keeper)
     trainer.add_callback(ShowProgress("fine-tuning", keeper))
