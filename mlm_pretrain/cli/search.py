@@ -123,7 +123,7 @@ def _lines(result: dict[str, Any]) -> list[str]:
         *table(["trial", f"{result['metric']} of validation (%)", *names],
                [_row(trial, names) for trial in shown]),
         f"without a search {_percent(default['score'])}, best {_percent(best['score'])} "
-        f"(trial {best['number'] + 1})",
+        f"(trial {best['number']:03d})",
         *_importance(result["importance"]),
         *[_scores(split, scores, result) for split, scores in result["winner"]["metrics"].items()],
         result["caution"],
@@ -133,7 +133,7 @@ def _lines(result: dict[str, Any]) -> list[str]:
 
 def _row(trial: dict[str, Any], names: list[str]) -> list[str]:
     values = [_value(trial["values"], name) for name in names]
-    return [str(trial["number"] + 1), f"{100 * trial['score']:.1f}", *values]
+    return [f"{trial['number']:03d}", f"{100 * trial['score']:.1f}", *values]
 
 
 def _value(values: dict[str, Any], name: str) -> str:

@@ -25,6 +25,7 @@ TENTHS = 10  # trials are compared after tenths of their training, however many 
 _NEVER_BEFORE_TENTH = 3
 _COMPARED_TRIALS = 3  # that came as far, before one is ended
 IMPORTANCE_TRIALS = 10
+_DRAWS = 200  # before a space counts as exhausted
 _DIGITS = 4  # of a number that is tried, so that a command can be read
 
 
@@ -46,11 +47,23 @@ def library() -> Any:
 
 
 class Proposal:
-    """The settings of a trial, and the judge of whether it goes on."""
+    """The settings of a trial, and the judge of whether it goes on.
+
+    `values` have not been tried before; they are None when nothing else is left to try.
+    """
 
     def __init__(self, space: Space, before: Sequence[Trial], seed: int, number: int) -> None:
-        self._trial = _study(space, before, seed, number).ask(_distributions(space))
-        self.values = {name: _short(space[name], v) for name, v in self._trial.params.items()}
+        study = _study(space, before, seed, number)
+        tried = [trial.values for trial in before]
+        self.values: dict[str, Any] | None = None
+        for attempt in range(_DRAWS):
+            if attempt:  # the estimator would go on to propose what was tried
+                study.sampler = library().samplers.RandomSampler(_chance(seed, number, attempt))
+            self._trial = study.ask(_distributions(space))
+            drawn = {name: _short(space[name], v) for name, v in self._trial.params.items()}
+            if drawn not in tried:
+                self.values = drawn
+                break
 
     def is_hopeless(self, tenth: int, score: float) -> bool:
         """Whether the best score up to here is below the median of other trials at the same tenth."""
@@ -76,11 +89,10 @@ def importance(space: Space, trials: Sequence[Trial]) -> dict[str, float] | None
 
 def _study(space: Space, before: Sequence[Trial], seed: int, number: int) -> Any:
     optuna = library()
-    # A random state of its own for each trial: one for all would have to be kept.
-    chance = np.random.SeedSequence([seed % 2**32, number]).generate_state(1)
+    tpe = optuna.samplers.TPESampler(n_startup_trials=STARTUP_TRIALS, seed=_chance(seed, number))
     study = optuna.create_study(
         direction="maximize",
-        sampler=optuna.samplers.TPESampler(n_startup_trials=STARTUP_TRIALS, seed=int(chance[0])),
+        sampler=tpe,
         pruner=optuna.pruners.MedianPruner(
             n_startup_trials=STARTUP_TRIALS, n_warmup_steps=_NEVER_BEFORE_TENTH,
             n_min_trials=_COMPARED_TRIALS,
@@ -89,6 +101,11 @@ def _study(space: Space, before: Sequence[Trial], seed: int, number: int) -> Any
     for trial in before:
         study.add_trial(_frozen(trial, _distributions(space)))
     return study
+
+
+def _chance(seed: int, *numbers: int) -> int:
+    """A random state of its own for each trial: one for all would have to be kept."""
+    return int(np.random.SeedSequence([seed % 2**32, *numbers]).generate_state(1)[0])
 
 
 def _frozen(trial: Trial, distributions: dict[str, Any]) -> Any:

@@ -131,7 +131,7 @@ def default_values(
     space: Space, config: FinetuneConfig, facts: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Where in the space a run without a change lies; without settings that lie outside of theirs."""
-    found = {}
+    found: dict[str, Any] = {}
     for name, part in space.items():
         value = getattr(config, name)
         own = isinstance(part, Choices) and None in part.values

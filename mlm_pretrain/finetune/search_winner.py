@@ -33,7 +33,7 @@ def train_winner(kind: str, config: FinetuneConfig, best: Trial, metric: str) ->
     record.unlink(missing_ok=True)
     if folder.exists():  # of a winner that has been beaten, or half of one
         shutil.rmtree(folder)
-    say(f"trial {best.number + 1} is the best ({metric} {best.score:.4f}): it is trained once more")
+    say(f"trial {best.number:03d} is the best ({metric} {best.score:.4f}): it is trained once more")
     result = finetune(kind, config)
     made = {
         "key": key, "out": str(folder), "config": config.model_dump(mode="json"),
