@@ -33,7 +33,7 @@ def score_folder(
     """Score the model that `finetune` saved in `folder` on the labelled file `data`.
 
     On a file of its own run the scores are those of metrics.json, to the last digit on the machine that
-    wrote them.
+    wrote them; after adapt=lora but for rounding, since what was trained apart is one matrix now.
 
     Args:
         task: a name in `TASKS`, the one it was trained for.

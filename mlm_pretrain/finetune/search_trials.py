@@ -96,9 +96,9 @@ def begun_with(out: Path) -> dict[str, Any] | None:
     """What a search in `out` was begun with, or None where there is none."""
     try:
         plan: dict[str, Any] = json.loads((out / SEARCH_FILE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (ValueError, NotADirectoryError):
+    except ValueError:
         raise InputError(f"{out / SEARCH_FILE}: damaged", "choose another --out") from None
     return plan
 

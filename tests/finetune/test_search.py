@@ -101,28 +101,40 @@ def test_the_best_is_found_trained_again_and_scored_on_the_test_file(
         assert (out / "model" / "model.safetensors").stat().st_mtime_ns == weights
 
 
-def test_a_killed_search_goes_on_as_if_it_had_not_been(
+def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(
     config: FinetuneConfig, tmp_path: Path
 ) -> None:
-    whole = search("sentiment", config, space=SPACE, trials=4)
+    """First by Ctrl-C, and then by a kill."""
+    whole = search("sentiment", config, space=SPACE, trials=5)
     out, space = tmp_path / "killed", tmp_path / "space.yaml"
     space.write_text(json.dumps(SPACE))
-    words = ["-m", "mlm_pretrain", "search", "sentiment", "--trials", "4", "--out", str(out)]
+    words = ["-m", "mlm_pretrain", "search", "sentiment", "--trials", "5", "--out", str(out)]
     words += ["--space", str(space)]
     for name in ("model", "train", "validation", "test"):
         words += [f"--{name}", getattr(config, name)]
     for name, value in GIVEN.items():
         words += ["--set", f"{name}={value}"]
 
-    def is_in_a_trial() -> bool:
-        running = list(out.glob("trials/*/seed-0/run.json"))
-        return bool(records(out)) and bool(running)
+    def stopped_by(number: signal.Signals) -> Any:
+        """As soon as one more trial is done and the next one runs."""
+        before = len(records(out))
 
-    done = signal_when(words, is_in_a_trial, signal.SIGKILL)
-    assert done.returncode == -signal.SIGKILL
+        def is_in_a_trial() -> bool:
+            running = list(out.glob("trials/*/seed-0/run.json"))
+            return len(records(out)) > before and bool(running)
+
+        return signal_when(words, is_in_a_trial, number)
+
+    done = stopped_by(signal.SIGINT)
+    assert done.returncode == 130
+    assert "the same command goes on after them" in done.stderr and "Traceback" not in done.stderr
+    first = records(out)
+    assert not list(out.rglob("run.json"))
+    assert stopped_by(signal.SIGKILL).returncode == -signal.SIGKILL
     kept = records(out)
-    assert 0 < len(kept) < 4 and (out / "run.json").exists()
-    again = search("sentiment", config.model_copy(update={"out": str(out)}), space=SPACE, trials=4)
+    assert 0 < len(first) < len(kept) < 5 and (out / "run.json").exists()
+    assert {name: record for name, record in kept.items() if name in first} == first
+    again = search("sentiment", config.model_copy(update={"out": str(out)}), space=SPACE, trials=5)
     assert {name: record for name, record in records(out).items() if name in kept} == kept
     assert [told(t) for t in again["trials"]] == [told(t) for t in whole["trials"]]
     assert again["winner"]["metrics"] == whole["winner"]["metrics"]
@@ -138,7 +150,9 @@ def test_what_would_not_be_comparable_is_refused(
     with pytest.raises(InputError, match="refused"):  # found before any trial
         search("sentiment", config.model_copy(update={"test": refused}), space=SPACE)
     assert not Path(config.out).exists()
-    first = search("sentiment", config, space=SPACE, trials=1)
+    # No trial begins after the time is up.
+    first = search("sentiment", config, space=SPACE, trials=5, minutes=1e-4)
+    assert len(first["trials"]) == 1
     kept = records(config.out)
     with pytest.raises(InputError, match=r"begun with something else \(seeds: 1 → 2\)"):
         search("sentiment", config, space=SPACE, trials=1, seeds=2)
