@@ -121,7 +121,7 @@ def _run_all(made: Setup, trials: int, minutes: float | None) -> list[Trial]:
         say(f"{made.out}: {len(found)} trials are done already")
     for number in range(trials):
         spent = sum(trial.seconds for trial in found.values())
-        if minutes is not None and spent >= 60 * minutes:
+        if number and minutes is not None and spent >= 60 * minutes:
             say(f"{spent / 60:.0f} minutes of trials: no more are begun")
             break
         if number not in found:

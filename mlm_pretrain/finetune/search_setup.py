@@ -61,6 +61,12 @@ class Setup:
 
 
 def prepared(kind: str, config: FinetuneConfig, space: SpaceLike | None, seeds: int) -> Setup:
+    """All that can be checked before the first trial.
+
+    Raises:
+        InputError: for a model, data (the test file too), settings or a space that cannot be used; when
+            optuna is not installed.
+    """
     optuna = library()
     commit = resolve_commit(config.model, config.revision)
     config = config.model_copy(update={"revision": commit}) if commit else config
