@@ -169,4 +169,4 @@ def _next(result: dict[str, Any]) -> str:
     from mlm_pretrain.finetune.config import FinetuneConfig
 
     winner = FinetuneConfig(**result["winner"]["config"])
-    return command_of(result["task"], winner, winner.out.rstrip("/") + "-again")
+    return command_of(result["task"], winner, result["out"].rstrip("/") + "-winner")
