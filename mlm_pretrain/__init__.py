@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mlm_pretrain.evaluation.fill import fill
     from mlm_pretrain.evaluation.perplexity import evaluate
     from mlm_pretrain.export import export
-    from mlm_pretrain.finetune import FinetuneConfig, finetune
+    from mlm_pretrain.finetune import FinetuneConfig, finetune, robustness, search
     from mlm_pretrain.hub import push
     from mlm_pretrain.objectives.hybrid import HybridConfig
     from mlm_pretrain.objectives.masked import MaskedConfig
@@ -34,6 +34,8 @@ _HOMES = {
     "push": "hub",
     "FinetuneConfig": "finetune",
     "finetune": "finetune",
+    "search": "finetune",
+    "robustness": "finetune",
     "HybridConfig": "objectives.hybrid",
     "MaskedConfig": "objectives.masked",
     "PackedDataset": "packing",
@@ -53,7 +55,8 @@ __all__ = [  # noqa: RUF022 -- in the order of the work
     "prepare", "PrepareConfig", "PackedDataset",
     "pretrain", "PretrainConfig", "pretrain_phases", "Phase", "ProbesConfig", "MaskedConfig",
     "MaskedLMTrainer", "CausalLMTrainer", "HybridLMTrainer", "HybridConfig",
-    "export", "push", "finetune", "FinetuneConfig", "evaluate", "fill", "InputError",
+    "export", "push", "finetune", "FinetuneConfig", "search", "robustness", "evaluate", "fill",
+    "InputError",
 ]  # fmt: skip
 
 

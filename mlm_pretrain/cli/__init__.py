@@ -17,6 +17,8 @@ from mlm_pretrain.cli.finetune import finetune
 from mlm_pretrain.cli.prepare import prepare
 from mlm_pretrain.cli.pretrain import pretrain
 from mlm_pretrain.cli.push import push
+from mlm_pretrain.cli.robustness import robustness
+from mlm_pretrain.cli.search import search
 from mlm_pretrain.manifest import versions
 
 app = typer.Typer(
@@ -29,7 +31,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(tokenizer.app, name="tokenizer")
-for verb in (prepare, pretrain, export, push, finetune, compare, evaluate, fill, demo, env):
+_VERBS = (
+    prepare, pretrain, export, push, finetune, search, robustness, compare, evaluate, fill, demo, env,
+)  # fmt: skip
+for verb in _VERBS:
     app.command(verb.__name__)(verb)
 
 

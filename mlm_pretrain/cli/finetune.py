@@ -114,7 +114,7 @@ def finetune(
         "learning_rate": learning_rate, "batch_size": batch_size, "max_length": max_length,
         "seed": seed,
     }  # fmt: skip
-    settings = _settings(config, set_ or [], flags)
+    settings = settings_of(config, set_ or [], flags)
 
     from mlm_pretrain.finetune import finetune as run
     from mlm_pretrain.finetune import plan
@@ -130,7 +130,7 @@ def finetune(
     finish(result, json, _lines(result), _next(task, settings))
 
 
-def _settings(config: str | None, overrides: list[str], flags: dict[str, Any]) -> Any:
+def settings_of(config: str | None, overrides: list[str], flags: dict[str, Any]) -> Any:
     """The file's values, under `--set`, under the flags that were given."""
     from mlm_pretrain.config import build_config, read_yaml, set_value
     from mlm_pretrain.errors import InputError
@@ -180,16 +180,22 @@ def _next(task: str, settings: Any) -> str:
     """The baseline that says what pretraining gave, or nothing when this run was it."""
     if settings.random_weights:
         return ""
+    out = settings.out.rstrip("/") + "-random"
+    return f"{command_of(task, settings, out, ('embedding_rate',))} --random-weights"
+
+
+def command_of(task: str, settings: Any, out: str, leave_out: tuple[str, ...] = ()) -> str:
+    """A command that runs `task` with `settings`, into another folder."""
     default = type(settings).model_fields
     changed = {
         key: value
         for key, value in settings.model_dump().items()
-        if key not in ("out", "random_weights", "embedding_rate") and value != default[key].default
+        if key not in ("out", *leave_out) and value != default[key].default
     }
     words = [f"--{key} {shlex.quote(str(changed.pop(key)))}" for key in
              ("model", "train", "validation", "test") if key in changed]  # fmt: skip
     words += [f"--set {shlex.quote(f'{key}={_as_yaml(value)}')}" for key, value in changed.items()]
-    words += ["--random-weights", f"--out {shlex.quote(settings.out.rstrip('/') + '-random')}"]
+    words += [f"--out {shlex.quote(out)}"]
     return f"mlm-pretrain finetune {task} " + " ".join(words)
 
 

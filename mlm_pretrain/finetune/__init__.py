@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from mlm_pretrain.finetune.config import FinetuneConfig
+from mlm_pretrain.finetune.robustness import robustness
 from mlm_pretrain.finetune.run import TASKS, finetune, plan
+from mlm_pretrain.finetune.scoring import score_folder
+from mlm_pretrain.finetune.search import plan_search, search
 
-__all__ = ["TASKS", "FinetuneConfig", "finetune", "plan"]
+__all__ = [
+    "TASKS",
+    "FinetuneConfig",
+    "finetune",
+    "plan",
+    "plan_search",
+    "robustness",
+    "score_folder",
+    "search",
+]

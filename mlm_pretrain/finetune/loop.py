@@ -21,7 +21,7 @@ from mlm_pretrain.finetune.batching import Collator, Feature, by_length
 from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.loss import count_labels, summed_loss, task_logits
 from mlm_pretrain.finetune.rates import apply_shares, rate_shares
-from mlm_pretrain.finetune.task import Criterion, Writer
+from mlm_pretrain.finetune.task import Criterion, OnEpoch, Writer
 from mlm_pretrain.progress import progress_bar
 
 Scores = dict[str, Any]
@@ -174,6 +174,7 @@ class KeepBest(TrainerCallback):
     evaluate: Callable[[], Scores]
     metric: str
     patience: int | None = None  # epochs without a better score; None: all are trained
+    tell: OnEpoch | None = None  # about every epoch; what it raises ends the training
     history: list[Scores] = field(default_factory=list)
     best: float = -math.inf
     best_epoch: int = 0
@@ -189,6 +190,8 @@ class KeepBest(TrainerCallback):
             self.weights = {k: v.detach().cpu().clone() for k, v in model.state_dict().items()}
         elif self.patience is not None and epoch - self.best_epoch >= self.patience:
             control.should_training_stop = True
+        if self.tell is not None:
+            self.tell(self.history[-1])
 
 
 def _numbers(scores: Scores) -> Scores:

@@ -73,10 +73,17 @@ def _alive(pid: int) -> bool:
 def claimed(out: str, overwrite: bool) -> Iterator[Path]:
     """The empty output folder, marked as this process's until the end."""
     folder = claim_output(out, overwrite)
-    mark = folder / _CLAIM
-    mark.write_text(json.dumps({"pid": os.getpid(), "host": platform.node(), "stage": STAGE}))
-    try:
+    with marked(folder, STAGE):
         yield folder
+
+
+@contextmanager
+def marked(folder: Path, stage: str) -> Iterator[None]:
+    """Within it `check_running` of any other process refuses the folder."""
+    mark = folder / _CLAIM
+    mark.write_text(json.dumps({"pid": os.getpid(), "host": platform.node(), "stage": stage}))
+    try:
+        yield
     finally:
         mark.unlink(missing_ok=True)
 

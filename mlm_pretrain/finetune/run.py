@@ -37,7 +37,7 @@ from mlm_pretrain.finetune.regression import Regression
 from mlm_pretrain.finetune.schedule import schedule
 from mlm_pretrain.finetune.summarization import Summarization
 from mlm_pretrain.finetune.tagging import Tagging
-from mlm_pretrain.finetune.task import Task, Writer
+from mlm_pretrain.finetune.task import OnEpoch, Task, Writer
 from mlm_pretrain.finetune.translation import Translation
 from mlm_pretrain.finetune.unlabelled import SPLIT as UNLABELLED
 from mlm_pretrain.finetune.unlabelled import read_unlabelled, without_labels
@@ -72,7 +72,9 @@ class Prepared:
     facts: dict[str, Any]
 
 
-def finetune(task: str, config: FinetuneConfig, overwrite: bool = False) -> dict[str, Any]:
+def finetune(
+    task: str, config: FinetuneConfig, overwrite: bool = False, on_epoch: OnEpoch | None = None
+) -> dict[str, Any]:
     """Train `task` (a name in `TASKS`), keep the best epoch, score it and save it.
 
     "sentiment" is any classification of a text or a pair, "cloze" the same by the words a masked
@@ -81,6 +83,10 @@ def finetune(task: str, config: FinetuneConfig, overwrite: bool = False) -> dict
     "summarization" and "translation" any text for a text. Writes a `from_pretrained` folder with
     predictions_{validation,test,unlabelled}.jsonl, metrics.json, manifest.json and, for classes,
     analysis.json (see `analysis`). Under torchrun the processes share the work and the first writes.
+
+    Args:
+        on_epoch: gets the validation scores of each epoch, as `history` has them; what it raises ends
+            the run.
 
     Returns:
         `metrics` a split (shares of 1; `loss` in nats), `best_epoch`, `history` an epoch,
@@ -107,7 +113,7 @@ def finetune(task: str, config: FinetuneConfig, overwrite: bool = False) -> dict
         prepared.task.attach(*opened)
         if first and overwrite:  # what lies there goes only once the inputs are known to be good
             stack.enter_context(claimed(config.out, overwrite=True))
-        result = _train(prepared, *opened, config)
+        result = _train(prepared, *opened, config, on_epoch)
     return {"task": task, **result, "seconds": round(time.perf_counter() - started, 1)}
 
 
@@ -183,7 +189,11 @@ def _encode(
 
 
 def _train(
-    prepared: Prepared, model: Any, fresh: list[str], config: FinetuneConfig
+    prepared: Prepared,
+    model: Any,
+    fresh: list[str],
+    config: FinetuneConfig,
+    on_epoch: OnEpoch | None,
 ) -> dict[str, Any]:
     from mlm_pretrain.finetune.loop import KeepBest, ShowProgress, build_trainer
 
@@ -202,6 +212,7 @@ def _train(
         lambda: _evaluate(trainer, prepared, "validation", draft)[0],
         facts["best_by"],
         config.patience,
+        on_epoch,
     )
     trainer.add_callback(keeper)
     trainer.add_callback(ShowProgress("fine-tuning", keeper))

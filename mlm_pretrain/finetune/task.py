@@ -20,6 +20,8 @@ Example = TypeVar("Example")
 Writer: TypeAlias = Callable[[Any, dict[str, Any]], Any]
 # Logits with the classes last, and labels → the loss, summed over labels.
 Criterion: TypeAlias = Callable[[Any, Any], Any]
+# Is told the validation scores of an epoch, with its number (`epoch`) and `step`.
+OnEpoch: TypeAlias = Callable[[dict[str, Any]], None]
 
 
 class Task(ABC, Generic[Example]):

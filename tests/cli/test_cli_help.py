@@ -7,8 +7,8 @@ import json
 import package_process
 
 VERBS = (
-    "prepare", "pretrain", "export", "finetune", "evaluate", "fill", "demo", "env", "tokenizer", "push",
-    "tokenizer train", "tokenizer report",
+    "prepare", "pretrain", "export", "finetune", "search", "robustness", "evaluate", "fill", "demo", "env",
+    "tokenizer", "push", "tokenizer train", "tokenizer report",
 )  # fmt: skip
 
 # Every verb's help in one process, then what it has loaded.
@@ -25,7 +25,7 @@ for verb in json.loads(sys.argv[1]):
         except SystemExit as stop:
             assert not stop.code, verb
     texts[verb] = text.getvalue()
-heavy = ("torch", "transformers", "datasets", "tokenizers", "sklearn", "evaluate", "accelerate")
+heavy = ("torch", "transformers", "datasets", "tokenizers", "sklearn", "evaluate", "accelerate", "optuna")
 print(json.dumps({"texts": texts, "heavy": [name for name in heavy if name in sys.modules]}))
 """
 
@@ -35,7 +35,7 @@ def test_help_of_every_verb_loads_no_library() -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["heavy"] == []
-    for verb in VERBS[:10]:
+    for verb in VERBS[:12]:
         assert f"  {verb} " in found["texts"][""]
     for verb in VERBS:
         assert "Usage:" in found["texts"][verb]
