@@ -132,7 +132,9 @@ def _scores(curve: dict[int, list[Scorer]], examples: int) -> dict[str, list[flo
 def _print(name: str, found: dict[str, Any]) -> None:
     print(f"{name}: {found['metric']} of {found['scored']} in percent, {found['seeds']} seeds")
     learners, against = list(found["scores"]), YARDSTICKS[found["against"]]
-    print(f"{'labels':>8}" + "".join(f"{learner:>14}" for learner in learners) + f"  {against} need")
+    print(
+        f"{'labels':>8}" + "".join(f"{learner:>14}" for learner in learners) + f"  {against} need"
+    )
     saved = {str(saving["labels"]): saving for saving in found["saved"]}
     for labels in found["scores"][found["against"]]:
         scores = [found["scores"][learner].get(labels) for learner in learners]

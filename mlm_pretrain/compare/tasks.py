@@ -56,9 +56,12 @@ def scored_metric(task: LabelledTask, model: str) -> str:
     """The score that keeps the best epoch, and that a comparison is of.
 
     Raises:
-        InputError: for settings that cannot be used, and a score without intervals.
+        InputError: for settings or training data that cannot be used, and a score without intervals.
     """
-    metric = TASKS[task.kind](task.config(model, 0)).best_by()
+    config = task.config(model, 0)
+    kind = TASKS[task.kind](config)
+    kind.learn(kind.read(config.train, "train"))  # which scores there are, its labels decide
+    metric = kind.best_by()
     check_scorable(task.kind, metric)
     return metric
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from mlm_pretrain.finetune.config import FinetuneConfig
+from mlm_pretrain.finetune.kinds import TASKS
 from mlm_pretrain.finetune.robustness import robustness
-from mlm_pretrain.finetune.run import TASKS, finetune, plan
+from mlm_pretrain.finetune.run import finetune, plan
 from mlm_pretrain.finetune.scoring import score_folder
-from mlm_pretrain.finetune.search import plan_search, search
+from mlm_pretrain.finetune.searching import plan_search, search
 
 __all__ = [
     "TASKS",

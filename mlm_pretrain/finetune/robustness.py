@@ -126,4 +126,4 @@ def _interval(
 def _scorer(task: str, metric: str, rows: Sequence[Any]) -> Scorer:
     from mlm_pretrain.evaluation.statistics import scorer
 
-    return scorer(metric, rows)
+    return scorer(task, metric, rows)

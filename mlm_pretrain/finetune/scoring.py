@@ -19,7 +19,8 @@ from mlm_pretrain.finetune import model as models
 from mlm_pretrain.finetune.batching import Collator
 from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.outputs import STAGE, describe_input
-from mlm_pretrain.finetune.run import Prepared, _evaluate, _prepare
+from mlm_pretrain.finetune.preparing import Prepared, prepare
+from mlm_pretrain.finetune.run import evaluate_split
 from mlm_pretrain.manifest import Manifest, read_manifest
 from mlm_pretrain.quiet import quiet_transformers
 
@@ -80,7 +81,7 @@ class FolderScorer:
         features = task.encode(examples, self.prepared.tokenizer, self.names, length)
         made = replace(self.prepared, splits={_SPLIT: (list(examples), features)})
         with quiet_transformers():
-            return _evaluate(self.trainer, made, _SPLIT, self.write)
+            return evaluate_split(self.trainer, made, _SPLIT, self.write)
 
 
 def open_scorer(
@@ -97,7 +98,7 @@ def open_scorer(
         raise InputError("scoring a folder is work for one process", "start it without torchrun")
     config = _config(Path(folder), data, train)
     with quiet_transformers():
-        prepared = _prepare(task, config)
+        prepared = prepare(task, config)
         _check_labels(Path(folder), prepared.task.labels)
         model, fresh = models.load_model(prepared.task.auto_class, prepared.settings, config)
     if fresh:
@@ -106,6 +107,7 @@ def open_scorer(
             "name the task that it was trained for",
         )
     made, facts = prepared.task, prepared.facts
+    made.attach(model, fresh)
     collator = Collator(prepared.tokenizer.pad_token_id, made.label_per_token, made.decoder_inputs)
     trainer = build_trainer(
         model, prepared.train, collator, config,
@@ -126,7 +128,7 @@ def _config(folder: Path, data: str, train: str | None) -> FinetuneConfig:
     config = build_config(FinetuneConfig, manifest.config, f"{folder}/manifest.json")
     own: dict[str, Any] = {
         "model": str(folder), "revision": None, "train": train or config.train, "validation": data,
-        "test": None, "out": str(folder), "random_weights": False, "adapt": "full",
+        "test": None, "unlabelled": None, "out": str(folder), "random_weights": False, "adapt": "full",
         "max_length": manifest.counts["max_length"], "precision": manifest.counts["precision"],
     }  # fmt: skip
     # Not validated again: a source with a test side of its own would fill it in.

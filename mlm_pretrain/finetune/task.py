@@ -1,4 +1,4 @@
-"""What the loop asks of a task; a new task is one subclass and one line in `run.TASKS`."""
+"""What the loop asks of a task; a new task is one subclass and one line in `kinds.TASKS`."""
 
 from __future__ import annotations
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from tiny_problems import mentions
 
-from mlm_pretrain.compare import parse_task
+from mlm_pretrain.compare import parse_task, scored_metric
 from mlm_pretrain.errors import InputError
 
 
@@ -61,3 +63,14 @@ def test_a_folder_without_a_split_is_told_its_name(tmp_path: Path) -> None:
     folder = _touch(tmp_path / "half", "train.jsonl")
     with pytest.raises(InputError, match=r"no validation file\n.*validation\.jsonl"):
         parse_task(f"sentiment:{folder}")
+
+
+@pytest.mark.parametrize(("scheme", "metric"), [("auto", "f1"), ("plain", "accuracy")])
+def test_which_score_counts_the_training_file_decides(
+    scheme: str, metric: str, tmp_path: Path
+) -> None:
+    for split in ("train", "validation"):
+        lines = [json.dumps(row) for row in mentions(12, 0)]
+        (tmp_path / f"{split}.jsonl").write_text("\n".join(lines))
+    task = parse_task(f"ner:{tmp_path}").over({"tag_scheme": scheme})
+    assert scored_metric(task, "any-model") == metric

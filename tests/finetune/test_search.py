@@ -16,10 +16,10 @@ from written_problems import save_writer, translations
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune import FinetuneConfig, plan_search, search
-from mlm_pretrain.finetune.search import best_of
-from mlm_pretrain.finetune.search_sampling import Proposal, importance
-from mlm_pretrain.finetune.search_space import Choices, Range
-from mlm_pretrain.finetune.search_trials import Trial
+from mlm_pretrain.finetune.searching.records import Trial
+from mlm_pretrain.finetune.searching.sampling import Proposal, importance
+from mlm_pretrain.finetune.searching.search import best_of
+from mlm_pretrain.finetune.searching.space import Choices, Range
 from mlm_pretrain.manifest import read_manifest, verify
 
 # A rate that moves nothing, one that breaks the model in a step, and one that learns.

@@ -8,7 +8,7 @@ import pytest
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune import FinetuneConfig
-from mlm_pretrain.finetune.search_space import (
+from mlm_pretrain.finetune.searching.space import (
     Choices,
     Range,
     default_values,

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.run import finetune
-from mlm_pretrain.finetune.search_trials import Trial, fingerprints
+from mlm_pretrain.finetune.searching.records import Trial, fingerprints
 from mlm_pretrain.manifest import MANIFEST, hash_json, versions, write_json
 from mlm_pretrain.progress import say
 

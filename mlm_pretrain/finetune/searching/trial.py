@@ -11,10 +11,10 @@ from typing import Any
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.run import finetune
-from mlm_pretrain.finetune.search_sampling import TENTHS, Proposal
-from mlm_pretrain.finetune.search_setup import Setup
-from mlm_pretrain.finetune.search_space import default_values
-from mlm_pretrain.finetune.search_trials import Trial, folder_of
+from mlm_pretrain.finetune.searching.records import Trial, folder_of
+from mlm_pretrain.finetune.searching.sampling import TENTHS, Proposal
+from mlm_pretrain.finetune.searching.setup import Setup
+from mlm_pretrain.finetune.searching.space import default_values
 
 
 def run_trial(made: Setup, number: int, proposal: Proposal | None) -> Trial:

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.finetune.search_space import Choices, Range, Space
-from mlm_pretrain.finetune.search_trials import Trial
+from mlm_pretrain.finetune.searching.records import Trial
+from mlm_pretrain.finetune.searching.space import Choices, Range, Space
 
 STARTUP_TRIALS = 5  # drawn at random, before there is something to learn from
 TENTHS = 10  # trials are compared after tenths of their training, however many epochs that is

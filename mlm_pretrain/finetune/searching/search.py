@@ -17,11 +17,7 @@ from mlm_pretrain.environment import process_count
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.outputs import check_apart, check_running, marked
-from mlm_pretrain.finetune.search_run import run_trial
-from mlm_pretrain.finetune.search_sampling import Proposal, importance
-from mlm_pretrain.finetune.search_setup import Setup, SpaceLike, prepared
-from mlm_pretrain.finetune.search_space import described
-from mlm_pretrain.finetune.search_trials import (
+from mlm_pretrain.finetune.searching.records import (
     Trial,
     begun_with,
     check_same,
@@ -29,7 +25,11 @@ from mlm_pretrain.finetune.search_trials import (
     read_trials,
     write_trial,
 )
-from mlm_pretrain.finetune.search_winner import train_winner
+from mlm_pretrain.finetune.searching.sampling import Proposal, importance
+from mlm_pretrain.finetune.searching.setup import Setup, SpaceLike, prepared
+from mlm_pretrain.finetune.searching.space import described
+from mlm_pretrain.finetune.searching.trial import run_trial
+from mlm_pretrain.finetune.searching.winner import train_winner
 from mlm_pretrain.manifest import write_json
 from mlm_pretrain.progress import say
 

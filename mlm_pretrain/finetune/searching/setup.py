@@ -9,17 +9,17 @@ from typing import Any, TypeAlias
 
 from mlm_pretrain.config import build_config
 from mlm_pretrain.finetune.config import FinetuneConfig
-from mlm_pretrain.finetune.run import TASKS
+from mlm_pretrain.finetune.kinds import TASKS
 from mlm_pretrain.finetune.run import plan as plan_finetune
-from mlm_pretrain.finetune.search_sampling import library
-from mlm_pretrain.finetune.search_space import (
+from mlm_pretrain.finetune.searching.records import check_same, fingerprints
+from mlm_pretrain.finetune.searching.sampling import library
+from mlm_pretrain.finetune.searching.space import (
     Space,
     default_space,
     described,
     parse_space,
     read_space,
 )
-from mlm_pretrain.finetune.search_trials import check_same, fingerprints
 from mlm_pretrain.hub import resolve_commit
 from mlm_pretrain.manifest import versions
 from mlm_pretrain.precision import resolve_precision
