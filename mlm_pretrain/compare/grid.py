@@ -16,7 +16,7 @@ from typing import Any
 from mlm_pretrain.compare.tasks import LabelledTask
 from mlm_pretrain.environment import processor_name, usable_cores
 from mlm_pretrain.finetune import FinetuneConfig, finetune
-from mlm_pretrain.finetune.outputs import describe_input, describe_model
+from mlm_pretrain.finetune.outputs import describe_inputs
 from mlm_pretrain.hub import resolve_commit
 from mlm_pretrain.manifest import hash_json, versions, write_json
 from mlm_pretrain.precision import resolve_precision
@@ -24,7 +24,7 @@ from mlm_pretrain.progress import say
 
 RECORD = "record.json"
 _WEIGHTS = "model.safetensors"
-_DATA = ("train", "validation", "test", "unlabelled")
+_INPUTS = ("model", "train", "validation", "test", "unlabelled")
 _SLUG_LETTERS = 40
 
 
@@ -46,7 +46,7 @@ class Grid:
         # Of a Hub name the commit: what it names may change between two runs.
         revision = resolve_commit(config.model, config.revision) or config.revision
         config = config.model_copy(update={"revision": revision})
-        inputs = _inputs(config)
+        inputs = describe_inputs(config, _INPUTS)
         made_with = [versions(), resolve_precision(config.precision)]
         key = hash_json([task.kind, config.model_dump(mode="json"), inputs, made_with])
         folder = self.folder / task.name / f"{_slug(model)}-{key[:8]}"
@@ -89,16 +89,6 @@ def _kept(folder: Path, key: str) -> dict[str, Any] | None:
         return None
     record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return record if record["key"] == key else None
-
-
-def _inputs(config: FinetuneConfig) -> dict[str, Any]:
-    files = {role: getattr(config, role) for role in _DATA}
-    described = {
-        role: describe_input(name, config.revision)
-        for role, name in files.items()
-        if name is not None
-    }
-    return {"model": describe_model(config.model, config.revision), **described}
 
 
 def _slug(model: str) -> str:

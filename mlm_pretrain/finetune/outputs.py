@@ -15,6 +15,7 @@ from mlm_pretrain.claiming import claim_output
 from mlm_pretrain.corpus.sources.hub import fingerprint
 from mlm_pretrain.corpus.sources.installed_docs import fingerprint as docs_fingerprint
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.sources import HUB, is_installed_docs
 from mlm_pretrain.manifest import MANIFEST, hash_file, own_manifest, write_manifest
 
@@ -174,3 +175,13 @@ def describe_model(name: str, revision: str | None) -> dict[str, Any]:
         if path.suffix in _MODEL_ENDINGS and path.name not in _NO_CONTENT
     ]
     return {"path": name, "files": {path.name: hash_file(path) for path in files}}
+
+
+def describe_inputs(config: FinetuneConfig, roles: Iterable[str]) -> dict[str, Any]:
+    """What lies at the settings `roles` of a run, those of them that are set; "model" by `describe_model`."""
+    names = {role: getattr(config, role) for role in roles}
+    return {
+        role: (describe_model if role == "model" else describe_input)(name, config.revision)
+        for role, name in names.items()
+        if name is not None
+    }

@@ -10,14 +10,10 @@ from typing import Any, Literal
 
 from mlm_pretrain.claiming import SEARCH_FILE, claim_output
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.finetune.config import FinetuneConfig
-from mlm_pretrain.finetune.outputs import describe_input
-from mlm_pretrain.manifest import hash_file, write_json
+from mlm_pretrain.manifest import write_json
 
 RECORD = "record.json"
 _TRIALS = "trials"
-_MODEL_ENDINGS = (".safetensors", ".json", ".txt", ".model")
-_NO_CONTENT = ("manifest.json", "metrics.json")  # say nothing of what a model computes
 _SHOWN = 3  # differences in a message
 
 
@@ -76,20 +72,6 @@ def _read(path: Path) -> Trial:
         raise InputError(
             f"{path}: not the record of a trial", "delete it: the trial is then run again"
         ) from None
-
-
-def fingerprints(config: FinetuneConfig, roles: tuple[str, ...]) -> dict[str, Any]:
-    """What lies at the paths of `roles`, by hash; of a model's folder, all that says what it computes."""
-    given = {role: getattr(config, role) for role in roles if getattr(config, role) is not None}
-    found = {role: describe_input(name, config.revision) for role, name in given.items()}
-    if "model" in roles and (folder := Path(config.model)).is_dir():
-        files = [
-            path
-            for path in sorted(folder.iterdir())
-            if path.suffix in _MODEL_ENDINGS and path.name not in _NO_CONTENT
-        ]
-        found["model"] = {"path": config.model, "files": {p.name: hash_file(p) for p in files}}
-    return found
 
 
 def begun_with(out: Path) -> dict[str, Any] | None:

@@ -10,8 +10,9 @@ from typing import Any, TypeAlias
 from mlm_pretrain.config import build_config
 from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.kinds import TASKS
+from mlm_pretrain.finetune.outputs import describe_inputs
 from mlm_pretrain.finetune.run import plan as plan_finetune
-from mlm_pretrain.finetune.searching.records import check_same, fingerprints
+from mlm_pretrain.finetune.searching.records import check_same
 from mlm_pretrain.finetune.searching.sampling import library
 from mlm_pretrain.finetune.searching.space import (
     Space,
@@ -57,7 +58,7 @@ class Setup:
 
     def check_unchanged(self) -> None:
         """Refuse to compare trials of other data, or of another model."""
-        check_same(self.out, {**self.plan, "inputs": fingerprints(self.config, TRIAL_INPUTS)})
+        check_same(self.out, {**self.plan, "inputs": describe_inputs(self.config, TRIAL_INPUTS)})
 
 
 def prepared(kind: str, config: FinetuneConfig, space: SpaceLike | None, seeds: int) -> Setup:
@@ -81,7 +82,7 @@ def prepared(kind: str, config: FinetuneConfig, space: SpaceLike | None, seeds: 
     shared = config.model_dump(mode="json", exclude={"out", "test", "save_model"})
     plan = {
         "task": kind, "settings": shared, "seeds": seeds, "space": described(parts),
-        "inputs": fingerprints(config, TRIAL_INPUTS),
+        "inputs": describe_inputs(config, TRIAL_INPUTS),
         "precision": resolve_precision(config.precision),
         "versions": {**versions(), "optuna": optuna.__version__},
     }  # fmt: skip

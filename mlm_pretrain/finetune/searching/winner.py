@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mlm_pretrain.finetune.config import FinetuneConfig
+from mlm_pretrain.finetune.outputs import describe_inputs
 from mlm_pretrain.finetune.run import finetune
-from mlm_pretrain.finetune.searching.records import Trial, fingerprints
+from mlm_pretrain.finetune.searching.records import Trial
 from mlm_pretrain.manifest import MANIFEST, hash_json, versions, write_json
 from mlm_pretrain.progress import say
 
@@ -26,7 +27,7 @@ def train_winner(kind: str, config: FinetuneConfig, best: Trial, metric: str) ->
     home = Path(config.out)
     folder, record = home / MODEL, home / _RECORD
     config = config.model_copy(update={"out": str(folder)})
-    inputs = fingerprints(config, ("model", "train", "validation", "test"))
+    inputs = describe_inputs(config, ("model", "train", "validation", "test"))
     key = hash_json([kind, config.model_dump(mode="json"), inputs, versions()])
     if (kept := _kept(record, folder, key)) is not None:
         return kept
