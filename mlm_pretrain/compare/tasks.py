@@ -8,7 +8,7 @@ from typing import Any
 
 from mlm_pretrain.config import build_config, read_yaml
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.evaluation.statistics import check_scorable
+from mlm_pretrain.evaluation.statistics import check_kind, check_scorable
 from mlm_pretrain.finetune import TASKS, FinetuneConfig
 
 _SPLITS = {"train": ("train",), "validation": ("validation", "valid", "dev"), "test": ("test",)}
@@ -58,6 +58,7 @@ def scored_metric(task: LabelledTask, model: str) -> str:
     Raises:
         InputError: for settings or training data that cannot be used, and a score without intervals.
     """
+    check_kind(task.kind)
     config = task.config(model, 0)
     kind = TASKS[task.kind](config)
     kind.learn(kind.read(config.train, "train"))  # which scores there are, its labels decide

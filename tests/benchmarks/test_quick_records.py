@@ -71,7 +71,8 @@ def test_objectives(tmp_path: Path) -> None:
     path.write_text(json.dumps({**record, "results": {"mlm": first}}), encoding="utf-8")
     again = quick("objectives", path)["results"]
     assert again["mlm"] == first
-    assert again["hybrid"]["steps"] > 3 * again["hybrid"]["steps_per_second"]["median"]
+    # By its speed beside the first one's, of the steps that the record says the first one had.
+    assert again["hybrid"]["steps"] > 0.4 * first["steps"]
 
 
 @pytest.mark.fault("killed-mid-step")

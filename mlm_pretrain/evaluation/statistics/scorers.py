@@ -34,16 +34,25 @@ def scorer(kind: str, metric: str, rows: Sequence[Row]) -> Scorer:
     return _SCORERS[kind][metric](rows)
 
 
-def check_scorable(kind: str, metric: str) -> None:
-    """Refuse a score that has no intervals, of a kind of task as `finetune` calls it.
+def check_kind(kind: str) -> None:
+    """Refuse a kind of task, as `finetune` calls it, none of whose scores has intervals.
 
     Raises:
-        InputError: naming the kinds, or the kind's scores, that have them.
+        InputError: naming the kinds that have them.
     """
     if kind not in _SCORERS:
         raise InputError(
             f"no intervals for the scores of {kind}", f"tasks that have them: {', '.join(_SCORERS)}"
         )
+
+
+def check_scorable(kind: str, metric: str) -> None:
+    """Refuse a score that has no intervals.
+
+    Raises:
+        InputError: naming the kinds, or the kind's scores, that have them.
+    """
+    check_kind(kind)
     if metric not in _SCORERS[kind]:
         raise InputError(
             f"metric: no intervals for '{metric}' of {kind}",
