@@ -28,8 +28,13 @@ def start(arguments: Sequence[str]) -> subprocess.Popen[str]:
     """`python ARGUMENTS …`, with stdout and stderr as text."""
     return subprocess.Popen(
         [sys.executable, *arguments], env=environment(), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_heed_interrupts,
     )  # fmt: skip
+
+
+def _heed_interrupts() -> None:
+    """What a shell runs in the background ignores Ctrl-C, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def run(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
