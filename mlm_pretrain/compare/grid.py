@@ -17,7 +17,7 @@ from mlm_pretrain.compare.tasks import LabelledTask
 from mlm_pretrain.environment import processor_name, usable_cores
 from mlm_pretrain.finetune import FinetuneConfig, finetune
 from mlm_pretrain.finetune.outputs import describe_inputs
-from mlm_pretrain.hub import resolve_commit
+from mlm_pretrain.finetune.preparing import pinned
 from mlm_pretrain.manifest import hash_json, versions, write_json
 from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.progress import say
@@ -42,10 +42,9 @@ class Grid:
         Args:
             keep_model: the folder is to hold the fine-tuned model too.
         """
-        config = task.config(model, seed)
-        # Of a Hub name the commit: what it names may change between two runs.
-        revision = resolve_commit(config.model, config.revision) or config.revision
-        config = config.model_copy(update={"revision": revision})
+        config = pinned(
+            task.config(model, seed)
+        )  # what a Hub name means may change between two runs
         inputs = describe_inputs(config, _INPUTS)
         made_with = [versions(), resolve_precision(config.precision)]
         key = hash_json([task.kind, config.model_dump(mode="json"), inputs, made_with])

@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 
 from mlm_pretrain.corpus.shown import listing
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.finetune.batching import Feature, inputs_of
 from mlm_pretrain.finetune.classification import Classification
 from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.data import TextExample
@@ -77,20 +76,9 @@ class Cloze(Classification):
             )
         answer_at_gap(model, self.mask, self.word_ids)
 
-    def encode(
-        self,
-        examples: Sequence[TextExample],
-        tokenizer: Any,
-        names: tuple[str, ...],
-        max_length: int,
-        training: bool = False,
-    ) -> list[Feature]:
+    def rows(self, examples: Sequence[TextExample], tokenizer: Any, max_length: int) -> Any:
         texts = self._filled(examples, tokenizer, max_length)
-        rows = tokenizer(texts, truncation=True, max_length=max_length, verbose=False)
-        return [
-            Feature(inputs_of(rows, number, names), self.target(example), number)
-            for number, example in enumerate(examples)
-        ]
+        return tokenizer(texts, truncation=True, max_length=max_length, verbose=False)
 
     def _filled(
         self, examples: Sequence[TextExample], tokenizer: Any, max_length: int

@@ -16,6 +16,7 @@ from mlm_pretrain.finetune.schedule import schedule
 from mlm_pretrain.finetune.task import Task
 from mlm_pretrain.finetune.unlabelled import SPLIT as UNLABELLED
 from mlm_pretrain.finetune.unlabelled import read_unlabelled
+from mlm_pretrain.hub import resolve_commit
 
 
 @dataclass
@@ -30,6 +31,12 @@ class Prepared:
     train: list[Feature]
     splits: dict[str, tuple[list[Any], list[Feature]]]
     facts: dict[str, Any]
+
+
+def pinned(config: FinetuneConfig) -> FinetuneConfig:
+    """Of a Hub name the commit, so that configuration, tokenizer and weights are of one."""
+    commit = resolve_commit(config.model, config.revision)
+    return config.model_copy(update={"revision": commit or config.revision})
 
 
 def prepare(name: str, config: FinetuneConfig) -> Prepared:

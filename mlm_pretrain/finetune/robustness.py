@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.perturbations import Change, changes
+from mlm_pretrain.evaluation.statistics import scorer
+from mlm_pretrain.evaluation.statistics.effect import resamples_of
 from mlm_pretrain.finetune.data import TaggedExample, TextExample
 from mlm_pretrain.finetune.pairs import TextPair
 from mlm_pretrain.finetune.questions import QuestionExample
 from mlm_pretrain.finetune.scoring import open_scorer
 from mlm_pretrain.progress import say
 
-if TYPE_CHECKING:
-    from mlm_pretrain.evaluation.statistics import Scorer
-
 RESAMPLES = 2_000
-_CHUNK = 250  # resamples at a time: weights take 8 bytes an example
 # Texts of one example have places of their own among the random choices.
 _TEXTS_AN_EXAMPLE = 10_000
 
@@ -105,25 +103,10 @@ def _interval(
 
     Efron & Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13.
     """
-    from mlm_pretrain.evaluation.statistics import check_scorable
-
     try:
-        check_scorable(task, metric)
+        former, later = (scorer(task, metric, rows) for rows in (clean, changed))
     except InputError:
         return None, None
-    former, later = (_scorer(task, metric, rows) for rows in (clean, changed))
-    generator = np.random.default_rng(seed)
-    even = np.full(len(clean), 1 / len(clean))
-    parts = []
-    for start in range(0, RESAMPLES, _CHUNK):
-        size = min(_CHUNK, RESAMPLES - start)
-        weights_RN = generator.multinomial(len(clean), even, size)
-        parts.append(later(weights_RN) - former(weights_RN))
+    parts = [later(w_RN) - former(w_RN) for w_RN in resamples_of(len(clean), RESAMPLES, seed)]
     low, high = np.quantile(np.concatenate(parts), (0.025, 0.975))
     return float(low), float(high)
-
-
-def _scorer(task: str, metric: str, rows: Sequence[Any]) -> Scorer:
-    from mlm_pretrain.evaluation.statistics import scorer
-
-    return scorer(task, metric, rows)

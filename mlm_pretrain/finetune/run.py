@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlm_pretrain.config import StrictConfig
 from mlm_pretrain.environment import process_rank
@@ -25,14 +25,16 @@ from mlm_pretrain.finetune.outputs import (
     save_tokenizer,
     write_results,
 )
-from mlm_pretrain.finetune.preparing import Prepared, prepare
+from mlm_pretrain.finetune.preparing import Prepared, pinned, prepare
 from mlm_pretrain.finetune.task import OnEpoch, Writer
 from mlm_pretrain.finetune.unlabelled import SPLIT as UNLABELLED
 from mlm_pretrain.finetune.unlabelled import without_labels
-from mlm_pretrain.hub import resolve_commit
 from mlm_pretrain.manifest import write_json
 from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
+
+if TYPE_CHECKING:
+    from mlm_pretrain.finetune.loop import FinetuneTrainer
 
 
 def finetune(
@@ -70,7 +72,7 @@ def finetune(
             check_running(config.out)
             if not overwrite:  # nothing is lost by claiming early, and hours may be saved
                 stack.enter_context(claimed(config.out, overwrite=False))
-        config = _pinned(config)
+        config = pinned(config)
         prepared = prepare(task, config)
         opened = models.load_model(prepared.task.auto_class, prepared.settings, config)
         prepared.task.attach(*opened)
@@ -83,14 +85,8 @@ def finetune(
 def plan(task: str, config: FinetuneConfig) -> dict[str, Any]:
     """What `finetune` would do, in numbers, after all its checks; trains and writes nothing."""
     with quiet_transformers():
-        prepared = prepare(task, _pinned(config))
+        prepared = prepare(task, pinned(config))
     return {"task": task, "model": config.model, "out": config.out, **prepared.facts}
-
-
-def _pinned(config: FinetuneConfig) -> FinetuneConfig:
-    """Of a Hub name the commit, so that configuration, tokenizer and weights are of one."""
-    commit = resolve_commit(config.model, config.revision)
-    return config.model_copy(update={"revision": commit or config.revision})
 
 
 def _train(
@@ -100,19 +96,13 @@ def _train(
     config: FinetuneConfig,
     on_epoch: OnEpoch | None,
 ) -> dict[str, Any]:
-    from mlm_pretrain.finetune.loop import KeepBest, ShowProgress, build_trainer
+    from mlm_pretrain.finetune.loop import KeepBest, ShowProgress
 
     task, facts = prepared.task, prepared.facts
-    pad = prepared.tokenizer.pad_token_id
-    collator = Collator(pad, task.label_per_token, task.decoder_inputs)
     model = adapted(model, config)
     facts = {**facts, "trained_parameters": trained_parameters(model)}
     draft, final = task.writers(model, prepared.train)
-    trainer = build_trainer(
-        model, prepared.train, collator, config,
-        facts["steps"], facts["learning_rate"], facts["embedding_rate"], facts["precision"],
-        task.criterion,
-    )  # fmt: skip
+    trainer = trainer_of(prepared, model, config)
     keeper = KeepBest(
         lambda: evaluate_split(trainer, prepared, "validation", draft)[0],
         facts["best_by"],
@@ -139,6 +129,19 @@ def _train(
     if process_rank() == 0:
         _save(model, prepared, config, result, predictions)
     return result
+
+
+def trainer_of(prepared: Prepared, model: Any, config: FinetuneConfig) -> FinetuneTrainer:
+    """What trains `model`, and what asks it."""
+    from mlm_pretrain.finetune.loop import build_trainer
+
+    task, facts = prepared.task, prepared.facts
+    collator = Collator(prepared.tokenizer.pad_token_id, task.label_per_token, task.decoder_inputs)
+    return build_trainer(
+        model, prepared.train, collator, config,
+        facts["steps"], facts["learning_rate"], facts["embedding_rate"], facts["precision"],
+        task.criterion,
+    )  # fmt: skip
 
 
 def evaluate_split(

@@ -16,11 +16,10 @@ from mlm_pretrain.config import build_config
 from mlm_pretrain.environment import process_count
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune import model as models
-from mlm_pretrain.finetune.batching import Collator
 from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.outputs import STAGE, describe_input
 from mlm_pretrain.finetune.preparing import Prepared, prepare
-from mlm_pretrain.finetune.run import evaluate_split
+from mlm_pretrain.finetune.run import evaluate_split, trainer_of
 from mlm_pretrain.manifest import Manifest, read_manifest
 from mlm_pretrain.quiet import quiet_transformers
 
@@ -92,8 +91,6 @@ def open_scorer(
     Raises:
         InputError: as `score_folder`.
     """
-    from mlm_pretrain.finetune.loop import build_trainer
-
     if process_count() > 1:
         raise InputError("scoring a folder is work for one process", "start it without torchrun")
     config = _config(Path(folder), data, train)
@@ -106,15 +103,9 @@ def open_scorer(
             f"{folder}: has no weights for {fresh[0]}, so it was not trained for {task}",
             "name the task that it was trained for",
         )
-    made, facts = prepared.task, prepared.facts
-    made.attach(model, fresh)
-    collator = Collator(prepared.tokenizer.pad_token_id, made.label_per_token, made.decoder_inputs)
-    trainer = build_trainer(
-        model, prepared.train, collator, config,
-        facts["steps"], facts["learning_rate"], facts["embedding_rate"], facts["precision"],
-        made.criterion,
-    )  # fmt: skip
-    _, write = made.writers(model, prepared.train)
+    prepared.task.attach(model, fresh)
+    trainer = trainer_of(prepared, model, config)
+    _, write = prepared.task.writers(model, prepared.train)
     return FolderScorer(prepared, trainer, write, models.input_names(model))
 
 

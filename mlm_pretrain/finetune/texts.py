@@ -84,12 +84,17 @@ class Texts(Task[TextExample]):
     ) -> list[Feature]:
         if self.config.long_texts == "windows":
             return self._windows(examples, tokenizer, names, max_length)
-        rows, cut = rows_within(partial(_tokenise, tokenizer), examples, max_length)
-        self.counts["cut_texts"] += cut
+        rows = self.rows(examples, tokenizer, max_length)
         return [
             Feature(inputs_of(rows, number, names), self.target(example), number)
             for number, example in enumerate(examples)
         ]
+
+    def rows(self, examples: Sequence[TextExample], tokenizer: Any, max_length: int) -> Any:
+        """The tokenizer's output, a row an example; texts that had to be cut are counted."""
+        rows, cut = rows_within(partial(_tokenise, tokenizer), examples, max_length)
+        self.counts["cut_texts"] += cut
+        return rows
 
     def _windows(
         self,

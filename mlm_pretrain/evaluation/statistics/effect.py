@@ -15,7 +15,7 @@ Shapes: S seeds, N examples, R resamples.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,7 +99,7 @@ def paired_effect(
     resampled_R = np.concatenate(
         [
             _differences(first, second, weights_RN).mean(0)
-            for weights_RN in _resamples(examples, resamples, seed)
+            for weights_RN in resamples_of(examples, resamples, seed)
         ]
     )
     examples_error = float(resampled_R.std(ddof=1))
@@ -114,12 +114,12 @@ def _differences(
     return np.stack([later(weights_RN) - former(weights_RN) for former, later in pairs])
 
 
-def _resamples(examples: int, resamples: int, seed: int) -> list[NDArray[np.int64]]:
-    """How often each example was drawn, N of N, with replacement."""
+def resamples_of(examples: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    """How often each example was drawn (R, N), N of N with replacement, some resamples at a time."""
     generator = np.random.default_rng(seed)
     even = np.full(examples, 1 / examples)
-    sizes = [min(_CHUNK, resamples - start) for start in range(0, resamples, _CHUNK)]
-    return [generator.multinomial(examples, even, size) for size in sizes]
+    for start in range(0, resamples, _CHUNK):
+        yield generator.multinomial(examples, even, min(_CHUNK, resamples - start))
 
 
 def _effect(

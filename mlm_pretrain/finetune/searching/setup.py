@@ -11,6 +11,7 @@ from mlm_pretrain.config import build_config
 from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.kinds import TASKS
 from mlm_pretrain.finetune.outputs import describe_inputs
+from mlm_pretrain.finetune.preparing import pinned
 from mlm_pretrain.finetune.run import plan as plan_finetune
 from mlm_pretrain.finetune.searching.records import check_same
 from mlm_pretrain.finetune.searching.sampling import library
@@ -21,7 +22,6 @@ from mlm_pretrain.finetune.searching.space import (
     parse_space,
     read_space,
 )
-from mlm_pretrain.hub import resolve_commit
 from mlm_pretrain.manifest import versions
 from mlm_pretrain.precision import resolve_precision
 
@@ -69,8 +69,7 @@ def prepared(kind: str, config: FinetuneConfig, space: SpaceLike | None, seeds: 
             optuna is not installed.
     """
     optuna = library()
-    commit = resolve_commit(config.model, config.revision)
-    config = config.model_copy(update={"revision": commit}) if commit else config
+    config = pinned(config)
     facts = plan_finetune(kind, config)  # all checks, also of the test file
     writes = TASKS[kind].writes
     if space is None:
