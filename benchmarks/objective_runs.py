@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.blimp import readings
+from benchmarks.objective_stock import stock_speed, stock_tokens, stock_train
 from benchmarks.quality_runs import LENGTH
 
 if TYPE_CHECKING:
@@ -27,10 +28,12 @@ class Run(NamedTuple):
     Attributes:
         given: settings of the training.
         after: the run whose model it goes on from, for a thirtieth of the minutes.
+        is_stock: whether the libraries' own example trains it; `given` is then for its arguments.
     """
 
     given: Mapping[str, Any]
     after: str | None = None
+    is_stock: bool = False
 
 
 def _run(objective: str, settings: Mapping[str, Any] = MappingProxyType({}), **given: Any) -> Run:
@@ -75,11 +78,15 @@ RUNS = {
     "tsdae": _run("tsdae")._replace(after="mlm"),
     "contrastive, 32": _contrastive(_FEW, **_PLAIN),
     "contrastive, 32, bank": _contrastive(_FEW, spread=0.0),
+    # Trainer's own batch; the rate is the best of the three that `time_to_quality` tries.
+    "stock": Run({"per_device_train_batch_size": 8, "learning_rate": 1e-3}, is_stock=True),
 }
 
 
 def speed(folder: Path, name: str, arch: str, seconds: float) -> dict[str, Any]:
     """Steps a second of a short run from random weights, at a rate that no few steps are too short for."""
+    if RUNS[name].is_stock:
+        return {"steps_per_second": stock_speed(folder, arch, RUNS[name].given, seconds)}
     budget = {
         "arch": arch,
         "minutes": seconds / 60,
@@ -91,9 +98,11 @@ def speed(folder: Path, name: str, arch: str, seconds: float) -> dict[str, Any]:
 
 
 def cost(folder: Path, name: str, arch: str) -> dict[str, Any]:
-    """What a step is made of."""
+    """What a step is made of; of the libraries' own, floating-point operations are not known."""
     from mlm_pretrain.training.planning import plan
 
+    if RUNS[name].is_stock:
+        return {"tokens_a_step": stock_tokens(RUNS[name].given)}
     budget = {"arch": arch, "steps": 1, "start": "random"}
     found = plan(_config(folder, RUNS[name], budget, 0))
     return {key: found[key] for key in ("gflops_a_step", "tokens_a_step")}
@@ -102,28 +111,36 @@ def cost(folder: Path, name: str, arch: str) -> dict[str, Any]:
 def train(
     folder: Path, name: str, start: Mapping[str, Any], steps: int, seed: int
 ) -> dict[str, Any]:
-    """Train (going on where it was stopped), export to FOLDER/model, judge by the text beside FOLDER.
+    """Train (ours going on where it was stopped), save to FOLDER/model, judge by the text beside FOLDER.
 
     Args:
         start: what the model begins from, `arch` or `init`.
     """
     from mlm_pretrain.evaluation.perplexity import evaluate
-    from mlm_pretrain.export import export
 
-    result = _pretrain(folder, RUNS[name], {**start, "steps": steps}, seed)
-    export(folder / "run", folder / "model", overwrite=True)
+    if RUNS[name].is_stock:
+        result = stock_train(folder, start["arch"], RUNS[name].given, steps)
+    else:
+        result = _exported(folder, RUNS[name], {**start, "steps": steps}, seed)
     text = folder.parent / "validation.jsonl"
     losses = {
         way: round(evaluate(model, text, max_length=LENGTH)["loss_nats"], 4)
         for way, model in readings(folder / "model").items()
     }
-    counts = {key: result[key] for key in ("steps", "tokens", "precision")}
-    return {**counts, "loss_nats": losses}
+    return {**result, "loss_nats": losses}
 
 
 def steps_of(run: Run, steps: float) -> int:
     """Of those that the minutes hold, what the run takes."""
     return max(1, round(steps if run.after is None else _AFTER_SHARE * steps))
+
+
+def _exported(folder: Path, run: Run, budget: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    from mlm_pretrain.export import export
+
+    result = _pretrain(folder, run, budget, seed)
+    export(folder / "run", folder / "model", overwrite=True)
+    return {key: result[key] for key in ("steps", "tokens", "precision")}
 
 
 def _pretrain(folder: Path, run: Run, budget: Mapping[str, Any], seed: int) -> dict[str, Any]:
