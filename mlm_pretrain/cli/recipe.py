@@ -18,10 +18,9 @@ from mlm_pretrain.corpus import ReadOptions, fingerprint_corpus
 from mlm_pretrain.environment import process_count
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.export import export
-from mlm_pretrain.manifest import MANIFEST, hash_file, read_manifest
+from mlm_pretrain.made import is_made
+from mlm_pretrain.manifest import hash_file
 from mlm_pretrain.packing import PrepareConfig, prepare
-from mlm_pretrain.progress import say
-from mlm_pretrain.redaction import redacted_values
 from mlm_pretrain.training.phases import Phase, is_phased, plan_phases, pretrain_phases
 from mlm_pretrain.training.phases.config import resolve
 from mlm_pretrain.training.planning import plan
@@ -167,7 +166,7 @@ def _prepare(
         inputs["validation_corpus"] = _fingerprint(config.validation_corpus, recipe)
     if (file := Path(tokenizer) / "tokenizer.json").is_file():
         inputs["tokenizer"] = hash_file(file)
-    if overwrite or not _is_done(folder, "prepare", config.model_dump(mode="json"), inputs):
+    if overwrite or not is_made(folder, "prepare", config.model_dump(mode="json"), inputs):
         _refuse_several_processes()
         prepare(recipe.corpus, tokenizer, folder, config, overwrite=True)
 
@@ -180,7 +179,7 @@ def _tokenizer(recipe: Recipe, overwrite: bool) -> str:
     algorithm, size = section.algorithm, section.vocab_size
     settings = {"algorithm": algorithm, "vocab_size": size, **config.model_dump(mode="json")}
     inputs = {"corpus": _fingerprint(recipe.corpus, recipe)}
-    if overwrite or not _is_done(folder, TOKENIZER_STAGE, settings, inputs):
+    if overwrite or not is_made(folder, TOKENIZER_STAGE, settings, inputs):
         _refuse_several_processes()
         train_tokenizer(recipe.corpus, algorithm, size, folder, config, overwrite=True)
     return str(folder)
@@ -196,20 +195,6 @@ def _refuse_several_processes() -> None:
             "the recipe's data is not prepared yet, which is work for one process",
             "run it with --dry-run in one process first, then start several",
         )
-
-
-def _is_done(folder: Path, stage: str, settings: dict[str, Any], inputs: dict[str, str]) -> bool:
-    """Whether `stage` wrote `folder` with these settings from inputs with these hashes."""
-    if not (folder / MANIFEST).is_file():
-        return False
-    made = read_manifest(folder, stage)
-    hashes = {role: made.inputs.get(role, {}).get("xxh3_128") for role in inputs}
-    same = made.config == redacted_values(settings) and hashes == inputs
-    say(
-        f"{folder}: "
-        + ("done before, used as it is" if same else "made with other settings or text, redone")
-    )
-    return same
 
 
 def _is_started(run: Path) -> bool:
