@@ -1,10 +1,12 @@
 """Fine-tuning here and by the libraries' example scripts: the same checkpoint, data and settings, in turn.
 
     python -m benchmarks.finetuning --model MODEL --data DIR --work DIR [--tasks rte mrpc] [--seeds 5]
+    … --train-rows 1000 --validation-rows 1000
 
 Each run is a process of its own, and its seconds are those of the process from start to end. Both get the
 example scripts' own settings for their kind of task. Ours keeps the best epoch, theirs the last; both are
-scored on the validation split. Runs lie in `--work` and are not made again there; where the machine is not
+scored on the validation split. With `--train-rows` and `--validation-rows` both get the same few, drawn once,
+where a task has more. Runs lie in `--work` and are not made again there; where the machine is not
 quiet, seconds mean nothing.
 """
 
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import statistics
 import tempfile
 import time
@@ -21,10 +24,12 @@ from typing import Any, NamedTuple
 
 from benchmarks.record import RESULTS, child_result, kept, write_record
 from mlm_pretrain.compare.tasks import splits_of
+from mlm_pretrain.finetune.lines import labelled_lines
 from mlm_pretrain.finetune.outputs import describe_input, describe_model
 from mlm_pretrain.manifest import hash_json
 
 WAYS = ("stock", "ours")
+_ROWS = {"train": "train_rows", "validation": "validation_rows"}
 # As the scripts' own instructions have them.
 _SETTINGS = {
     "sentiment": {"epochs": 3, "learning_rate": 2e-5, "batch_size": 32},
@@ -63,6 +68,7 @@ def main() -> None:
     arguments.work.mkdir(parents=True, exist_ok=True)
     results = {name: _task(name, arguments) for name in arguments.tasks}
     settings = {"model": Path(arguments.model).name, "seeds": arguments.seeds, "each": _SETTINGS}
+    settings |= {name: getattr(arguments, name) for name in _ROWS.values()}
     print("record:", write_record("finetuning", settings, results, arguments.out))
 
 
@@ -73,6 +79,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--seeds", type=int, default=5)
+    for split, name in _ROWS.items():
+        flag = f"--{name.replace('_', '-')}"
+        parser.add_argument(flag, type=int, default=0, help=f"of the {split} split at most; 0: all")
     parser.add_argument("--out", type=Path, default=RESULTS / "finetuning.json")
     parser.add_argument("--child", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
@@ -105,14 +114,33 @@ def _task(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _key(name: str, arguments: argparse.Namespace) -> str:
     """Of what a run depends on beside way and seed."""
-    files = splits_of(arguments.data / TASKS[name].folder)
-    data = [describe_input(path, None) for path in files.values()]
+    data = [describe_input(path, None) for path in _files(name, arguments).values()]
     inputs = [describe_model(arguments.model, None), *data]
     return hash_json([inputs, _SETTINGS[TASKS[name].kind]])[:8]
 
 
+def _files(name: str, arguments: argparse.Namespace) -> dict[str, str]:
+    """Both splits as they are, or so many of their rows in files of their own."""
+    files = splits_of(arguments.data / TASKS[name].folder)
+    return {
+        split: _drawn(files[split], arguments.work / f"{name}-{split}", getattr(arguments, rows))
+        for split, rows in _ROWS.items()
+    }
+
+
+def _drawn(path: str, beside: Path, count: int) -> str:
+    """`path`, or where it holds more than `count` lines, a file of so many, drawn alike every time."""
+    lines = labelled_lines(Path(path))
+    if not 0 < count < len(lines):
+        return path
+    few = beside.with_name(f"{beside.name}-{count}.jsonl")
+    few.write_text("\n".join(random.Random(0).sample(lines, count)) + "\n", encoding="utf-8")
+    return str(few)
+
+
 def _timed(name: str, way: str, seed: int, arguments: argparse.Namespace) -> dict[str, float]:
     given = {"child": way, "model": arguments.model, "data": arguments.data, "work": arguments.work}
+    given |= {name.replace("_", "-"): getattr(arguments, name) for name in _ROWS.values()}
     began = time.perf_counter()
     found = child_result("benchmarks.finetuning", {**given, "tasks": name, "seed": seed})
     return {**found, "seconds": time.perf_counter() - began}
@@ -120,9 +148,7 @@ def _timed(name: str, way: str, seed: int, arguments: argparse.Namespace) -> dic
 
 def _child(arguments: argparse.Namespace) -> dict[str, float]:
     (name,) = arguments.tasks
-    task = TASKS[name]
-    files = splits_of(arguments.data / task.folder)
-    files = {split: files[split] for split in ("train", "validation")}
+    task, files = TASKS[name], _files(name, arguments)
     with tempfile.TemporaryDirectory(dir=arguments.work) as out:
         run = _ours if arguments.child == "ours" else _stock
         return run(task, arguments.model, files, arguments.seed, out)
