@@ -23,7 +23,8 @@ _MODEL_FILES = {
 RUNNING_FILE, RUN_FILE = "running.json", "run.json"
 PHASES_FILE = "phases.json"  # of a folder of several runs, one after the other
 SEARCH_FILE = "search_plan.json"  # of a folder of trials
-_OUR_MARKS = (RUNNING_FILE, RUN_FILE, PHASES_FILE, SEARCH_FILE)
+ADAPTATION_FILE = "adaptation.json"  # of a folder of an adaptation
+_OUR_MARKS = (RUNNING_FILE, RUN_FILE, PHASES_FILE, SEARCH_FILE, ADAPTATION_FILE)
 # What is there when a run was killed before it could say what it was asked for.
 _FALSE_START = {RUNNING_FILE, "tokenizer", f"{RUN_FILE}.partial", f"{PHASES_FILE}.partial"}
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}

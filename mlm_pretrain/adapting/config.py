@@ -1,0 +1,117 @@
+"""Settings of an adaptation: a checkpoint, text of a domain, and the task that it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from mlm_pretrain.config import StrictConfig
+from mlm_pretrain.corpus import ReadOptions
+from mlm_pretrain.packing import PrepareConfig
+from mlm_pretrain.training.pretrain import PretrainConfig
+
+DEFAULT_MINUTES = 30.0
+_SPLITS = ("train", "validation", "test")
+# What an adaptation says of its runs itself.
+_OURS = {
+    "pretrain": (
+        "data", "out", "name", "arch", "init", "revision", "follows", "optimizer_state", "start",
+        "positions", "steps", "epochs", "minutes", "seed", "replay", "guard",
+    ),
+    "prepare": ("read", "validation_corpus", "tokenizer_revision"),
+}  # fmt: skip
+
+
+class AdaptConfig(StrictConfig):
+    """What to adapt, to which text, for what, and how long.
+
+    Attributes:
+        model: the checkpoint: a folder or a Hub name, with or without a masked-LM head. `revision` pins a
+            Hub name.
+        corpus: text of the domain: files, folders, globs or named sources.
+        general: text such as the checkpoint was trained on. A share of each batch is of it, so that what
+            the model knew is kept, and it is measured by. Without it neither is done.
+        control: text of another domain, on which a model is trained for as long: is it the domain that
+            helps, or any further training? Left out, there is no such model.
+        read: how all text is read.
+        task: a kind that `finetune` knows; with `train`, `validation` and `test`, files as it takes them.
+            Left out, the model is adapted and nothing is proved.
+        out: folder for everything; what is there already is gone on from.
+        minutes, steps: of training on the domain; one of them, or 30 minutes.
+        words: how many words of the domain the vocabulary gets. "auto" follows what is measured, up to
+            `most_words`; 0 leaves the vocabulary as it is.
+        replay_share: of each batch, general text.
+        tolerance: relative rise of the masked loss on general text from which on `guard_action` is taken.
+        own_text_share: of the minutes (or steps), for training on the task's own texts (TAPT).
+        variants: which models are made beside the base. None: all that the settings allow.
+        seeds: fine-tunings of each model.
+        seed: of everything else that is drawn.
+        prepare, pretrain, finetune: settings of these stages, for all models alike.
+    """
+
+    model: str
+    revision: str | None = None
+    corpus: list[str] = Field(min_length=1)
+    general: list[str] = Field(default_factory=list)
+    control: list[str] = Field(default_factory=list)
+    read: ReadOptions = ReadOptions()
+    task: str | None = None
+    train: str | None = None
+    validation: str | None = None
+    test: str | None = None
+    out: str
+    minutes: float | None = Field(None, gt=0)
+    steps: int | None = Field(None, ge=1)
+    words: int | Literal["auto"] = "auto"
+    most_words: int = Field(2_000, ge=1)
+    replay_share: float = Field(0.2, ge=0, lt=1)
+    tolerance: float = Field(0.02, gt=0)
+    guard_action: Literal["warn", "stop", "replay"] = "replay"
+    own_text_share: float = Field(0.15, gt=0, le=1)
+    variants: list[Literal["dapt", "tapt", "dapt+tapt", "control"]] | None = None
+    seeds: int = Field(5, ge=2)
+    seed: int = Field(0, ge=0, lt=1 << 32)
+    prepare: PrepareConfig = PrepareConfig(max_length=128)
+    pretrain: PretrainConfig = PretrainConfig()
+    finetune: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> AdaptConfig:
+        if self.minutes is not None and self.steps is not None:
+            raise ValueError("give minutes or steps, not both")
+        if isinstance(self.words, int) and self.words < 0:
+            raise ValueError("words: a number, 0 for none, or auto")
+        for section, names in _OURS.items():
+            _refuse(section, getattr(self, section).model_fields_set, names)
+        self._check_task()
+        if "control" in (self.variants or []) and not self.control:
+            raise ValueError("variants: control needs text of another domain: give control")
+        return self
+
+    def _check_task(self) -> None:
+        given = [name for name in _SPLITS if getattr(self, name) is not None]
+        if self.task is None:
+            if given:
+                raise ValueError(f"{given[0]}: say which kind of task it is for: give task")
+            if needs := [v for v in self.variants or [] if "tapt" in v]:
+                raise ValueError(f"variants: {needs[0]} trains on a task's own texts: give task")
+            return
+        if missing := [name for name in ("train", "validation") if name not in given]:
+            raise ValueError(f"task: {self.task} needs a {missing[0]} file: give {missing[0]}")
+        _refuse("finetune", self.finetune, ("model", "out", "seed", *_SPLITS))
+
+    @property
+    def chosen_variants(self) -> list[str]:
+        """The models that are made, in the order in which they are."""
+        possible = ["dapt"]
+        possible += ["tapt", "dapt+tapt"] if self.task else []
+        possible += ["control"] if self.control else []
+        wanted = possible if self.variants is None else self.variants
+        return [name for name in possible if name in wanted]
+
+
+def _refuse(section: str, given: Collection[str], names: Sequence[str]) -> None:
+    if wrong := [name for name in names if name in given]:
+        raise ValueError(f"{section}.{wrong[0]}: is set by the adaptation itself: leave it out")

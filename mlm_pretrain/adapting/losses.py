@@ -1,0 +1,60 @@
+"""What each model makes of held-out text: of the domain, and of general text, where forgetting shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlm_pretrain.adapting.places import Places
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.perplexity import evaluate
+from mlm_pretrain.finetune.outputs import describe_model
+from mlm_pretrain.manifest import hash_file, hash_json, write_json
+
+TEXTS = ("domain", "general")
+_ROWS = 512
+# Per token they compare models of one vocabulary; per byte, all.
+_KEPT = ("loss_nats", "perplexity", "bits_per_byte", "predicted_tokens")
+
+
+def losses_of(models: Mapping[str, str], places: Places, max_length: int) -> dict[str, Any]:
+    """Masked loss of every model on each held-out text; None where a model has no head to tell it by.
+
+    Args:
+        models: folder or Hub name by what the model is called.
+        max_length: tokens of a window.
+
+    Returns:
+        By model and text `loss_nats` a predicted token, `perplexity`, `bits_per_byte` and
+        `predicted_tokens`. Bits a byte spread the loss over the text's bytes, so that models with
+        different vocabularies can be compared by them; the masked places still differ between these.
+    """
+    files = {name: places.texts / f"{name}-validation.jsonl" for name in TEXTS}
+    files = {name: path for name, path in files.items() if path.is_file() and path.stat().st_size}
+    return {
+        model: {name: _kept(folder, path, places, max_length) for name, path in files.items()}
+        for model, folder in models.items()
+    }
+
+
+def _kept(model: str, text: Path, places: Places, max_length: int) -> dict[str, float] | None:
+    """As found now, or before with the same model and text."""
+    key = hash_json([describe_model(model, None), hash_file(text), max_length, _ROWS])
+    path = places.root / "losses" / f"{key[:16]}.json"
+    if not path.is_file():
+        path.parent.mkdir(exist_ok=True)
+        write_json(path, {"loss": _loss(model, text, max_length)})
+    found: dict[str, float] | None = json.loads(path.read_text(encoding="utf-8"))["loss"]
+    return found
+
+
+def _loss(model: str, text: Path, max_length: int) -> dict[str, float] | None:
+    try:
+        found = evaluate(model, text, max_length=max_length, limit_rows=_ROWS)
+    except InputError as error:
+        if "head" not in error.problem:
+            raise
+        return None  # of an encoder without one, whatever head it were given would be judged
+    return {name: found[name] for name in _KEPT if found.get(name) is not None}

@@ -1,0 +1,60 @@
+"""Where an adaptation keeps what: every stage in a folder of its own below `out`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlm_pretrain.claiming import ADAPTATION_FILE
+
+
+@dataclass(frozen=True)
+class Places:
+    """Folders and files below `root`.
+
+    Attributes:
+        record: what was asked for.
+        report: what came of it.
+        texts: the domain's text without the task's test texts, the task's own texts, and the measures.
+        tokenizer: the vocabulary with words of the domain.
+        proof: fine-tunings of all models, and the page.
+        model: the adapted model that is kept, ready to be used and pushed.
+    """
+
+    root: Path
+
+    @property
+    def record(self) -> Path:
+        return self.root / ADAPTATION_FILE
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report.json"
+
+    @property
+    def texts(self) -> Path:
+        return self.root / "texts"
+
+    @property
+    def tokenizer(self) -> Path:
+        return self.root / "tokenizer"
+
+    @property
+    def proof(self) -> Path:
+        return self.root / "worth"
+
+    @property
+    def model(self) -> Path:
+        return self.root / "model"
+
+    def data(self, name: str) -> Path:
+        """Packed rows."""
+        return self.root / "data" / name
+
+    def run(self, variant: str) -> Path:
+        """A training."""
+        return self.root / "runs" / variant
+
+    def exported(self, variant: str) -> Path:
+        """What it ended in."""
+        return self.root / "models" / variant

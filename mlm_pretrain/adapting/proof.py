@@ -1,0 +1,74 @@
+"""Was it worth it: all models fine-tuned alike, with what each cost and forgot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlm_pretrain.worth import Variant, worth
+
+from mlm_pretrain.adapting.config import AdaptConfig
+from mlm_pretrain.adapting.places import Places
+from mlm_pretrain.adapting.variants import BASE
+from mlm_pretrain.compare import LabelledTask
+
+_NOTES = {
+    BASE: "the checkpoint as it was",
+    "dapt": "trained on the domain's text",
+    "tapt": "trained on the texts of the task's training file",
+    "dapt+tapt": "trained on the domain's text, then on the task's",
+    "control": "trained as long on text of another domain",
+}
+CONTROL = "control"
+_MEASURED = "bits_per_byte"
+
+
+def prove(
+    config: AdaptConfig,
+    task: LabelledTask,
+    trained: Mapping[str, dict[str, Any]],
+    losses: Mapping[str, Any],
+    places: Places,
+    base: str,
+) -> dict[str, Any]:
+    """What `worth` finds; it lies in worth/, with a page.
+
+    Args:
+        trained: of each variant what its run returned, with `model_folder`.
+        losses: of each model on held-out text, as `losses_of` has them.
+        base: folder of the checkpoint.
+    """
+    found = [Variant(BASE, base, "base", notes=_NOTES[BASE])]
+    found += [_variant(name, trained) for name in trained]
+    return worth(
+        found, [task], places.proof, seeds=config.seeds, settings=config.finetune,
+        forgotten=_changes(losses, list(trained)),
+    )  # fmt: skip
+
+
+def _variant(name: str, trained: Mapping[str, dict[str, Any]]) -> Variant:
+    """With the cost of all that was trained for it, also before it."""
+    runs = [
+        trained[part] for part in ("dapt", "tapt") if part in name.split("+") and part in trained
+    ]
+    if name == "dapt+tapt":
+        runs = [trained["dapt"], trained[name]]
+    runs = runs or [trained[name]]
+    cost = {key: float(sum(run[key] for run in runs)) for key in ("seconds", "tokens")}
+    role = "control" if name == CONTROL else "adapted"
+    return Variant(name, trained[name]["model_folder"], role, cost, _NOTES[name])
+
+
+def _changes(losses: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+    """Before and after, where the checkpoint itself could be asked."""
+    before = losses.get(BASE, {})
+    return {
+        name: {
+            f"{text} text, bits a byte": {
+                "before": before[text][_MEASURED], "after": losses[name][text][_MEASURED],
+            }
+            for text in losses[name]
+            if before.get(text) and losses[name][text]
+        }
+        for name in names
+    }  # fmt: skip

@@ -1,0 +1,48 @@
+"""A variant's training, as a run of its own that can be stopped and gone on with, and its export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mlm_pretrain.adapting.config import AdaptConfig
+from mlm_pretrain.adapting.places import Places
+from mlm_pretrain.adapting.variants import Variant, length_of
+from mlm_pretrain.claiming import RUN_FILE
+from mlm_pretrain.config import build_config
+from mlm_pretrain.export import export
+from mlm_pretrain.progress import say
+from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
+
+
+def train_variant(config: AdaptConfig, variant: Variant, places: Places) -> dict[str, Any]:
+    """Train and export; what is there of either is used.
+
+    Returns:
+        What the run returned (steps, tokens, seconds …), with `model_folder`.
+
+    Raises:
+        InputError: when a run lies there that was made with other settings or text.
+        Interrupted: after a signal, once the run's state is saved.
+    """
+    settings = run_settings(config, variant, places)
+    out = Path(settings.out)
+    say(f"{variant.name}: training in {out}")
+    result = pretrain(settings, resume=(out / RUN_FILE).is_file())
+    model = places.exported(variant.folder)
+    export(out, model, overwrite=True)
+    return {**result, "model_folder": str(model)}
+
+
+def run_settings(config: AdaptConfig, variant: Variant, places: Places) -> PretrainConfig:
+    """The settings of a variant's run: what the adaptation says of it over what all runs share."""
+    own: dict[str, Any] = {
+        "data": str(places.data(variant.data)), "out": str(places.run(variant.folder)),
+        "name": variant.name, "seed": config.seed, **length_of(config, variant),
+    }  # fmt: skip
+    if variant.after is None:
+        own |= {"init": config.model, "revision": config.revision}
+    else:
+        own["follows"] = str(places.run(variant.after.replace("+", "-")))
+    shared = config.pretrain.model_dump(exclude_unset=True)
+    return build_config(PretrainConfig, {**shared, **own}, "pretrain")

@@ -1,0 +1,69 @@
+"""Which models an adaptation makes: what each is trained on, from which weights, for how long."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mlm_pretrain.adapting.config import DEFAULT_MINUTES, AdaptConfig
+
+BASE = "base"
+
+
+class Variant(NamedTuple):
+    """A model beside the base.
+
+    Attributes:
+        name: as figures and folders call it.
+        text: which text it is trained on.
+        after: the variant that it goes on from; None for the checkpoint itself.
+        has_new_words: whether its vocabulary may be that of the domain.
+        is_guarded: whether general text is mixed in and watched.
+        share: of the length of the adaptation.
+    """
+
+    name: str
+    text: str
+    after: str | None = None
+    has_new_words: bool = True
+    is_guarded: bool = True
+    share: float = 1.0
+
+    @property
+    def folder(self) -> str:
+        """Its name without what a folder's name should not hold."""
+        return self.name.replace("+", "-")
+
+    @property
+    def data(self) -> str:
+        """Folder of its rows, below that of all data."""
+        return self.text if self.has_new_words else f"{self.text}-base"
+
+
+# Gururangan et al. 2020, "Don't Stop Pretraining": on the domain (DAPT), on the task's own texts (TAPT), on
+# one after the other; and as their control another domain, for which nothing else is as for DAPT but that
+# words of the domain would be of no use to it.
+_ALL = (
+    Variant("dapt", "domain"),
+    Variant("tapt", "task", has_new_words=False),
+    Variant("dapt+tapt", "task", after="dapt"),
+    Variant("control", "control", has_new_words=False),
+)
+
+
+def variants_of(config: AdaptConfig) -> list[Variant]:
+    """Those that are made, each behind the one it goes on from."""
+    wanted = set(config.chosen_variants)
+    wanted |= {v.after for v in _ALL if v.name in wanted and v.after is not None}
+    share = config.own_text_share
+    return [
+        variant._replace(share=share if variant.text == "task" else 1.0)
+        for variant in _ALL
+        if variant.name in wanted
+    ]
+
+
+def length_of(config: AdaptConfig, variant: Variant) -> dict[str, float | int]:
+    """How long it is trained, as a pretraining run is told."""
+    if config.steps is not None:
+        return {"steps": max(1, round(config.steps * variant.share))}
+    return {"minutes": (config.minutes or DEFAULT_MINUTES) * variant.share}
