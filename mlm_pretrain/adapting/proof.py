@@ -48,12 +48,7 @@ def prove(
 
 def _variant(name: str, trained: Mapping[str, dict[str, Any]]) -> Variant:
     """With the cost of all that was trained for it, also before it."""
-    runs = [
-        trained[part] for part in ("dapt", "tapt") if part in name.split("+") and part in trained
-    ]
-    if name == "dapt+tapt":
-        runs = [trained["dapt"], trained[name]]
-    runs = runs or [trained[name]]
+    runs = [trained["dapt"], trained[name]] if name == "dapt+tapt" else [trained[name]]
     cost = {key: float(sum(run[key] for run in runs)) for key in ("seconds", "tokens")}
     role = "control" if name == CONTROL else "adapted"
     return Variant(name, trained[name]["model_folder"], role, cost, _NOTES[name])

@@ -1,0 +1,102 @@
+"""What an adaptation is asked for: models, lengths, and what cannot be asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlm_pretrain.adapting import AdaptConfig
+from mlm_pretrain.adapting.folder import opened
+from mlm_pretrain.adapting.places import Places
+from mlm_pretrain.adapting.runs import run_settings
+from mlm_pretrain.adapting.variants import length_of, variants_of
+from mlm_pretrain.config import build_config
+from mlm_pretrain.errors import InputError
+
+TASK = {"task": "ner", "train": "a", "validation": "b", "test": "c"}
+
+
+def config(**more: Any) -> AdaptConfig:
+    given = {"model": "m", "corpus": ["text"], "out": "out", **more}
+    return build_config(AdaptConfig, given, "settings")
+
+
+def test_without_a_task_only_the_domain_is_learnt() -> None:
+    assert [v.name for v in variants_of(config())] == ["dapt"]
+
+
+def test_all_that_the_settings_allow_each_behind_what_it_goes_on_from() -> None:
+    found = variants_of(config(**TASK, control=["other"]))
+    assert [v.name for v in found] == ["dapt", "tapt", "dapt+tapt", "control"]
+    assert [v.data for v in found] == ["domain", "task-base", "task", "control-base"]
+
+
+def test_what_a_model_goes_on_from_is_made_too() -> None:
+    found = variants_of(config(**TASK, variants=["dapt+tapt"]))
+    assert [v.name for v in found] == ["dapt", "dapt+tapt"]
+
+
+def test_lengths_are_those_given_and_a_share_for_the_tasks_own_texts() -> None:
+    by_steps = config(**TASK, steps=200, own_text_share=0.1)
+    assert [length_of(by_steps, v) for v in variants_of(by_steps)] == [
+        {"steps": 200}, {"steps": 20}, {"steps": 20},
+    ]  # fmt: skip
+    assert length_of(config(), variants_of(config())[0]) == {"minutes": 30.0}
+    assert length_of(config(minutes=7.0), variants_of(config())[0]) == {"minutes": 7.0}
+
+
+def test_a_run_begins_from_the_checkpoint_or_follows() -> None:
+    asked = config(**TASK, pretrain={"learning_rate": 2e-4}, seed=3)
+    places = Places(Path("out"))
+    dapt, tapt, both = (run_settings(asked, v, places) for v in variants_of(asked))
+    assert (dapt.init, dapt.follows, dapt.seed, dapt.learning_rate) == ("m", None, 3, 2e-4)
+    assert (tapt.init, tapt.data) == ("m", "out/data/task-base")
+    assert (both.init, both.follows) == (None, dapt.out)
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"minutes": 1.0, "steps": 2}, "minutes or steps"),
+        ({"train": "f"}, "give task"),
+        ({"task": "ner", "train": "f"}, "validation"),
+        ({"variants": ["tapt"]}, "give task"),
+        ({"variants": ["control"]}, "give control"),
+        ({"pretrain": {"steps": 5}}, "pretrain.steps"),
+        ({"prepare": {"validation_corpus": ["x"]}}, "prepare.validation_corpus"),
+        ({**TASK, "finetune": {"seed": 5}}, "finetune.seed"),
+        ({"word": 5}, "did you mean 'words'"),
+        ({"words": -1}, "words"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_asked_is_said(more: dict[str, Any], says: str) -> None:
+    with pytest.raises(InputError) as refused:
+        config(**more)
+    assert says in str(refused.value)
+
+
+def test_a_folder_is_gone_on_with_only_under_the_same_settings(tmp_path: Path) -> None:
+    out = str(tmp_path / "out")
+    with opened(config(out=out), overwrite=False) as places:
+        (places.root / "texts").mkdir()
+    with opened(config(out=out, seeds=9), overwrite=False) as places:  # more of the proof
+        assert (places.root / "texts").is_dir()
+    with (
+        pytest.raises(InputError, match=r"minutes: None → 3\.0"),
+        opened(config(out=out, minutes=3.0), overwrite=False),
+    ):
+        pass
+    with opened(config(out=out, minutes=3.0), overwrite=True) as places:
+        assert not (places.root / "texts").exists()
+
+
+def test_a_folder_of_somebody_elses_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with (
+        pytest.raises(InputError, match="did not write"),
+        opened(config(out=str(tmp_path)), overwrite=True),
+    ):
+        pass
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
