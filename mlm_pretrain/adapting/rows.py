@@ -1,4 +1,4 @@
-"""Text → packed rows, one folder for each text and vocabulary, made once."""
+"""Text → packed rows: a folder for each text and vocabulary, made once."""
 
 from __future__ import annotations
 
@@ -7,48 +7,57 @@ from pathlib import Path
 from typing import Any
 
 from mlm_pretrain.adapting.config import AdaptConfig
+from mlm_pretrain.adapting.places import Places
+from mlm_pretrain.adapting.variants import variants_of
 from mlm_pretrain.corpus import ReadOptions, fingerprint_corpus
-from mlm_pretrain.errors import InputError
 from mlm_pretrain.made import is_made
-from mlm_pretrain.manifest import hash_file
+from mlm_pretrain.manifest import hash_file, read_manifest
 from mlm_pretrain.packing import PrepareConfig, prepare
 
 _STAGE = "prepare"
+GENERAL = "general"
 
 
-def packed(
-    text: Sequence[str], tokenizer: str | Path, folder: Path, config: PrepareConfig
-) -> dict[str, Any]:
-    """What `prepare` counts of `text`, which lies in `folder` now; what is there already is used.
-
-    Raises:
-        InputError: for text or a tokenizer that cannot be used.
-    """
-    from mlm_pretrain.manifest import read_manifest
-
-    inputs = {"corpus": str(fingerprint_corpus(text, config.read)["xxh3_128"])}
-    if (file := Path(tokenizer) / "tokenizer.json").is_file():
-        inputs["tokenizer"] = hash_file(file)
-    if not is_made(folder, _STAGE, config.model_dump(mode="json"), inputs):
-        prepare(list(text), tokenizer, folder, config, overwrite=True)
-    return read_manifest(folder, _STAGE).counts
-
-
-def packing_of(config: AdaptConfig, text: str, is_ours: bool) -> PrepareConfig:
-    """How a text is cut: the domain's and general text keep some for validation, others are all trained on.
+def pack_all(config: AdaptConfig, places: Places, base: str, has_words: bool) -> dict[str, Any]:
+    """Rows of every text that a variant is trained on, and of general text where there is some.
 
     Args:
-        text: which it is: "domain", "general", "task" or "control".
-        is_ours: whether it lies in a file that the adaptation wrote.
+        base: folder of the checkpoint.
+        has_words: whether tokenizer/ holds a vocabulary with words of the domain.
+
+    Returns:
+        What `prepare` counts, by folder below data/.
     """
-    read = ReadOptions() if is_ours else config.read
-    changed: dict[str, Any] = {"read": read, "tokenizer_revision": config.revision}
-    if text in ("task", "control"):
-        changed["validation_share"] = 0.0
-    return config.prepare.model_copy(update=changed)
+    grown = str(places.tokenizer) if has_words else base
+    wanted = {v.data: (v.text, grown if v.has_new_words else base) for v in variants_of(config)}
+    if config.general:
+        wanted[GENERAL] = (GENERAL, grown)
+    return {
+        name: _packed(_source(config, places, text), tokenizer, places.data(name))
+        for name, (text, tokenizer) in wanted.items()
+    }
 
 
-def require_rows(counts: dict[str, Any], text: str, rows: int, way_out: str) -> None:
-    """Refuse text that fills fewer rows than a batch takes, before anything is trained."""
-    if (found := counts["train"]["rows"]) < rows:
-        raise InputError(f"the {text} text fills {found} rows, fewer than {rows}", way_out)
+def _source(config: AdaptConfig, places: Places, text: str) -> tuple[list[str], PrepareConfig]:
+    """Where a text lies, and how it is cut: held-out text of its own, or all of it to train on."""
+    shared = config.prepare
+    if text == "control":
+        return config.control, shared.model_copy(
+            update={"read": config.read, "validation_share": 0.0}
+        )
+    changed: dict[str, Any] = {"read": ReadOptions(), "validation_share": 0.0}
+    if text == "task":
+        return [str(places.texts / "task.jsonl")], shared.model_copy(update=changed)
+    held_out = places.texts / f"{text}-validation.jsonl"
+    if held_out.stat().st_size:
+        changed["validation_corpus"] = [str(held_out)]
+    return [str(places.texts / f"{text}-train.jsonl")], shared.model_copy(update=changed)
+
+
+def _packed(source: tuple[Sequence[str], PrepareConfig], tokenizer: str, folder: Path) -> Any:
+    corpus, config = source
+    inputs = {"corpus": str(fingerprint_corpus(corpus, config.read)["xxh3_128"])}
+    inputs["tokenizer"] = hash_file(Path(tokenizer) / "tokenizer.json")
+    if not is_made(folder, _STAGE, config.model_dump(mode="json"), inputs):
+        prepare(list(corpus), tokenizer, folder, config, overwrite=True)
+    return read_manifest(folder, _STAGE).counts

@@ -1,0 +1,87 @@
+"""The whole of an adaptation: measure, extend, pack, train, prove, keep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlm_pretrain.adapting.base import base_folder
+from mlm_pretrain.adapting.config import AdaptConfig
+from mlm_pretrain.adapting.folder import opened
+from mlm_pretrain.adapting.keeping import keep
+from mlm_pretrain.adapting.losses import losses_of
+from mlm_pretrain.adapting.measures import measured, words_for
+from mlm_pretrain.adapting.proof import prove
+from mlm_pretrain.adapting.rows import pack_all
+from mlm_pretrain.adapting.runs import train_variant
+from mlm_pretrain.adapting.tasks import task_of
+from mlm_pretrain.adapting.texts import write_texts
+from mlm_pretrain.adapting.variants import BASE, variants_of
+from mlm_pretrain.adapting.vocabulary import extended
+from mlm_pretrain.environment import process_count
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.manifest import write_json
+from mlm_pretrain.quiet import quiet_transformers
+from mlm_pretrain.redaction import redacted_values
+
+
+@quiet_transformers()
+def adapt(config: AdaptConfig, *, overwrite: bool = False) -> dict[str, Any]:
+    """Adapt a checkpoint to a domain, and prove on a task whether that was worth it.
+
+    Everything lies below `config.out`; what is there already of the same settings is used, so that a call
+    that was stopped goes on. model/ is the adapted model that is kept, worth/ the proof.
+
+    Args:
+        overwrite: begin again, whatever adaptation lies there.
+
+    Returns:
+        What report.json holds: `texts` (documents, bytes, what was taken out), `measures` and
+        `recommendation`, `vocabulary`, `variants` (steps, tokens, seconds, what was forgotten), `losses`,
+        `worth` (None without a task), `kept` and `model_folder`.
+
+    Raises:
+        InputError: for settings, text or labels that cannot work, before anything is trained.
+        Interrupted: after a signal during a training, once its state is saved.
+    """
+    if process_count() > 1:
+        raise InputError("adapt is work for one process", "start it without torchrun")
+    task = task_of(config)
+    base = base_folder(config.model, config.revision)
+    with opened(config, overwrite) as places:
+        texts = write_texts(config, task, places)
+        measures = measured(config, task, places, base)
+        words = words_for(config, measures)
+        vocabulary = extended(config, words, places, base) if words else None
+        rows = pack_all(config, places, base, has_words=vocabulary is not None)
+        trained = {v.name: train_variant(config, v, places, base) for v in variants_of(config)}
+        models = {BASE: base, **{name: run["model_folder"] for name, run in trained.items()}}
+        losses = losses_of(models, places, config.prepare.max_length)
+        worth = None if task is None else prove(config, task, trained, losses, places, base)
+        result = {
+            "out": config.out, "model": config.model, "texts": texts, "measures": measures,
+            "vocabulary": vocabulary, "rows": rows, "variants": trained, "losses": losses,
+            "worth": worth,
+        }  # fmt: skip
+        result |= keep(config, result, places)
+        write_json(places.report, redacted_values(result))
+    return result
+
+
+@quiet_transformers()
+def plan(config: AdaptConfig) -> dict[str, Any]:
+    """What `adapt` would do: the measures, the recommendation and a forecast; trains nothing.
+
+    The texts and measures are written below `config.out`, where `adapt` finds them.
+    """
+    task = task_of(config)
+    base = base_folder(config.model, config.revision)
+    with opened(config, overwrite=False) as places:
+        texts = write_texts(config, task, places)
+        measures = measured(config, task, places, base)
+    words = words_for(config, measures)
+    return {
+        "out": config.out, "model": config.model, "texts": texts, "measures": measures, "words": words,
+        "variants": [v._asdict() for v in variants_of(config)], "seeds": config.seeds,
+        "fine_tunings": 0 if task is None else (1 + len(variants_of(config))) * config.seeds,
+    }  # fmt: skip
+

@@ -1,0 +1,28 @@
+"""The labelled task that an adaptation is for, checked before anything is trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlm_pretrain.adapting.config import AdaptConfig
+from mlm_pretrain.compare import LabelledTask, scored_metric
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.finetune import TASKS
+
+
+def task_of(config: AdaptConfig) -> LabelledTask | None:
+    """The task, or None where only the domain is learnt.
+
+    Raises:
+        InputError: for an unknown kind, or files that cannot be used.
+    """
+    if config.task is None:
+        return None
+    if config.task not in TASKS:
+        raise InputError(f"--task {config.task}: no such kind", f"one of {', '.join(TASKS)}")
+    files: dict[str, Any] = {"train": config.train, "validation": config.validation}
+    if config.test is not None:
+        files["test"] = config.test
+    task = LabelledTask(config.task, config.task, {**files, **config.finetune})
+    scored_metric(task, config.model)
+    return task
