@@ -1,0 +1,160 @@
+"""What the card of the adapted model says, gathered from the stages' records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoConfig, AutoTokenizer
+
+from mlm_pretrain.adapting.config import AdaptConfig
+from mlm_pretrain.adapting.places import Places
+from mlm_pretrain.adapting.variants import BASE
+from mlm_pretrain.cards import (
+    AdaptedFacts,
+    NewVocabulary,
+    TextSource,
+    TrainingFacts,
+    WorthResult,
+    base_licence,
+    card_examples,
+    write_adapted_card,
+)
+from mlm_pretrain.cards.adapted_facts import LossPair
+from mlm_pretrain.compare import LabelledTask
+from mlm_pretrain.corpus import fingerprint_corpus
+from mlm_pretrain.domain import held_out_texts
+from mlm_pretrain.environment import processor_name, usable_cores
+from mlm_pretrain.evaluation.statistics.effect import LEVEL
+from mlm_pretrain.manifest import read_manifest, versions
+from mlm_pretrain.training.run_folder import read_run
+
+_PER_BYTE, _BITS = "bits_per_byte", "bits a byte"
+
+
+def write_card(
+    config: AdaptConfig, task: LabelledTask | None, result: dict[str, Any], places: Places
+) -> Path:
+    """Write the README.md of model/ from the result of the adaptation."""
+    return write_adapted_card(places.model, _facts(config, task, result, places))
+
+
+def _facts(
+    config: AdaptConfig, task: LabelledTask | None, result: dict[str, Any], places: Places
+) -> AdaptedFacts:
+    kept, tokenizer = result["kept"], AutoTokenizer.from_pretrained(places.model)
+    architecture = AutoConfig.from_pretrained(places.model).architectures[0]
+    words = [example["word"] for example in (result["vocabulary"] or {}).get("examples", [])]
+    return AdaptedFacts(
+        name=places.root.resolve().name, base_model=config.model, model_class=architecture,
+        parameters=read_manifest(places.model, "export").counts["parameters"], versions=versions(),
+        base_revision=config.revision, licence=base_licence(config.model, config.revision),
+        sources=_sources(config.corpus, config, result["texts"]["domain"]),
+        general=_sources(config.general, config, result["texts"].get("general")),
+        removed=_removed(result["texts"].get("overlap")), distance=result["measures"]["distance"],
+        training=_training(config, result["variants"][kept], places.run(kept.replace("+", "-"))),
+        vocabulary=_vocabulary(result["vocabulary"]), worth=_worth(result["worth"], kept),
+        worth_level=1 - LEVEL, domain_loss=_pair(result["losses"], kept, "domain"),
+        general_loss=_pair(result["losses"], kept, "general"),
+        examples=card_examples(
+            _held_out(places), tokenizer, prefer=words,
+            never=[] if task is None else [text.text for text in held_out_texts(task)],
+        ),
+        mask_token=tokenizer.mask_token, command=_command(config),
+        max_length=config.prepare.max_length,
+    )  # fmt: skip
+
+
+def _sources(specs: list[str], config: AdaptConfig, counts: Any) -> list[TextSource]:
+    """What was given; documents and bytes are known of all of it together."""
+    if not specs or counts is None:
+        return []
+    found = fingerprint_corpus(specs, config.read)
+    name = specs[0] if len(specs) == 1 else f"{len(specs)} sources"
+    train = counts["train"]
+    return [
+        TextSource(
+            name=name, documents=train["documents"], bytes=train["bytes"],
+            xxh3_128=found["xxh3_128"],
+        )
+    ]  # fmt: skip
+
+
+def _removed(overlap: dict[str, Any] | None) -> dict[str, int] | None:
+    if overlap is None:
+        return None
+    found = {f"passages of the task's held-out texts: {k}": n for k, n in overlap["passages"].items()}
+    found["documents that were mostly such text"] = overlap["corpus"]["documents_removed"]
+    return {reason: count for reason, count in found.items() if count}
+
+
+def _training(config: AdaptConfig, run: dict[str, Any], folder: Path) -> TrainingFacts:
+    settings = read_run(folder)["config"]
+    rate, factor = float(settings["learning_rate"]), float(settings["new_rows_rate"])
+    replay = settings.get("replay")
+    return TrainingFacts(
+        steps=run["steps"], tokens=run["tokens"], epochs=run["epochs"],
+        minutes=round(run["seconds"] / 60, 1),
+        hardware=f"{usable_cores()} cores of {processor_name()}", learning_rate=rate,
+        new_rows_learning_rate=rate * factor if factor != 1 else None,
+        replay_share=replay["share"] if replay else 0.0,
+    )  # fmt: skip
+
+
+def _vocabulary(found: dict[str, Any] | None) -> NewVocabulary | None:
+    if found is None:
+        return None
+    of = "validation" if "validation" in found else "corpus"
+    return NewVocabulary(
+        words=found["words"], tokens_before=found[of]["tokens_before"],
+        tokens_after=found[of]["tokens_after"], tokens_of=f"the domain's {of} text",
+        examples=[example["word"] for example in found["examples"]][:10],
+    )  # fmt: skip
+
+
+def _worth(worth: dict[str, Any] | None, kept: str) -> list[WorthResult]:
+    if worth is None:
+        return []
+    rows = []
+    for one in worth["comparisons"]:
+        if (one["family"], one["variant"]) != ("gain", kept):
+            continue
+        task = worth["tasks"][one["task"]]
+        means = {name: scores["mean"] for name, scores in task["scores"].items()}
+        seen = {
+            **one, "kind": task["kind"], "split": task["scored"], "seeds": worth["seeds"],
+            "base_mean": means[BASE], "adapted_mean": means[kept], "control_mean": means.get("control"),
+        }  # fmt: skip
+        rows.append(WorthResult.model_validate(seen))
+    return rows
+
+
+def _pair(losses: dict[str, Any], kept: str, text: str) -> LossPair | None:
+    before, after = (losses.get(name, {}).get(text) for name in (BASE, kept))
+    if not before or not after:
+        return None
+    return LossPair(before=before[_PER_BYTE], after=after[_PER_BYTE], unit=_BITS)
+
+
+def _held_out(places: Places) -> Iterator[str]:
+    with (places.texts / "domain-validation.jsonl").open(encoding="utf-8") as lines:
+        yield from (json.loads(line)["text"] for line in lines)
+
+
+def _command(config: AdaptConfig) -> list[str]:
+    """What made it, as flags; settings that were not given are the defaults."""
+    words = ["mlm-pretrain", "adapt"]
+    for name, value in config.model_dump(mode="json", exclude_defaults=True).items():
+        if isinstance(value, dict):
+            words += [w for k, v in value.items() for w in ("--set", f"{name}.{k}={v}")]
+        elif isinstance(value, list):
+            words += [f"--{name}", *map(str, value)]
+        elif name in AdaptConfig.model_fields:
+            words += [f"--{name}", str(value)] if name in _FLAGS else ["--set", f"{name}={value}"]
+    return words
+
+
+_FLAGS = {"model", "revision", "task", "train", "validation", "test", "out", "minutes", "steps",
+          "words", "seeds"}  # fmt: skip
