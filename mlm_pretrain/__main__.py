@@ -16,7 +16,10 @@ INTERRUPTED = 130
 
 
 # Flags that take several values in a row: `--corpus a b` means `--corpus a --corpus b`.
-LIST_FLAGS = ("--corpus", "--validation-corpus", "--set", "--task")
+LIST_FLAGS = (
+    "--corpus", "--validation-corpus", "--set", "--task",
+    "--variant", "--control", "--cost", "--label-counts",
+)  # fmt: skip
 
 
 def spread_lists(arguments: list[str]) -> list[str]:

@@ -19,6 +19,7 @@ from mlm_pretrain.cli.pretrain import pretrain
 from mlm_pretrain.cli.push import push
 from mlm_pretrain.cli.robustness import robustness
 from mlm_pretrain.cli.search import search
+from mlm_pretrain.cli.worth import worth
 from mlm_pretrain.manifest import versions
 
 app = typer.Typer(
@@ -32,7 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(tokenizer.app, name="tokenizer")
 _VERBS = (
-    prepare, pretrain, export, push, finetune, search, robustness, compare, evaluate, fill, demo, env,
+    prepare, pretrain, export, push, finetune, search, robustness, compare, worth, evaluate, fill, demo, env,
 )  # fmt: skip
 for verb in _VERBS:
     app.command(verb.__name__)(verb)

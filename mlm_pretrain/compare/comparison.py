@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mlm_pretrain.compare.grid import Grid, predictions
-from mlm_pretrain.compare.tasks import LabelledTask, scored_metric
-from mlm_pretrain.environment import process_count
-from mlm_pretrain.errors import InputError
+from mlm_pretrain.compare.tasks import LabelledTask, runnable_tasks
 from mlm_pretrain.evaluation.statistics import holm, paired_effect, scorer
 from mlm_pretrain.evaluation.statistics.effect import LEVEL
 from mlm_pretrain.finetune import plan as plan_finetune
@@ -42,7 +40,7 @@ def compare(
     Raises:
         InputError: for models, data or settings that cannot be used.
     """
-    tasks = _comparable(first, tasks, seeds, settings or {})
+    tasks = runnable_tasks("compare", first, tasks, seeds, settings or {})
     grid = Grid(Path(out))
     found: dict[str, list[list[dict[str, Any]]]] = {task.name: [[], []] for task in tasks}
     for seed in range(seeds):  # seed by seed, so that what is there when it is stopped is balanced
@@ -65,33 +63,13 @@ def plan(
     first: str, second: str, tasks: Sequence[LabelledTask], seeds: int, settings: dict[str, Any]
 ) -> dict[str, Any]:
     """What `compare` would do, after the checks of all its runs; trains and writes nothing."""
-    tasks = _comparable(first, tasks, seeds, settings)
+    tasks = runnable_tasks("compare", first, tasks, seeds, settings)
     facts = {
         f"{task.name} {model}": plan_finetune(task.kind, task.config(model, 0, out="."))
         for task in tasks
         for model in (first, second)
     }
     return {"runs": 2 * len(tasks) * seeds, "seeds": seeds, "each": facts}
-
-
-def _comparable(
-    model: str, tasks: Sequence[LabelledTask], seeds: int, settings: dict[str, Any]
-) -> list[LabelledTask]:
-    """The tasks with `settings` over their own, once they can be run and scored."""
-    if process_count() > 1:
-        raise InputError("compare is work for one process", "start it without torchrun")
-    names = [task.name for task in tasks]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise InputError(f"two tasks are called {twice[0]}", "rename a folder or file")
-    if seeds < 2:
-        raise InputError(
-            f"seeds: {seeds}, but one run tells nothing of how much chance decides",
-            "give --seeds 5",
-        )
-    merged = [task.over(settings) for task in tasks]
-    for task in merged:
-        scored_metric(task, model)
-    return merged
 
 
 def _task_result(

@@ -42,18 +42,35 @@ class Grid:
         Args:
             keep_model: the folder is to hold the fine-tuned model too.
         """
+        config, inputs, key = self._identity(model, task, seed)
+        folder = self._place(model, task, key)
+        found = _kept(folder, key)
+        if found is None or (keep_model and not (folder / _WEIGHTS).is_file()):
+            config = config.model_copy(update={"out": str(folder), "save_model": keep_model})
+            found = _make(folder, key, task, config, inputs)
+        return {**found, "folder": folder}
+
+    def kept(self, model: str, task: LabelledTask, seed: int) -> dict[str, Any] | None:
+        """The record that `run` would find, or None where it would have to train."""
+        _, _, key = self._identity(model, task, seed)
+        folder = self._place(model, task, key)
+        found = _kept(folder, key)
+        return None if found is None else {**found, "folder": folder}
+
+    def _identity(
+        self, model: str, task: LabelledTask, seed: int
+    ) -> tuple[FinetuneConfig, dict[str, Any], str]:
+        """Settings and inputs of a run, and the key that all of it comes to."""
         config = pinned(
             task.config(model, seed)
         )  # what a Hub name means may change between two runs
         inputs = describe_inputs(config, _INPUTS)
         made_with = [versions(), resolve_precision(config.precision)]
         key = hash_json([task.kind, config.model_dump(mode="json"), inputs, made_with])
-        folder = self.folder / task.name / f"{_slug(model)}-{key[:8]}"
-        found = _kept(folder, key)
-        if found is None or (keep_model and not (folder / _WEIGHTS).is_file()):
-            config = config.model_copy(update={"out": str(folder), "save_model": keep_model})
-            found = _make(folder, key, task, config, inputs)
-        return {**found, "folder": folder}
+        return config, inputs, key
+
+    def _place(self, model: str, task: LabelledTask, key: str) -> Path:
+        return self.folder / task.name / f"{_slug(model)}-{key[:8]}"
 
 
 def predictions(record: dict[str, Any], split: str | None = None) -> list[dict[str, Any]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mlm_pretrain.config import build_config, read_yaml
+from mlm_pretrain.environment import process_count
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.statistics import check_kind, check_scorable
 from mlm_pretrain.finetune import TASKS, FinetuneConfig
@@ -65,6 +67,33 @@ def scored_metric(task: LabelledTask, model: str) -> str:
     metric = kind.best_by()
     check_scorable(task.kind, metric)
     return metric
+
+
+def runnable_tasks(
+    verb: str, model: str, tasks: Sequence[LabelledTask], seeds: int, settings: dict[str, Any]
+) -> list[LabelledTask]:
+    """The tasks with `settings` over their own, once they can be run and scored.
+
+    Args:
+        verb: who asks, for the message.
+
+    Raises:
+        InputError: for several processes, a name given twice, one seed, or a task that cannot be scored.
+    """
+    if process_count() > 1:
+        raise InputError(f"{verb} is work for one process", "start it without torchrun")
+    names = [task.name for task in tasks]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InputError(f"two tasks are called {twice[0]}", "rename a folder or file")
+    if seeds < 2:
+        raise InputError(
+            f"seeds: {seeds}, but one run tells nothing of how much chance decides",
+            "give --seeds 5",
+        )
+    merged = [task.over(settings) for task in tasks]
+    for task in merged:
+        scored_metric(task, model)
+    return merged
 
 
 def parse_task(text: str) -> LabelledTask:

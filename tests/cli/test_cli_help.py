@@ -8,7 +8,7 @@ import package_process
 
 VERBS = (
     "prepare", "pretrain", "export", "finetune", "search", "robustness", "evaluate", "fill", "demo", "env",
-    "tokenizer", "push", "tokenizer train", "tokenizer report",
+    "compare", "worth", "tokenizer", "push", "tokenizer train", "tokenizer report",
 )  # fmt: skip
 
 # Every verb's help in one process, then what it has loaded.
@@ -35,7 +35,7 @@ def test_help_of_every_verb_loads_no_library() -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["heavy"] == []
-    for verb in VERBS[:12]:
+    for verb in VERBS[:14]:
         assert f"  {verb} " in found["texts"][""]
     for verb in VERBS:
         assert "Usage:" in found["texts"][verb]

@@ -1,0 +1,70 @@
+"""What a gain is worth in labels: with how many an adapted model comes to the base's score with all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.statistics import Scorer, labels_saved
+
+
+def checked_counts(label_counts: Sequence[int], available: Mapping[str, int]) -> list[int]:
+    """The numbers of labels in order, each once.
+
+    Args:
+        available: labels of each task.
+
+    Raises:
+        InputError: for a number that is none, or that some task does not have more of.
+    """
+    counts = sorted(set(label_counts))
+    if counts and counts[0] < 1:
+        raise InputError(f"labels: {counts[0]}", "give numbers from 1 up")
+    for task, labels in available.items():
+        if counts and counts[-1] >= labels:
+            raise InputError(
+                f"{task} has {labels:,} labels, so its score with {counts[-1]:,} is no score with few",
+                f"give numbers below {labels:,}",
+            )
+    return counts
+
+
+def reached(
+    base: Sequence[Scorer],
+    curve: Mapping[int, Sequence[Scorer]],
+    examples: int,
+) -> dict[str, Any]:
+    """With how many labels the curve's model has the base's score with all of them.
+
+    Args:
+        base: scorers of the base with all labels, one a seed.
+        curve: the adapted model's, by number of labels; the last has all.
+
+    Returns:
+        `labels`, and its 95 % interval `low` to `high`; `not_reached` (likewise `low_not_reached`,
+        `high_not_reached`): not even with all, which the number then is; `at_most`: the score is no more
+        than the curve has with its fewest, so no more are needed.
+    """
+    everything, fewest = max(curve), min(curve)
+    (saving,) = labels_saved({everything: base}, curve, examples)
+    labels, low, high = (
+        round(everything * factor) for factor in (saving.factor, saving.low, saving.high)
+    )
+    return {
+        "of": everything, "labels": labels, "low": low, "high": high, "fewest": fewest,
+        "not_reached": saving.is_bound, "low_not_reached": saving.low_is_bound,
+        "high_not_reached": saving.high_is_bound, "at_most": saving.is_below,
+    }  # fmt: skip
+
+
+def reached_text(found: Mapping[str, Any]) -> str:
+    """`about 310 labels (180 to 640) of 1,000`."""
+    everything, fewest = found["of"], found["fewest"]
+    if found["at_most"]:
+        return f"{fewest:,} labels or fewer, of {everything:,}"
+    if found["not_reached"]:
+        return f"not with all {everything:,}"
+    low = f"{found['low']:,}{' or fewer' if found['low'] <= fewest else ''}"
+    high = f"more than {everything:,}" if found["high_not_reached"] else f"{found['high']:,}"
+    return f"about {found['labels']:,} labels ({low} to {high}), of {everything:,}"
