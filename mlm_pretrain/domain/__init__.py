@@ -1,0 +1,1 @@
+"""Measure before adapting."""

@@ -1,0 +1,105 @@
+"""`clean`: a corpus without a task's test and validation texts, and without copies where asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from mlm_pretrain.claiming import telling_of_a_full_disk, written_whole
+from mlm_pretrain.compare import LabelledTask
+from mlm_pretrain.corpus import ReadOptions, fingerprint_corpus
+from mlm_pretrain.domain.overlap import (
+    HELD_OUT,
+    Overlap,
+    TextIndex,
+    held_out_texts,
+    without_overlap,
+)
+from mlm_pretrain.domain.reading import CorpusReading
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.manifest import describe_file, write_json, write_manifest
+from mlm_pretrain.progress import track
+from mlm_pretrain.redaction import redacted_values
+
+STAGE = "domain"
+CORPUS_FILE, OVERLAP_FILE = "corpus.jsonl", "overlap.json"
+
+
+def clean(
+    corpus: Sequence[str],
+    out: str | Path,
+    *,
+    tasks: Sequence[LabelledTask] = (),
+    reading: ReadOptions | None = None,
+    drop_near_duplicates: bool = False,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Write `out/corpus.jsonl` (`{"text"}` a document) without the tasks' held-out texts.
+
+    Of a document the sentences go that hold such a text, and all of it where they are most of it (the
+    rules are those of `domain.overlap.rules`); what stays, stays letter by letter. The corpus is read
+    twice with tasks, once without, and never held in memory.
+
+    Args:
+        tasks: whose validation, test and unlabelled files the corpus must not hold.
+        reading: how the corpus is read; with `drop_duplicates` exact copies of documents go too.
+        drop_near_duplicates: so do documents that say nearly the same as an earlier one.
+
+    Returns:
+        `{"out", "corpus", "documents", "bytes", "read": audit, "overlap": counts, reasons, examples}`;
+        the last is also `out/overlap.json`.
+
+    Raises:
+        InputError: for a corpus, task or folder that cannot be used, and when nothing is left.
+    """
+    read = CorpusReading(
+        [str(spec) for spec in corpus], reading or ReadOptions(), drop_near_duplicates
+    )
+    overlap = Overlap(TextIndex([text for task in tasks for text in held_out_texts(task)]))
+    with (
+        telling_of_a_full_disk(out, "free some space and run again"),
+        written_whole(out, overwrite) as folder,
+    ):
+        written, size = _write(folder / CORPUS_FILE, _left(read, overlap))
+        if not written:
+            raise InputError(f"{', '.join(read.specs)}: nothing is left", "give more text")
+        found = redacted_values(overlap.as_dict())
+        write_json(folder / OVERLAP_FILE, found)
+        counts = {"documents": written, "bytes": size, "read": read.audit.as_dict()}
+        settings = {
+            "read": read.options.model_dump(mode="json"),
+            "drop_near_duplicates": drop_near_duplicates,
+        }
+        write_manifest(folder, STAGE, settings, _inputs(read, tasks), counts)
+    return {"out": str(out), "corpus": str(Path(out) / CORPUS_FILE), **counts, "overlap": found}
+
+
+def _left(read: CorpusReading, overlap: Overlap) -> Iterator[str]:
+    """What is left of each document that is left."""
+    if not overlap.index.texts:
+        return (document.text for document in track(read(), "doc", "cleaning"))
+    cleaned = track(without_overlap(read, overlap), "doc", "cleaning")
+    return (text for _, text in cleaned if text)
+
+
+def _write(path: Path, texts: Iterable[str]) -> tuple[int, int]:
+    """Documents written, and bytes of their text."""
+    documents = size = 0
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for text in texts:
+            file.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
+            documents, size = documents + 1, size + len(text.encode())
+    return documents, size
+
+
+def _inputs(read: CorpusReading, tasks: Sequence[LabelledTask]) -> dict[str, dict[str, Any]]:
+    inputs = {"corpus": fingerprint_corpus(read.specs, read.options)}
+    for task in tasks:
+        for split in HELD_OUT:
+            spec = task.settings.get(split)
+            if spec:
+                known = describe_file(Path(spec)) if Path(spec).is_file() else {}
+                inputs[f"{task.name} {split}"] = {"path": spec, **known}
+    return inputs
