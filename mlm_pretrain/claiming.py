@@ -15,7 +15,7 @@ from mlm_pretrain.manifest import MANIFEST
 # What an exported model consists of; its manifest comes last.
 _MODEL_FILES = {
     "README.md", "config.json", "generation_config.json", "metrics.json", "model.safetensors",
-    "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt",
+    "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "extension.json",
 }  # fmt: skip
 
 

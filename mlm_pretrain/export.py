@@ -13,6 +13,7 @@ from mlm_pretrain.claiming import claim_output
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.perplexity import load_for_evaluation
 from mlm_pretrain.evaluation.record import METRICS_FILE
+from mlm_pretrain.extension import EXTENSION_FILE
 from mlm_pretrain.manifest import MANIFEST, read_manifest, verify_files, write_manifest
 from mlm_pretrain.model_card import model_card
 from mlm_pretrain.modeling.as_decoder import as_decoder
@@ -32,6 +33,7 @@ _TOKENIZER_FILES = (
     "tokenizer_config.json",
     "special_tokens_map.json",
     "vocab.txt",
+    EXTENSION_FILE,
 )
 _WEIGHTS = "model.safetensors"
 CAUSAL_FOLDER = "causal"

@@ -19,7 +19,7 @@ from tokenizer_training.specials import SpecialTokens, sentinel_tokens
 
 TOKENIZER_FILE = "tokenizer.json"
 # The one class that both versions have and that takes tokenizer.json as it is.
-_TOKENIZER_CLASS = "PreTrainedTokenizerFast"
+PORTABLE_CLASS = "PreTrainedTokenizerFast"
 
 
 def write_tokenizer(
@@ -46,7 +46,7 @@ def describe(
     named = {**dict(enumerate(specials.ordered)), **sentinels}
     added = {str(i): _flags(specials, token) for i, token in named.items()}
     return {
-        "tokenizer_class": _TOKENIZER_CLASS,
+        "tokenizer_class": PORTABLE_CLASS,
         "model_max_length": model_max_length,
         "model_input_names": list(algorithm.model_inputs),
         "padding_side": "right",

@@ -20,6 +20,8 @@ _LONG_CHUNK_CHARACTERS = 200
 # Text hashes kept to see duplicates; afterwards the share found so far stands.
 _MAX_TEXT_HASHES = 1_000_000
 _MAX_LEVEL = 30
+# Short stretches whose words are remembered, where documents are cut at once.
+_MAX_REMEMBERED = 200_000
 # Bounds are looked at after this much text: summing over all levels at every line costs more than
 # counting the line.
 _CHECK_BYTES = 1 << 20
@@ -36,6 +38,10 @@ class WordSample:
         max_word_characters: longer words are dropped.
         seed: seed of the sample.
         word_length: characters of a word as the pre-tokeniser writes it, never more than `len`.
+        counts_documents: also count in how many documents a word stands, for `document_counts`.
+
+    Attributes:
+        document_counts: once `words` was called, documents of the sample by word.
     """
 
     def __init__(
@@ -47,8 +53,10 @@ class WordSample:
         max_word_characters: int,
         seed: int = 0,
         word_length: Callable[[str], int] = len,
+        counts_documents: bool = False,
     ) -> None:
         self.counts: Counter[str] = Counter()
+        self.document_counts: Counter[str] = Counter()
         self._tokenizer = tokenizer
         self._chunks = chunks
         self._sample_bytes = sample_bytes
@@ -56,6 +64,10 @@ class WordSample:
         self._max_word_characters = max_word_characters
         self._seed = seed
         self._word_length = word_length
+        self._counts_documents = counts_documents
+        # Words of one document are told apart from the next one's only if it is cut at once.
+        self._cut_later = 0 if counts_documents else _LONG_CHUNK_CHARACTERS
+        self._remembered: dict[str, list[str]] = {}
         self._lowest = 0
         self._unchecked_bytes = 0
         self._levels: dict[int, _Level] = {}
@@ -70,7 +82,11 @@ class WordSample:
         self._note_duplicate(text)
         level = _draw_level(self._seed, position)
         if level >= self._lowest:
-            self._levels.setdefault(level, _Level()).add(size, *self._split(text))
+            kept = self._levels.setdefault(level, _Level())
+            chunks, words = self._split(text)
+            kept.add(size, chunks, words)
+            if self._counts_documents:
+                kept.holders.update(set(words))
             self._unchecked_bytes += size
             if self._unchecked_bytes >= _CHECK_BYTES:
                 self._shrink()
@@ -84,9 +100,11 @@ class WordSample:
         for level in self._levels.values():
             chunks.update(level.chunks)
             words.update(level.words)
+            self.document_counts.update(level.holders)
             self.counts["documents_sampled"] += level.documents
             self.counts["bytes_sampled"] += level.bytes
         self._levels.clear()
+        self._remembered.clear()
         for chunk, count in chunks.items():
             for word in self._cut(chunk):
                 words[word] += count
@@ -113,12 +131,22 @@ class WordSample:
     def _split(self, text: str) -> tuple[list[str], list[str]]:
         """Chunks to be cut into words later, and the words of overlong chunks."""
         chunks = self._chunks(text)
-        if max(map(len, chunks), default=0) <= _LONG_CHUNK_CHARACTERS:
+        if max(map(len, chunks), default=0) <= self._cut_later:
             return chunks, []
-        short = [chunk for chunk in chunks if len(chunk) <= _LONG_CHUNK_CHARACTERS]
-        long = [chunk for chunk in chunks if len(chunk) > _LONG_CHUNK_CHARACTERS]
-        words = self._drop_long(Counter(word for chunk in long for word in self._cut(chunk)))
+        short = [chunk for chunk in chunks if len(chunk) <= self._cut_later]
+        long = [chunk for chunk in chunks if len(chunk) > self._cut_later]
+        words = self._drop_long(Counter(word for chunk in long for word in self._cut_once(chunk)))
         return short, list(words.elements())
+
+    def _cut_once(self, chunk: str) -> Iterable[str]:
+        """The words of a chunk; those of a short one are remembered, for it comes again."""
+        if len(chunk) > _LONG_CHUNK_CHARACTERS:
+            return self._cut(chunk)
+        if chunk not in self._remembered:
+            if len(self._remembered) >= _MAX_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[chunk] = list(self._cut(chunk))
+        return self._remembered[chunk]
 
     def _cut(self, chunk: str) -> Iterable[str]:
         normal = self._tokenizer.normalizer
@@ -141,6 +169,8 @@ class WordSample:
             del self._levels[min(self._levels)]
             self._lowest = min(self._levels)
         self._prune([part for level in self._levels.values() for part in level.parts])
+        for level in self._levels.values():
+            level.forget_holders()
 
     def _too_many_bytes(self) -> bool:
         return sum(level.bytes for level in self._levels.values()) > self._sample_bytes
@@ -166,6 +196,7 @@ class _Level:
         self.bytes = 0
         self.chunks: Counter[str] = Counter()
         self.words: Counter[str] = Counter()
+        self.holders: Counter[str] = Counter()
 
     @property
     def parts(self) -> tuple[Counter[str], Counter[str]]:
@@ -176,6 +207,11 @@ class _Level:
         self.bytes += size
         self.chunks.update(chunks)
         self.words.update(words)
+
+    def forget_holders(self) -> None:
+        """Of words that were dropped."""
+        for word in self.holders.keys() - self.words.keys():
+            del self.holders[word]
 
 
 def _draw_level(seed: int, position: int) -> int:

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.extension import EXTENSION_FILE
 from mlm_pretrain.hub.asking import PushError
 from mlm_pretrain.hub.explaining import stored_tokens
 from mlm_pretrain.manifest import MANIFEST, Manifest, read_manifest, verify
@@ -17,7 +18,7 @@ _ALLOWED = (
     "model.safetensors", "model-*.safetensors", "model.safetensors.index.json",
     "heads.safetensors", "config.json", "generation_config.json",
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-    "vocab.txt", "vocab.json", "merges.txt",
+    "vocab.txt", "vocab.json", "merges.txt", EXTENSION_FILE,
     _CARD, "metrics.json", MANIFEST,
 )  # fmt: skip
 # Written after the export or by its owner, so that the manifest need not list them.

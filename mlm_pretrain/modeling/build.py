@@ -18,6 +18,7 @@ from mlm_pretrain.modeling.sizes import (
     check_length,
     dropout_settings,
 )
+from mlm_pretrain.modeling.vocabulary_growth import NewRows, grow_for
 from mlm_pretrain.progress import say
 
 
@@ -64,6 +65,7 @@ def continued_model(
     revision: str | None = None,
     family_classes: Mapping[str, str] | None = None,
     dropout: float | None = None,
+    new_rows: NewRows = "mean",
 ) -> torch.nn.Module:
     """The checkpoint at `source` (a folder or a Hub name), with the head that training needs.
 
@@ -72,9 +74,12 @@ def continued_model(
     A missing masked-LM head is built on the tied input embeddings; the layer between encoder and
     embeddings starts as the identity, so that the first scores are hidden · embeddingᵀ and not noise.
 
+    Where the tokenizer is an extension of the checkpoint's, the model grows a row for each new entry, made in
+    the way that `new_rows` names (see `vocabulary_growth`).
+
     Raises:
-        InputError: when the checkpoint cannot be read or lacks layers, its vocabulary is not the
-            tokenizer's, or rows of `max_length` tokens exceed its positions.
+        InputError: when the checkpoint cannot be read or lacks layers, its vocabulary is neither the
+            tokenizer's nor the one that this extends, or rows of `max_length` tokens exceed its positions.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -84,7 +89,9 @@ def continued_model(
     auto_class = (family_classes or {}).get(model.config.model_type, auto_class)
     _check_family(f"--init {source}", model.config, auto_class)
     check_length(model.config, max_length)
-    _check_vocabulary(source, model, tokenizer, revision)
+    own = _own_vocabulary(source, revision)
+    if not grow_for(source, model, tokenizer, own, new_rows):
+        _check_vocabulary(source, model, tokenizer, own)
     if not model.config.is_encoder_decoder:
         require_packable(model)
     if missing:
@@ -138,7 +145,7 @@ def read_checkpoint(
 
 
 def _check_vocabulary(
-    source: str, model: torch.nn.Module, tokenizer: Any, revision: str | None
+    source: str, model: torch.nn.Module, tokenizer: Any, own: Mapping[str, int]
 ) -> None:
     way_out = f"prepare the data with the model's own tokenizer: --tokenizer {source}"
     rows = model.get_input_embeddings().num_embeddings
@@ -148,7 +155,6 @@ def _check_vocabulary(
             way_out,
         )
     data = tokenizer.get_vocab()
-    own = _own_vocabulary(source, revision)
     differing = sum(data.get(piece) != index for piece, index in own.items())
     if differing:
         raise InputError(

@@ -12,6 +12,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.extension import EXTENSION_FILE
 from mlm_pretrain.manifest import hash_file
 
 # What a tokenizer may consist of. Weights that lie in the same folder are left where they are.
@@ -27,6 +28,7 @@ TOKENIZER_FILES = (
     "tokenizer.model",
     "sentencepiece.bpe.model",
     "chat_template.jinja",
+    EXTENSION_FILE,
     "manifest.json",
 )
 
@@ -197,6 +199,8 @@ def copy_tokenizer(tokenizer: OpenedTokenizer, target: Path) -> None:
         tokenizer.library.save_pretrained(target)
         _say_everything(target / "tokenizer_config.json", tokenizer.library)
         _check_copy(tokenizer, target)
+        if (extension := Path(tokenizer.name) / EXTENSION_FILE).is_file():
+            shutil.copyfile(extension, target / EXTENSION_FILE)
         return
     target.mkdir()
     for file in TOKENIZER_FILES:

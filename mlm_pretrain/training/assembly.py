@@ -225,7 +225,7 @@ def _build_model(
     if source is not None:
         return continued_model(
             source, objective.auto_class, tokenizer, length, config.seed, config.revision,
-            objective.family_classes, dropout,
+            objective.family_classes, dropout, config.new_rows,
         )  # fmt: skip
     default = DEFAULT_ARCH[objective.is_causal] if objective.is_packed else DEFAULT_PAIR
     arch = config.arch or default

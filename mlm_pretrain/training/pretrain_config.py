@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from mlm_pretrain.config import StrictConfig
 from mlm_pretrain.modeling.attention import AttentionChoice
+from mlm_pretrain.modeling.vocabulary_growth import NewRows
 from mlm_pretrain.objectives import OBJECTIVES
 from mlm_pretrain.objectives.masked import MaskedConfig
 from mlm_pretrain.objectives.together.config import Balance, Part, Way, fault_of, joined_name
@@ -53,6 +54,8 @@ class PretrainConfig(StrictConfig):
         learning_rate: peak, in AdamW's units for both optimisers. 0 follows
             `defaults.default_learning_rate`; with `follows`, the peak there.
         warmup_share, decay_share: of the run, for the rise to the peak and the line to zero; 0 leaves it out.
+        new_rows: with `init`, how rows for the entries of an extended tokenizer are made of those of their
+            pieces, "mean" or "weighted" (see `modeling/vocabulary_growth`).
         dropout: of the layers; with `init`, 0 leaves the checkpoint's own.
         max_grad_norm: gradients are scaled down to this norm.
         curriculum: easy rows first, in runs by steps or epochs; None shuffles all of them.
@@ -98,6 +101,7 @@ class PretrainConfig(StrictConfig):
     warmup_share: float = Field(0.05, ge=0, le=1)
     decay_share: float = Field(0.6, ge=0, le=1)
     max_grad_norm: float = Field(1.0, gt=0)
+    new_rows: NewRows = "mean"
     dropout: float = Field(0.0, ge=0, lt=1)
     masking: MaskedConfig = MaskedConfig()
     curriculum: CurriculumConfig | None = None
