@@ -20,7 +20,7 @@ Private = Annotated[
         "pushed to with --public only. [default: private]",
     ),
 ]  # fmt: skip
-_CARD_LINES = 12
+_CARD_LINES = 20
 
 
 def push(

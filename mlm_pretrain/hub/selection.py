@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -14,6 +15,10 @@ from mlm_pretrain.manifest import MANIFEST, Manifest, verify
 from mlm_pretrain.redaction import find_secrets, is_binary
 
 _CARD = "README.md"
+_CONFIGS = ("config.json",)  # also of a tokenizer or an adapter
+# Where it came from, in the words of the library, and outside the home folder too.
+_LOCAL_NAME = re.compile(r'"\w*name_or_path":\s*"(?:/|~|[A-Za-z]:\\)')
+_FOREIGN_BASE = "name_or_path is a folder of this machine, where nobody else finds it"
 _WEIGHTS = ".safetensors"
 _ALLOWED = (
     "model.safetensors", "model-*.safetensors", "model.safetensors.index.json",
@@ -145,6 +150,9 @@ def _is_allowed(name: str, entry: Path, manifest: Manifest) -> bool:
 def _findings(folder: Path, names: list[str]) -> list[str]:
     found = []
     for name in names:
+        if name.endswith(_CONFIGS):
+            text = (folder / name).read_text(encoding="utf-8", errors="replace")
+            found += [f"{name}: {_FOREIGN_BASE}"] * bool(_LOCAL_NAME.search(text))
         mark = ": byte " if is_binary(name) else ":"
         for finding in find_secrets(folder / name, stored_tokens()):
             found.append(f"{name}{mark}{finding.position}: {finding.kind}")

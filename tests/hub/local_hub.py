@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
 
+import yaml
 from hub_handler import Handler
 from hub_records import (
     CONFLICT,
@@ -24,6 +25,7 @@ from hub_records import (
     is_large,
     sha256,
 )
+from huggingface_hub import ModelCardData
 
 __all__ = [
     "CONFLICT", "HANG", "LOST", "TOKEN", "TRICKLE", "CutOff", "LocalHub", "Repository", "running_hub",
@@ -78,9 +80,16 @@ class LocalHub:
         return repo in self.repositories and self.repositories[repo].is_writable
 
     def validate(self, body: bytes) -> Answer:
-        is_valid = json.loads(body)["content"].startswith("---\n")
-        warnings = [] if is_valid else [{"message": "empty or missing yaml metadata"}]
-        return Answer(200, {"errors": [], "warnings": warnings})
+        """Whether a card's metadata can be read, its list of results too."""
+        _, mark, rest = json.loads(body)["content"].partition("---\n")
+        if not mark:
+            missing = {"message": "empty or missing yaml metadata"}
+            return Answer(200, {"errors": [], "warnings": [missing]})
+        try:
+            ModelCardData(**yaml.safe_load(rest.partition("---\n")[0]))
+        except Exception as error:
+            return Answer(400, {"errors": [{"message": str(error)}], "warnings": []})
+        return Answer(200, {"errors": [], "warnings": []})
 
     def branch(self, body: bytes, repo: str, revision: str) -> Answer:
         branches = self.repositories[repo].branches
