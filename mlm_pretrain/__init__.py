@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mlm_pretrain.evaluation.perplexity import evaluate
     from mlm_pretrain.export import export
     from mlm_pretrain.finetune import FinetuneConfig, finetune, robustness, search
-    from mlm_pretrain.hub import push
+    from mlm_pretrain.hub import push, push_to_hub
     from mlm_pretrain.objectives.hybrid import HybridConfig
     from mlm_pretrain.objectives.masked import MaskedConfig
     from mlm_pretrain.packing import PackedDataset, PrepareConfig, prepare
@@ -32,6 +32,7 @@ _HOMES = {
     "evaluate": "evaluation.perplexity",
     "export": "export",
     "push": "hub",
+    "push_to_hub": "hub",
     "FinetuneConfig": "finetune",
     "finetune": "finetune",
     "search": "finetune",
@@ -55,7 +56,7 @@ __all__ = [  # noqa: RUF022 -- in the order of the work
     "prepare", "PrepareConfig", "PackedDataset",
     "pretrain", "PretrainConfig", "pretrain_phases", "Phase", "ProbesConfig", "MaskedConfig",
     "MaskedLMTrainer", "CausalLMTrainer", "HybridLMTrainer", "HybridConfig",
-    "export", "push", "finetune", "FinetuneConfig", "search", "robustness", "evaluate", "fill",
+    "export", "push", "push_to_hub", "finetune", "FinetuneConfig", "search", "robustness", "evaluate", "fill",
     "InputError",
 ]  # fmt: skip
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
+from mlm_pretrain.cards import hub_name, model_card
 from mlm_pretrain.claiming import claim_output
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.perplexity import load_for_evaluation
 from mlm_pretrain.evaluation.record import METRICS_FILE
 from mlm_pretrain.extension import EXTENSION_FILE
 from mlm_pretrain.manifest import MANIFEST, read_manifest, verify_files, write_manifest
-from mlm_pretrain.model_card import model_card
 from mlm_pretrain.modeling.as_decoder import as_decoder
 from mlm_pretrain.modeling.sizes import unused_positions
 from mlm_pretrain.objectives import Objective
@@ -183,7 +183,7 @@ def _longest(runs: list[Path], settings: dict[str, Any], model_config: Any) -> i
 def _facts(run: Path, record: dict[str, Any], model: Any) -> dict[str, Any]:
     facts = {
         "config": _shareable(record["config"]),
-        "base_model": _hub_name(record["config"]["init"]),
+        "base_model": hub_name(record["config"]["init"]),
         "versions": record["versions"],
         "data_hash": record["data_hash"],
         "model_class": type(model).__name__,
@@ -225,7 +225,7 @@ def _phase_facts(runs: list[Path], facts: dict[str, Any]) -> dict[str, Any]:
     counts |= {name: sum(part["counts"].get(name, 0) for part in phases) for name in _SUMMED}
     return {
         "config": {**facts["config"], **beginning, "phases": phases},
-        "base_model": _hub_name(first["init"]),
+        "base_model": hub_name(first["init"]),
         "counts": counts,
     }
 
@@ -250,11 +250,6 @@ def _shareable(config: dict[str, Any]) -> dict[str, Any]:
         plain = Path(value).name if is_path else value
         shown[name] = _shareable(plain) if isinstance(plain, dict) else plain
     return shown
-
-
-def _hub_name(init: str | None) -> str | None:
-    """What the run continued from, where others can find it."""
-    return None if init is None or Path(init).exists() or Path(init).is_absolute() else init
 
 
 def _check_reload(

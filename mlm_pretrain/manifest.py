@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,34 @@ def own_manifest(folder: Path) -> Manifest | None:
             return None
         raise _damaged(path, str(error).splitlines()[0]) from None
     _check_seal(path, manifest)
+    return manifest
+
+
+def require_manifest(folder: str | Path) -> Manifest:
+    """The manifest of a folder that any stage wrote.
+
+    Raises:
+        InputError: when there is none of ours, or a damaged one.
+    """
+    manifest = own_manifest(Path(folder))
+    if manifest is None:
+        raise InputError(f"{folder}: no {MANIFEST}, so it is no folder that a stage finished")
+    return manifest
+
+
+def relist(folder: str | Path, names: Iterable[str]) -> Manifest:
+    """Bring up to date what the manifest in `folder` says of files that were replaced on purpose.
+
+    What it says of every other file stays, so that damage to one is still found.
+
+    Raises:
+        InputError: when `folder` has no manifest of ours, or a damaged one.
+    """
+    folder = Path(folder)
+    manifest = require_manifest(folder)
+    manifest.files.update((name, describe_file(folder / name)) for name in names)
+    manifest.seal = manifest.computed_seal()
+    write_json(folder / MANIFEST, manifest.model_dump())
     return manifest
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mlm_pretrain.cli.output import Json, Overwrite, finetuning, finish
-from mlm_pretrain.cli.push import Private, PushTo, pushed_line, require_access
+from mlm_pretrain.cli.push import Private, PushTo, is_private, pushed_line, require_access
 
 
 def export(
@@ -16,7 +16,7 @@ def export(
     out: Annotated[Path, typer.Option(help="Folder for the exported model.")],
     overwrite: Overwrite = False,
     push_to: PushTo = None,
-    private: Private = False,
+    private: Private = None,
     as_json: Json = False,
 ) -> None:
     """Write a run's model as a standard `from_pretrained` folder, and check that it reopens equal.
@@ -33,6 +33,6 @@ def export(
         f"wrote {result['out']}: {result['parameters']:,} parameters, reopened with equal scores",
     ]
     if push_to:
-        result["pushed"] = push(out, push_to, private=private)
+        result["pushed"] = push(out, push_to, private=is_private(private))
         lines.append(pushed_line(result["pushed"]))
     finish(result, as_json, lines, finetuning(out))

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from mlm_pretrain.cli.output import DryRun, Json, Overwrite, finish, table
+from mlm_pretrain.cli.push import Private, PushTo, push_trained, pushed_line, require_access
+from mlm_pretrain.errors import InputError
 
 _FLAG_NAMES = {"labels": "max_train_examples"}
 
@@ -89,6 +91,8 @@ def finetune(
     seed: Annotated[
         int | None, typer.Option(help="Seed of the subset, the new head and the order [0].")
     ] = None,
+    push_to: PushTo = None,
+    private: Private = None,
     dry_run: DryRun = False,
     json: Json = False,
     overwrite: Overwrite = False,
@@ -125,15 +129,25 @@ def finetune(
         return
     from mlm_pretrain.training.agreement import end_processes
 
+    _require_access(push_to, private, settings)
     result = run(task, settings, overwrite=overwrite)
     end_processes()
-    finish(result, json, _lines(result), _next(task, settings))
+    lines = _lines(result)
+    if push_to:
+        result = push_trained({**result, "model_folder": result["out"]}, push_to, private)
+        lines += [pushed_line(result["pushed"])] if "pushed" in result else []
+    finish(result, json, lines, _next(task, settings))
+
+
+def _require_access(push_to: str | None, private: bool | None, settings: Any) -> None:
+    if push_to and not settings.save_model:
+        raise InputError("save_model: false leaves no model to push", "leave out --push-to")
+    require_access(push_to, private)
 
 
 def settings_of(config: str | None, overrides: list[str], flags: dict[str, Any]) -> Any:
     """The file's values, under `--set`, under the flags that were given."""
     from mlm_pretrain.config import build_config, read_yaml, set_value
-    from mlm_pretrain.errors import InputError
     from mlm_pretrain.finetune.config import FinetuneConfig, with_sides
 
     values = read_yaml(config) if config else {}
@@ -202,7 +216,6 @@ def command_of(task: str, settings: Any, out: str, leave_out: tuple[str, ...] = 
 def _as_yaml(value: Any) -> str:
     """`value` as `--set` reads it back: `summarize: ` would be a section, and "1" a number."""
     from mlm_pretrain.config import set_value
-    from mlm_pretrain.errors import InputError
 
     read: dict[str, Any] = {}
     with suppress(InputError):

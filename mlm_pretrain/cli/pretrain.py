@@ -161,7 +161,7 @@ def pretrain(
     ] = False,
     overwrite: Overwrite = False,
     push_to: PushTo = None,
-    private: Private = False,
+    private: Private = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -197,11 +197,12 @@ class Target(NamedTuple):
     """Where on the Hub the model goes, if it goes there."""
 
     to: str | None
-    private: bool
+    private: bool | None
 
     def words(self) -> list[str]:
         """As flags, to be given again when a run is resumed."""
-        return [*(["--push-to", self.to] if self.to else []), *["--private"] * self.private]
+        visibility = {None: [], True: ["--private"], False: ["--public"]}[self.private]
+        return [*(["--push-to", self.to] if self.to else []), *visibility]
 
 
 def _run(

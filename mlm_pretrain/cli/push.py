@@ -10,16 +10,28 @@ import typer
 from mlm_pretrain.cli.output import DryRun, Json, finetuning, finish, is_first_process, table
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.hub import TIMEOUT_SECONDS
+from mlm_pretrain.manifest import own_manifest
 
 Private = Annotated[
-    bool, typer.Option("--private", help="Make the repository private if it is new.")
-]
+    bool | None,
+    typer.Option(
+        "--private/--public", show_default=False,
+        help="A repository that is made is for you alone, or for everyone; one that is there and public is "
+        "pushed to with --public only. [default: private]",
+    ),
+]  # fmt: skip
+_CARD_LINES = 20
 
 
 def push(
-    folder: Annotated[Path, typer.Argument(help="Folder that `mlm-pretrain export` wrote.")],
-    to: Annotated[str, typer.Option(help="Repository on the Hugging Face Hub: USER/NAME.")],
-    private: Private = False,
+    folder: Annotated[
+        Path,
+        typer.Argument(help="Folder that `export`, `adapt` or `finetune` wrote."),
+    ],
+    repo: Annotated[
+        str, typer.Option("--repo", "--to", help="Repository on the Hugging Face Hub: USER/NAME.")
+    ],
+    private: Private = None,
     revision: Annotated[
         str | None, typer.Option(help="Branch, made if there is none. [default: main]")
     ] = None,
@@ -30,28 +42,46 @@ def push(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Upload an exported model to the Hugging Face Hub in one commit.
+    """Upload a model to the Hugging Face Hub in one commit.
 
-    Only files of known names are uploaded, after a look for tokens, keys and paths of this machine.
-    The token comes from HF_TOKEN or `hf auth login`. If nothing was pushed, the exit code is 3.
+    Only files of known names are uploaded, after a look for tokens, keys and paths of this machine. A push
+    that was cut off goes on when it is given again: files that arrived are not sent twice.
+    The token comes from HF_TOKEN or `hf auth login`. If nothing was pushed, the exit code is 3; for a
+    folder that holds no model, 2.
     """
     from mlm_pretrain import hub
 
     if dry_run:
-        hub.check_name(to)
-        _show(hub.select(folder), to, as_json)
+        hub.check_name(repo)
+        _show(hub.select(folder), repo, is_private(private), as_json)
         return
     result = hub.push(
-        folder, to, private=private, revision=revision, message=message,
+        folder, repo, private=is_private(private), revision=revision, message=message,
         timeout_seconds=timeout_seconds,
     )  # fmt: skip
-    finish(result, as_json, [pushed_line(result)], finetuning(folder, to))
+    finish(result, as_json, [pushed_line(result)], _next(result))
+
+
+def _next(result: dict[str, Any]) -> str:
+    """How to fine-tune what was pushed, unless it is fine-tuned."""
+    manifest = own_manifest(Path(result["folder"]))
+    is_exported = manifest is not None and manifest.stage == "export"
+    return finetuning(result["folder"], result["repo"]) if is_exported else ""
+
+
+def is_private(given: bool | None) -> bool:
+    """What `--private/--public` means, also where neither was given."""
+    return given is not False
 
 
 def pushed_line(result: dict[str, Any]) -> str:
     """What a push did, for a person."""
     amount = f"{len(result['files'])} files, {result['bytes'] / 1e6:.1f} MB"
-    return f"pushed {amount} to {result['url']} (commit {result['commit'][:12]})"
+    visibility = "private" if result["private"] else "public"
+    where = f"{result['url']} (commit {result['commit'][:12]}, {visibility})"
+    if not result["is_new"]:
+        return f"nothing to do: the {amount} are already on {where}"
+    return f"pushed {amount} to {where}"
 
 
 PushTo = Annotated[
@@ -62,17 +92,18 @@ PushTo = Annotated[
 ]
 
 
-def require_access(to: str | None, private: bool) -> None:
+def require_access(to: str | None, private: bool | None) -> None:
     """Find out before hours of work whether its result may be pushed."""
     from mlm_pretrain.hub import check_access
 
-    if private and not to:
-        raise InputError("--private: nothing is pushed", "add --push-to USER/NAME")
+    if private is not None and not to:
+        flag = "--private" if private else "--public"
+        raise InputError(f"{flag}: nothing is pushed", "add --push-to USER/NAME")
     if to and is_first_process():
-        check_access(to, private)
+        check_access(to, is_private(private))
 
 
-def push_trained(result: dict[str, Any], to: str | None, private: bool) -> dict[str, Any]:
+def push_trained(result: dict[str, Any], to: str | None, private: bool | None) -> dict[str, Any]:
     """The result of a training with what was pushed of it; its model is exported for that."""
     if not to or not is_first_process():
         return result
@@ -82,19 +113,26 @@ def push_trained(result: dict[str, Any], to: str | None, private: bool) -> dict[
     if "model_folder" not in result:
         exported = export(result["out"], Path(result["out"]) / "exported", overwrite=True)
         result = {**result, "model_folder": exported["out"]}
-    return {**result, "pushed": push_folder(result["model_folder"], to, private=private)}
+    pushed = push_folder(result["model_folder"], to, private=is_private(private))
+    return {**result, "pushed": pushed}
 
 
-def _show(chosen: Any, to: str, as_json: bool) -> None:
+def _show(chosen: Any, repo: str, private: bool, as_json: bool) -> None:
     """The plan, and then the refusal if the files would be refused."""
     rows = [(name, f"{size:,}") for name, size in chosen.files.items()]
-    lines = [*table(["to " + to, "bytes"], [*rows, ("all", f"{chosen.bytes:,}")])]
+    where = f"from {chosen.folder} to {repo}"
+    lines = [f"{where}, {'private' if private else 'public'}"]
+    lines += table(["file", "bytes"], [*rows, ("all", f"{chosen.bytes:,}")])
     lines += [f"left out: {name}" for name in chosen.left_out]
     lines += [f"refused: {finding}" for finding in chosen.findings]
     lines += [] if chosen.findings else ["no token, key or home path found"]
+    card = chosen.card(_CARD_LINES)
+    if not chosen.findings:  # else it may be the card that holds what nobody should read
+        lines += ["its card begins:" if card else "it has no card", *(f"  {line}" for line in card)]
     result = {
-        "repo": to, "files": chosen.files, "bytes": chosen.bytes, "left_out": chosen.left_out,
-        "findings": chosen.findings,
+        "repo": repo, "private": private, "folder": str(chosen.folder), "files": chosen.files,
+        "bytes": chosen.bytes, "left_out": chosen.left_out, "findings": chosen.findings,
+        "card": [] if chosen.findings else card,
     }  # fmt: skip
     finish(result, as_json, lines)
     chosen.refuse_findings()

@@ -17,6 +17,7 @@ from mlm_pretrain.finetune.adaptation import (
 )
 from mlm_pretrain.finetune.analysis import FILE as ANALYSIS
 from mlm_pretrain.finetune.batching import Collator
+from mlm_pretrain.finetune.carding import write_card
 from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.outputs import (
     check_apart,
@@ -168,13 +169,14 @@ def _save(
     predictions: dict[str, list[Any]],
 ) -> None:
     folder = Path(config.out)
+    revision = config.revision or getattr(prepared.settings, "_commit_hash", None)
     if config.save_model:
         save(model, folder)
         save_tokenizer(prepared.tokenizer, config.model, folder)
+        write_card(prepared, config, result, revision)
     scored = {split: predictions[split] for split in result["metrics"]}
     if analysis := prepared.task.analyse(scored):
         write_json(folder / ANALYSIS, analysis)
-    revision = config.revision or getattr(prepared.settings, "_commit_hash", None)
     counts = {
         key: value
         for key, value in result.items()

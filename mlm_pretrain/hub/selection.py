@@ -1,8 +1,9 @@
-"""What of an exported folder is uploaded: files of known names alone, after a look for secrets."""
+"""What of a model's folder is uploaded: files of known names alone, after a look for secrets."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -10,36 +11,58 @@ from mlm_pretrain.errors import InputError
 from mlm_pretrain.extension import EXTENSION_FILE
 from mlm_pretrain.hub.asking import PushError
 from mlm_pretrain.hub.explaining import stored_tokens
-from mlm_pretrain.manifest import MANIFEST, Manifest, read_manifest, verify
+from mlm_pretrain.hub.finding import FINETUNE, find_model
+from mlm_pretrain.manifest import MANIFEST, Manifest, verify
 from mlm_pretrain.redaction import find_secrets, is_binary
 
 _CARD = "README.md"
+_CONFIGS = ("config.json",)  # also of a tokenizer or an adapter
+# Where it came from, in the words of the library, and outside the home folder too.
+_LOCAL_NAME = re.compile(r'"\w*name_or_path":\s*"(?:/|~|[A-Za-z]:\\)')
+_FOREIGN_BASE = "name_or_path is a folder of this machine, where nobody else finds it"
+_WEIGHTS = ".safetensors"
 _ALLOWED = (
     "model.safetensors", "model-*.safetensors", "model.safetensors.index.json",
     "heads.safetensors", "config.json", "generation_config.json",
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
     "vocab.txt", "vocab.json", "merges.txt", EXTENSION_FILE,
+    "adapter_config.json", "adapter_model.safetensors",
     _CARD, "metrics.json", MANIFEST,
 )  # fmt: skip
 # Written after the export or by its owner, so that the manifest need not list them.
 _UNLISTED = (_CARD, "metrics.json", MANIFEST)
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib")
-_RUN_FILE = "run.json"
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What a push of `folder` would upload, leave out, and stumble over."""
+    """What a push of `folder` would upload, leave out, and stumble over.
+
+    Attributes:
+        folder: where the model lies: what was given, or `model/` in it.
+        manifest: what the folder says of itself.
+        files: name → bytes, of what is uploaded.
+        left_out: names of what is not.
+        findings: places that must not be public, such as "README.md:12: Hugging Face token".
+    """
 
     folder: Path
-    files: dict[str, int]  # name: bytes
+    manifest: Manifest
+    files: dict[str, int]
     left_out: list[str]
-    findings: list[str]  # "README.md:12: Hugging Face token"
+    findings: list[str]
 
     @property
     def bytes(self) -> int:
         """Of all files to upload."""
         return sum(self.files.values())
+
+    def card(self, lines: int) -> list[str]:
+        """The first lines of its card; none where it has no card."""
+        if _CARD not in self.files:
+            return []
+        text = (self.folder / _CARD).read_text(encoding="utf-8", errors="replace")
+        return text.splitlines()[:lines]
 
     def refuse_findings(self) -> None:
         """Raise a `PushError` naming every place that must not be uploaded; never what is there."""
@@ -53,14 +76,21 @@ class Selection:
 
 
 def select(folder: str | Path) -> Selection:
-    """Choose and scan the files of an exported model; the network is not asked.
+    """Choose the files of a model and scan them; the network is not asked.
 
     Raises:
-        InputError: when `folder` is no exported model, or a file in it is damaged.
+        InputError: when `folder` holds no model to push, or a file in it is damaged.
         PushError: when it holds pickles, or links to elsewhere.
     """
-    folder = Path(folder)
-    manifest = _manifest(folder)
+    return scanned(choose(folder))
+
+
+def choose(folder: str | Path) -> Selection:
+    """The files of a model by their names; no file is read but the manifest, so nothing is found yet.
+
+    Raises: as `select`, but for damaged files.
+    """
+    folder, manifest = find_model(Path(folder))
     entries = _entries(folder, manifest)
     _refuse_pickles(folder)
     for entry in entries:
@@ -68,27 +98,26 @@ def select(folder: str | Path) -> Selection:
             raise PushError(f"{entry}: is a link out of the folder", "remove it, then push again")
     shown = {entry.relative_to(folder).as_posix(): entry for entry in entries}
     names = [name for name, entry in shown.items() if _is_allowed(name, entry, manifest)]
+    if not any(name.endswith(_WEIGHTS) for name in names):
+        raise InputError(
+            f"{folder}: holds no weights", "push a folder that has its model.safetensors"
+        )
     left_out = [name + "/" * e.is_dir() for name, e in shown.items() if name not in names]
     files = {name: (folder / name).stat().st_size for name in names}
-    return Selection(folder, files, left_out, _findings(folder, names))
+    return Selection(folder, manifest, files, left_out, [])
 
 
-def _manifest(folder: Path) -> Manifest:
-    """The export's manifest, once every file is as it says; but a card is its owner's to edit.
+def scanned(chosen: Selection) -> Selection:
+    """With what is found in the files, once every one is as the manifest says; but a card is its owner's to
+    edit. Whoever downloads an edited card finds that its checksum differs from the manifest's, and only its.
 
-    Whoever downloads an edited card finds that its checksum differs from the manifest's, and only its.
+    Raises:
+        InputError: naming a file that is damaged.
     """
-    try:
-        manifest = read_manifest(folder, "export")
-    except InputError:
-        for run in (folder, folder.parent):
-            if (run / _RUN_FILE).is_file():
-                way_out = f"export it first: mlm-pretrain export {run} --out DIR"
-                raise InputError(f"{folder}: is no exported model", way_out) from None
-        raise
+    manifest = chosen.manifest
     unchanging = {name: file for name, file in manifest.files.items() if name != _CARD}
-    verify(folder, manifest.model_copy(update={"files": unchanging}))
-    return manifest
+    verify(chosen.folder, manifest.model_copy(update={"files": unchanging}))
+    return replace(chosen, findings=_findings(chosen.folder, list(chosen.files)))
 
 
 def _refuse_pickles(folder: Path) -> None:
@@ -111,6 +140,9 @@ def _entries(folder: Path, manifest: Manifest) -> list[Path]:
 
 
 def _is_allowed(name: str, entry: Path, manifest: Manifest) -> bool:
+    # That of a fine-tuning names the labelled files as they lie on this machine.
+    if name == MANIFEST and manifest.stage == FINETUNE:
+        return False
     is_known = any(fnmatchcase(entry.name, pattern) for pattern in _ALLOWED)
     is_whole = name in manifest.files or name in _UNLISTED
     return entry.is_file() and is_known and is_whole
@@ -119,6 +151,9 @@ def _is_allowed(name: str, entry: Path, manifest: Manifest) -> bool:
 def _findings(folder: Path, names: list[str]) -> list[str]:
     found = []
     for name in names:
+        if name.endswith(_CONFIGS):
+            text = (folder / name).read_text(encoding="utf-8", errors="replace")
+            found += [f"{name}: {_FOREIGN_BASE}"] * bool(_LOCAL_NAME.search(text))
         mark = ": byte " if is_binary(name) else ":"
         for finding in find_secrets(folder / name, stored_tokens()):
             found.append(f"{name}{mark}{finding.position}: {finding.kind}")

@@ -1,29 +1,30 @@
-"""Pushing an exported model in one commit, and finding out before hours of work whether one could."""
+"""Pushing a model in one commit, and finding out before hours of work whether one could."""
 
 from __future__ import annotations
 
 import re
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.hub.asking import TIMEOUT_SECONDS, PushError, ask_hub
 from mlm_pretrain.hub.explaining import stored_tokens
-from mlm_pretrain.hub.selection import Selection, select
+from mlm_pretrain.hub.repository import head, look_ahead, open_repository, try_writing
+from mlm_pretrain.hub.selection import Selection, choose, scanned
 from mlm_pretrain.manifest import versions
 from mlm_pretrain.progress import say
 from mlm_pretrain.redaction import redacted
 
 if TYPE_CHECKING:
-    from huggingface_hub import CommitInfo, HfApi
+    from huggingface_hub import HfApi
 
 _COMMIT_HASH = re.compile("[0-9a-f]{40}")
 _LOOKUP_SECONDS = 10.0
 
 
 def check_access(
-    repo: str, private: bool = False, *, timeout_seconds: float = TIMEOUT_SECONDS
+    repo: str, private: bool = True, *, timeout_seconds: float = TIMEOUT_SECONDS
 ) -> None:
     """Find out before any work whether `repo` can be pushed to; it is created where there is none.
 
@@ -31,19 +32,16 @@ def check_access(
 
     Raises:
         InputError: when the name is no USER/NAME.
-        PushError: when the Hub cannot be reached, or the token may not write there.
+        PushError: when the Hub cannot be reached, the token may not write there, or `repo` is public and
+            `private` is asked for.
     """
     check_name(repo)
 
-    def try_writing(api: HfApi) -> None:
-        from huggingface_hub import CommitOperationAdd
+    def find_out(api: HfApi) -> None:
+        open_repository(api, repo, private)
+        try_writing(api, repo)
 
-        _open_repository(api, repo, private)
-        # The first request of every upload: the only one that tells of another's public repository
-        # that it may be read but not written. Nothing is uploaded yet.
-        api.preupload_lfs_files(repo, additions=[CommitOperationAdd("README.md", b"# Model\n")])
-
-    ask_hub(try_writing, repo, timeout_seconds)
+    ask_hub(find_out, repo, timeout_seconds)
 
 
 def check_name(repo: str) -> None:
@@ -64,48 +62,76 @@ def check_name(repo: str) -> None:
         raise InputError(f"{redacted(repo)}: names no user or organisation", way_out)
 
 
+class _Order(NamedTuple):
+    """What a push was asked for."""
+
+    folder: Path
+    repo: str
+    private: bool
+    revision: str | None
+    message: str | None
+    timeout_seconds: float
+
+    def command(self) -> str:
+        """The same push as a command, without secrets."""
+        words = ["mlm-pretrain", "push", str(self.folder), "--repo", self.repo]
+        words += [] if self.private else ["--public"]
+        words += ["--revision", self.revision] if self.revision else []
+        words += ["--message", redacted(self.message, stored_tokens())] if self.message else []
+        if self.timeout_seconds != TIMEOUT_SECONDS:
+            words += ["--timeout-seconds", f"{self.timeout_seconds:g}"]
+        return shlex.join(words)
+
+
 def push(
     folder: str | Path,
     repo: str,
     *,
-    private: bool = False,
+    private: bool = True,
     revision: str | None = None,
     message: str | None = None,
     timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> dict[str, Any]:
-    """Upload the exported model in `folder` to the Hub in one commit. The folder is only read.
+    """Upload the model in `folder` to the Hub in one commit. The folder is only read.
+
+    The token and the right to write are tried first, before large files are read. Large files are sent one
+    after the other, and the Hub keeps each that arrived whole, so that a push that was cut off goes on with
+    the first that did not. What it has already is not sent, and where that is all, no commit is made.
 
     Args:
-        private: for a repository that is created now; one that exists must be private already.
+        folder: what `export` or `finetune` wrote, or a folder that has such a one as `model/`.
+        private: for a repository that is created now; one that exists must be private already. False makes
+            a new one public, and pushes to either; who sees an existing one is never changed.
         revision: a branch, made if there is none.
         timeout_seconds: for every wait within a request; see `ask_hub` for the limit of the whole.
 
     Returns:
-        `repo`, `url`, `revision`, `commit` (its hash), `files`, `bytes` and `left_out`.
+        `repo`, `url`, `private`, `revision`, `commit` (its hash), `is_new` (False where the Hub had it all),
+        `folder`, `files`, `bytes` and `left_out`.
 
     Raises:
-        InputError: when `folder` is no exported model, or `repo` no USER/NAME.
+        InputError: when `folder` holds no model to push, or `repo` is no USER/NAME.
         PushError: when a file may not be made public or the Hub refuses, with the command to retry.
     """
     check_name(repo)
+    order = _Order(Path(folder), repo, private, revision, message, timeout_seconds)
     try:
-        chosen = select(folder)
+        chosen = choose(folder)
+        ask_hub(lambda api: look_ahead(api, repo, private), repo, timeout_seconds)
+        chosen = scanned(chosen)
         chosen.refuse_findings()
         for name in chosen.left_out:
             say(f"{chosen.folder / name}: left out, being no part of a model")
-        text = redacted(message or _default_message(), stored_tokens())
-        commit = ask_hub(
-            lambda api: _commit(api, chosen, repo, private, revision, text),
-            repo, timeout_seconds, chosen.bytes,
-        )  # fmt: skip
+        done = ask_hub(lambda api: _commit(api, chosen, order), repo, timeout_seconds, chosen.bytes)
     except PushError as error:
-        error.folder = str(folder)
-        error.retry = _command(folder, repo, private, revision, message, timeout_seconds)
+        error.folder, error.retry = str(folder), order.command()
         raise error from None
+    except KeyboardInterrupt:
+        say(f"to go on, without what arrived already: {order.command()}")
+        raise
     return {
-        "repo": repo, "url": commit.commit_url.partition("/commit/")[0], "revision": revision or "main",
-        "commit": commit.oid, "files": list(chosen.files), "bytes": chosen.bytes,
-        "left_out": chosen.left_out,
+        "repo": repo, "revision": revision or "main", **done, "folder": str(chosen.folder),
+        "files": list(chosen.files), "bytes": chosen.bytes, "left_out": chosen.left_out,
     }  # fmt: skip
 
 
@@ -126,57 +152,32 @@ def resolve_commit(name: str, revision: str | None = None) -> str | None:
         return None
 
 
-def _open_repository(api: HfApi, repo: str, private: bool) -> None:
-    """Log in, and make the repository unless it is there."""
-    user = api.whoami()
-    if user.get("auth", {}).get("accessToken", {}).get("role") == "read":
-        raise PushError(
-            f"the token of {user.get('name')} may only read",
-            "make one that may write (https://huggingface.co/settings/tokens)",
-        )
-    api.create_repo(repo, private=private or None, exist_ok=True)
-    if private and not api.model_info(repo).private:
-        raise PushError(
-            f"{repo}: exists and is public, though a private one was asked for",
-            "make it private in its settings, or choose another name",
-        )
-
-
-def _commit(
-    api: HfApi, chosen: Selection, repo: str, private: bool, revision: str | None, message: str
-) -> CommitInfo:
+def _commit(api: HfApi, chosen: Selection, order: _Order) -> dict[str, Any]:
+    """Of the commit that holds the model: its hash, whether it is a new one, where, and who sees it."""
     from huggingface_hub import CommitOperationAdd
 
-    _open_repository(api, repo, private)
+    repo, revision = order.repo, order.revision
+    is_private = open_repository(api, repo, order.private)
     if revision and not revision.startswith("refs/"):
         api.create_branch(repo, branch=revision, exist_ok=True)
+    before = head(api, repo, revision)
     operations = [CommitOperationAdd(name, str(chosen.folder / name)) for name in chosen.files]
-    # Not `upload_folder`, which may spread a folder over several commits: half a model is none.
-    commit = api.create_commit(repo, operations, commit_message=message, revision=revision)
+    message = redacted(order.message or _default_message(), stored_tokens())
+    # Not `upload_folder`, which may spread a folder over several commits: half a model is none. One file at
+    # a time: side by side, all of them would be half sent when the line breaks.
+    commit = api.create_commit(
+        repo, operations, commit_message=message, revision=revision, num_threads=1
+    )
     ignored = [o.path_in_repo for o in operations if getattr(o, "_should_ignore", False)]
     if ignored:
         raise PushError(
             f"{repo}: its .gitignore keeps out {', '.join(ignored)}", "remove it there, push again"
         )
-    return commit
+    return {
+        "url": commit.commit_url.partition("/commit/")[0], "private": is_private,
+        "commit": commit.oid, "is_new": commit.oid != before,
+    }  # fmt: skip
 
 
 def _default_message() -> str:
     return f"Upload model with mlm-pretrain {versions()['mlm_pretrain']}"
-
-
-def _command(
-    folder: str | Path,
-    repo: str,
-    private: bool,
-    revision: str | None,
-    message: str | None,
-    timeout_seconds: float,
-) -> str:
-    words = ["mlm-pretrain", "push", str(folder), "--to", repo]
-    words += ["--private"] if private else []
-    words += ["--revision", revision] if revision else []
-    words += ["--message", redacted(message, stored_tokens())] if message else []
-    if timeout_seconds != TIMEOUT_SECONDS:
-        words += ["--timeout-seconds", f"{timeout_seconds:g}"]
-    return shlex.join(words)

@@ -23,9 +23,10 @@ SAYS = {
     404: ("ada/tiny was not found", "check its name"),
     409: ("by someone else at the same time", "push again"),
     500: ("has an error of its own (500", "wait some minutes"),
+    412: ("by someone else at the same time", "push again"),
     CONFLICT: ("by someone else at the same time", "push again"),
 }
-STEPS = ("whoami", "create", "preupload", "put", "commit")
+STEPS = ("whoami", "info", "create", "preupload", "put", "commit")
 CASES = [
     (step, fault)
     for step in STEPS
@@ -63,12 +64,12 @@ def test_the_command_to_retry_is_exact(hub: LocalHub, pusher: Pusher, model: Pat
     spaced = model.rename(model.with_name("my model"))
     hub.faults = {"commit": 500}
     answer = pusher.call(
-        "push", spaced, "ada/tiny", private=True, revision="v 1", message=f"it's {TOKEN}",
+        "push", spaced, "ada/tiny", private=False, revision="v 1", message=f"it's {TOKEN}",
         timeout_seconds=2.5,
     )  # fmt: skip
     command = refused(answer, spaced).rpartition("push it again with: ")[2]
     assert shlex.split(command) == [
-        "mlm-pretrain", "push", str(spaced), "--to", "ada/tiny", "--private", "--revision", "v 1",
+        "mlm-pretrain", "push", str(spaced), "--repo", "ada/tiny", "--public", "--revision", "v 1",
         "--message", "it's [redacted]", "--timeout-seconds", "2.5",
     ]  # fmt: skip
 
@@ -159,11 +160,11 @@ def test_the_verb_as_a_process(
 ) -> None:
     before = checksums(model)
     hub.faults = {"commit": fault}
-    done = run_verb(hub, home, "push", model, "--to", "ada/tiny", "--timeout-seconds", 1)
+    done = run_verb(hub, home, "push", model, "--repo", "ada/tiny", "--timeout-seconds", 1)
     assert done.returncode == 3
     assert done.stdout == ""
     assert done.stderr.startswith("error: ")
-    for word in (says, f"kept in {model}", f"mlm-pretrain push {model} --to ada/tiny"):
+    for word in (says, f"kept in {model}", f"mlm-pretrain push {model} --repo ada/tiny"):
         assert word in done.stderr
     assert "Traceback" not in done.stderr
     assert TOKEN not in done.stderr

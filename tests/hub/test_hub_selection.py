@@ -102,6 +102,10 @@ def test_only_exported_models(tiny_run: Path, prepared: Path, model: Path, tmp_p
         with pytest.raises(InputError) as refused:
             select(folder)
         assert f"export it first: mlm-pretrain export {tiny_run} --out DIR" in str(refused.value)
+    run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+    shutil.copytree(model, run / "exported")
+    with pytest.raises(InputError, match=f"push {run}/exported, or export it first"):
+        select(run)
     for folder in (prepared, tmp_path / "none", model / "config.json"):
         with pytest.raises(InputError, match="export"):
             select(folder)
@@ -109,6 +113,12 @@ def test_only_exported_models(tiny_run: Path, prepared: Path, model: Path, tmp_p
     (unfinished / "manifest.json").unlink()
     with pytest.raises(InputError, match=r"no manifest\.json"):
         select(unfinished)
+
+
+def test_a_model_without_weights(model: Path) -> None:
+    (model / "model.safetensors").unlink()
+    with pytest.raises(InputError, match="holds no weights"):
+        select(model)
 
 
 @pytest.mark.fault("hub")

@@ -34,7 +34,7 @@ def test_a_push_that_fails_leaves_the_model_and_the_command(
     done = verbs.run(*words)
     assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stderr
-    assert f"mlm-pretrain push {run / 'exported'} --to ada/tiny" in done.stderr
+    assert f"mlm-pretrain push {run / 'exported'} --repo ada/tiny" in done.stderr
     assert (run / "exported" / "model.safetensors").is_file()
     hub.faults.clear()
     again = verbs.run("pretrain", "--out", run, "--resume", "--push-to", "ada/tiny", "--json")
@@ -84,7 +84,7 @@ def test_what_comes_from_the_hub_is_recorded_by_commit(
     verbs: Verbs, tiny_model: Path, prepared: Path, tmp_path: Path
 ) -> None:
     """Also when a branch was named, or none; and another commit of the same branch is not taken."""
-    pushed = verbs.run("push", tiny_model, "--to", "ada/base", "--json")
+    pushed = verbs.run("push", tiny_model, "--repo", "ada/base", "--json")
     assert pushed.returncode == 0, pushed.stderr
     commit = json.loads(pushed.stdout)["commit"]
     run, tuned, data = tmp_path / "run", tmp_path / "tuned", tmp_path / "data"

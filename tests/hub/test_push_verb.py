@@ -16,44 +16,64 @@ Capture = pytest.CaptureFixture[str]
 def test_a_dry_run_asks_nobody(model: Path, capfd: Capture) -> None:
     """The test session is offline."""
     (model / "notes.txt").write_text("x")
-    done = call_verb(capfd, "push", model, "--to", "ada/tiny", "--dry-run")
+    done = call_verb(capfd, "push", model, "--repo", "ada/tiny", "--dry-run")
     assert done.returncode == 0, done.stderr
     size = (model / "model.safetensors").stat().st_size
     assert f"{size:,}" in done.stdout
     assert "left out: notes.txt" in done.stdout
     assert "no token, key or home path found" in done.stdout
+    assert f"from {model} to ada/tiny, private" in done.stdout
+    first_lines = (model / "README.md").read_text("utf-8").splitlines()[:10]
+    assert "\n  ".join(first_lines) in done.stdout
     told = json.loads(
-        call_verb(capfd, "push", model, "--to", "ada/tiny", "--dry-run", "--json").stdout
+        call_verb(capfd, "push", model, "--repo", "ada/tiny", "--dry-run", "--json").stdout
     )
     assert told["files"]["model.safetensors"] == size
     assert told["left_out"] == ["notes.txt"]
     assert told["findings"] == []
+    assert told["card"][:10] == first_lines
+    assert told["private"] is True
+    public = call_verb(capfd, "push", model, "--to", "ada/tiny", "--public", "--dry-run", "--json")
+    assert json.loads(public.stdout) == {**told, "private": False}
 
 
 @pytest.mark.fault("secrets")
 def test_a_dry_run_shows_what_would_be_refused(model: Path, capfd: Capture) -> None:
     with (model / "README.md").open("a", encoding="utf-8") as card:
         card.write(f"\n{TOKEN}\n")
-    done = call_verb(capfd, "push", model, "--to", "ada/tiny", "--dry-run")
+    done = call_verb(capfd, "push", model, "--repo", "ada/tiny", "--dry-run")
     assert done.returncode == 3
     assert "refused: README.md:" in done.stdout
     assert "holds what should not be public" in done.stderr
     assert TOKEN not in done.stdout + done.stderr
 
 
+def test_a_folder_that_has_its_model_within(model: Path, capfd: Capture) -> None:
+    """As an adapted one, whose reports are no part of a model."""
+    adapted = model.with_name("adapted")
+    adapted.mkdir()
+    (adapted / "report.html").write_text("x")
+    model.rename(adapted / "model")
+    words = ["push", adapted, "--repo", "ada/tiny", "--dry-run", "--json"]
+    told = json.loads(call_verb(capfd, *words).stdout)
+    assert told["folder"] == str(adapted / "model")
+    assert "config.json" in told["files"]
+    assert told["left_out"] == []
+
+
 @pytest.mark.fault("hub")
 def test_mistakes(tiny_run: Path, model: Path, capfd: Capture) -> None:
-    done = call_verb(capfd, "push", tiny_run, "--to", "ada/tiny")
+    done = call_verb(capfd, "push", tiny_run, "--repo", "ada/tiny")
     assert done.returncode == 2
     assert f"export it first: mlm-pretrain export {tiny_run} --out DIR" in done.stderr
-    done = call_verb(capfd, "push", model, "--to", "tiny")
+    done = call_verb(capfd, "push", model, "--repo", "tiny")
     assert done.returncode == 2
     assert "USER/NAME" in done.stderr
     assert call_verb(capfd, "push", model).returncode == 2
     done = call_verb(capfd, "export", tiny_run, "--out", model, "--private")
     assert done.returncode == 2
     assert "add --push-to" in done.stderr
-    offline = call_verb(capfd, "push", model, "--to", "ada/tiny")
+    offline = call_verb(capfd, "push", model, "--repo", "ada/tiny")
     assert offline.returncode == 3
 
 
