@@ -16,7 +16,7 @@ from transformers import TrainerCallback
 from mlm_pretrain.modeling.flops import matrix_rate
 from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.quiet import quiet_transformers
-from mlm_pretrain.training.assembly import Materials, assemble, build_trainer
+from mlm_pretrain.training.assembling import Materials, assemble, build_trainer
 from mlm_pretrain.training.batches import made
 from mlm_pretrain.training.budget import Budget
 from mlm_pretrain.training.callbacks.flops import FlopsCallback

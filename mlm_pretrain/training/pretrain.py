@@ -18,7 +18,7 @@ from mlm_pretrain.manifest import read_manifest, write_manifest
 from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
-from mlm_pretrain.training.assembly import Materials, assemble, build_trainer, training_arguments
+from mlm_pretrain.training.assembling import Materials, assemble, build_trainer, training_arguments
 from mlm_pretrain.training.best import take_best
 from mlm_pretrain.training.callbacks.clock import ClockCallback
 from mlm_pretrain.training.callbacks.interruption import InterruptionCallback

@@ -267,7 +267,7 @@ def test_a_resumed_run_keeps_its_attention(prepared: Path, tmp_path: Path) -> No
 
 
 def test_masks_stay_masks_also_after_a_validation(prepared: Path, tmp_path: Path) -> None:
-    from mlm_pretrain.training.assembly import assemble, build_trainer
+    from mlm_pretrain.training.assembling import assemble, build_trainer
 
     settings = config(prepared, tmp_path / "run", steps=2, attention="masks")
     materials = assemble(settings)

@@ -1,0 +1,53 @@
+"""What a run is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from mlm_pretrain.evaluation.probing.suite import Suite
+from mlm_pretrain.manifest import Manifest
+from mlm_pretrain.objectives import Objective
+from mlm_pretrain.objectives.vocabulary import Vocabulary
+from mlm_pretrain.packing import PackedDataset
+from mlm_pretrain.training.assembling.objectives import objective_config_of
+from mlm_pretrain.training.budget import Budget
+from mlm_pretrain.training.curriculum import Curriculum
+from mlm_pretrain.training.following import Followed
+from mlm_pretrain.training.pretrain_config import PretrainConfig
+
+
+@dataclass
+class Materials:
+    """What a run is made of, checked before its first step.
+
+    Attributes:
+        followed: the run that this one goes on from.
+        carried: names of the parameters whose weights are that run's.
+        probes: what the model is asked while it is trained.
+    """
+
+    config: PretrainConfig
+    objective: Objective
+    manifest: Manifest
+    tokenizer: Any
+    vocabulary: Vocabulary
+    train: PackedDataset
+    model: torch.nn.Module
+    budget: Budget
+    curriculum: Curriculum | None = None
+    followed: Followed | None = None
+    carried: frozenset[str] = frozenset()
+    probes: Suite | None = None
+
+    @property
+    def first_epoch(self) -> int:
+        """What its first epoch counts as: a run that follows another does not draw what that one drew."""
+        return self.followed.epochs_begun if self.followed else 0
+
+    @property
+    def objective_config(self) -> Any:
+        """The objective's settings."""
+        return objective_config_of(self.config)
