@@ -103,6 +103,7 @@ def _sizes(materials: Materials) -> dict[str, Any]:
         "model": type(materials.model).__name__,
         "parameters": count_parameters(materials.model),
         "rows": len(materials.train),
+        **({"replay_rows": len(materials.replay.data)} if materials.replay else {}),
         "tokens": materials.manifest.counts["train"]["tokens"],
         "rows_a_step": config.batch_size * config.accumulation,
         "max_length": materials.train.max_length,
@@ -172,7 +173,7 @@ def _duration(materials: Materials, tokens: int, step_seconds: float) -> dict[st
     rows = steps * config.batch_size * config.accumulation
     return {
         "steps": steps,
-        "epochs": round(rows / len(materials.train), 2),
+        "epochs": round(rows / materials.rows_an_epoch, 2),
         "minutes": round(minutes, 2),
         "tokens_in_all": steps * tokens,
     }

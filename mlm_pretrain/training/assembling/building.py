@@ -54,6 +54,8 @@ def build_trainer(materials: Materials, callbacks: Sequence[TrainerCallback] = (
     )  # fmt: skip
     trainer.curriculum, trainer.first_epoch = materials.curriculum, materials.first_epoch
     trainer.progress_at = materials.budget.progress
+    if materials.replay is not None:
+        trainer.mix_in(materials.replay)
     if materials.followed is not None:
         is_carried = config.optimizer_state == "carried"
         trainer.add_callback(

@@ -9,7 +9,6 @@ import torch
 from mlm_pretrain.hub import resolve_commit
 from mlm_pretrain.modeling.build import continued_model, new_model
 from mlm_pretrain.objectives import Objective
-from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.training.following import Followed
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 
@@ -27,10 +26,11 @@ def pinned(config: PretrainConfig) -> PretrainConfig:
 
 
 def build_model(
-    config: PretrainConfig, objective: Objective, tokenizer: Any, train: PackedDataset,
+    config: PretrainConfig, objective: Objective, tokenizer: Any, max_length: int,
     followed: Followed | None,
 ) -> torch.nn.Module:  # fmt: skip
-    length = max(train.max_length, config.positions or 0)
+    """The model, with room for rows of `max_length` tokens."""
+    length = max(max_length, config.positions or 0)
     source, dropout = config.init, config.dropout or None
     if followed is not None:  # which has the dropout that it was given
         source = str(followed.model)

@@ -23,11 +23,15 @@ from mlm_pretrain.training.pretrain_config import PretrainConfig
 
 
 def resolved(
-    config: PretrainConfig, model: torch.nn.Module, train: PackedDataset
+    config: PretrainConfig, model: torch.nn.Module, train: PackedDataset, rows: int
 ) -> PretrainConfig:
-    """The settings with every open one filled in, as they are recorded."""
+    """The settings with every open one filled in, as they are recorded.
+
+    Args:
+        rows: that an epoch shows.
+    """
     default = default_batch_size(train.max_length, config.minutes, gpu_tokens(model))
-    size = config.batch_size or min(default, max(1, len(train)))
+    size = config.batch_size or min(default, max(1, rows))
     rate = config.learning_rate or default_learning_rate(
         model.config, config.init is not None, config.start == "informed"
     )
