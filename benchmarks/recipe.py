@@ -111,7 +111,7 @@ def _probe(folder: Path, name: str, task: str, arguments: argparse.Namespace) ->
 def _train(work: Path, folder: Path, name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     from mlm_pretrain.evaluation.perplexity import evaluate
     from mlm_pretrain.export import export
-    from mlm_pretrain.training.assembly import assemble
+    from mlm_pretrain.training.assembling import assemble
     from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
 
     length = arguments.max_length

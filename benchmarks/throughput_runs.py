@@ -53,10 +53,10 @@ def _import_all() -> None:
     import datasets
     from transformers import AutoModelForMaskedLM, BertForMaskedLM, ModernBertForMaskedLM, Trainer
 
-    import mlm_pretrain.training.assembly
+    import mlm_pretrain.training.assembling
 
     assert all((datasets, AutoModelForMaskedLM, BertForMaskedLM, ModernBertForMaskedLM, Trainer))
-    assert mlm_pretrain.training.assembly
+    assert mlm_pretrain.training.assembling
 
 
 def _timed(trainer: Any, given: dict[str, Any], before_gb: float) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def ours(given: dict[str, Any]) -> dict[str, Any]:
     """The package's own trainer, optimiser and precision, as `pretrain` builds them."""
     from mlm_pretrain.modeling.flops import matrix_rate
     from mlm_pretrain.precision import resolve_precision
-    from mlm_pretrain.training.assembly import assemble, build_trainer
+    from mlm_pretrain.training.assembling import assemble, build_trainer
     from mlm_pretrain.training.callbacks.flops import FlopsCallback
     from mlm_pretrain.training.pretrain_config import PretrainConfig
 

@@ -127,7 +127,8 @@ def loss(objective: Objective, passes: Passes, batch: Batch, counts: Counts, _co
     found = passes.predict(batch, objective, weight_W[way_B][:, None].expand(-1, length))
     way_P = batch["is_causal"][found.rows_P // length]
     sums = {MASKED: found.nats_P[~way_P].sum(), CAUSAL: found.nats_P[way_P].sum()}
-    filled = found._replace(ids_P=found.ids_P[~way_P], nats_P=found.nats_P[~way_P])
+    kept = {name: getattr(found, name)[~way_P] for name in ("ids_P", "nats_P", "rows_P")}
+    filled = found._replace(**kept)
     return Found(found.total, sums, filled)
 
 

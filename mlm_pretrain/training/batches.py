@@ -10,6 +10,7 @@ import torch
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.objectives.token_loss import IGNORED
+from mlm_pretrain.training.replay.counting import counted
 
 
 def makes_own_batches(*given: Any) -> bool:
@@ -73,17 +74,25 @@ def made(trainer: Any, batch: Any) -> dict[str, Any]:
 def read_step(
     trainer: Any, batches: Iterator[Any], count: int, device: torch.device
 ) -> tuple[list[Any], dict[str, int], int]:
-    """The next `count` micro-batches; what the objective counts in them, and tokens, on all processes."""
+    """The next `count` micro-batches; what the objective counts in them, and tokens, on all processes.
+
+    Rows of other text among them are counted by `trainer.replay`.
+    """
     step = [made(trainer, batch) for batch in itertools.islice(batches, count)]
     objective = trainer.objective
     seen = sum(tokens_of(batch) for batch in step)  # which refuses batches without labels
     found = [objective.count(objective, batch) for batch in step]
     names = sorted({name for counts in found for name in counts})
     sums = [sum(counts[name] for counts in found) for name in names]
-    totals = torch.tensor([*sums, seen], device=device)
+    sources = [counted(batch) for batch in step] if trainer.replay is not None else []
+    of_sources = [sum(part) for part in zip(*sources, strict=True)]
+    totals = torch.tensor([*sums, *of_sources, seen], device=device)
     if trainer.args.world_size > 1:
         totals = trainer.accelerator.reduce(totals, "sum")
     *numbers, tokens = totals.tolist()
+    if of_sources:
+        trainer.replay.count(*numbers[len(names) :])
+        numbers = numbers[: len(names)]
     return step, dict(zip(names, numbers, strict=True)), tokens
 
 

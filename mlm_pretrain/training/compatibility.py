@@ -109,8 +109,10 @@ def _refuse_other_tokenizer(trainer: Any) -> None:
 
 def verify_rows(trainer: Any) -> None:
     """Look for flipped bits in prepared rows before they are learnt from, in one process a machine."""
-    if isinstance(trainer.train_dataset, PackedDataset) and trainer.args.local_process_index == 0:
-        trainer.train_dataset.verify()
+    of_replay = trainer.replay.data if trainer.replay is not None else None
+    for rows in (trainer.train_dataset, of_replay):
+        if isinstance(rows, PackedDataset) and trainer.args.local_process_index == 0:
+            rows.verify()
 
 
 def prepare_model(trainer: Any) -> HeadPlan:

@@ -7,16 +7,55 @@ and counts again the rows that only even out the processes' shares.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers.trainer_utils import has_length
+from transformers.trainer_utils import EvalLoopOutput, has_length
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.passes import for_models
 from mlm_pretrain.modeling.attention.inputs import packed_inputs
 from mlm_pretrain.training.batches import labels_of
 from mlm_pretrain.training.terms import found_loss
+
+if TYPE_CHECKING:
+    from transformers import Trainer
+else:
+    Trainer = object  # it stands before the Trainer among the bases, and is none itself
+
+
+class Evaluating(Trainer):
+    """Mixed into a Trainer: what it says of its model between steps."""
+
+    def evaluation_loop(
+        self,
+        dataloader: Any,
+        description: str,
+        prediction_loss_only: bool | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> EvalLoopOutput:
+        """As in `Trainer`, but the loss is weighted by tokens, and perplexity stands beside it.
+
+        Without `compute_metrics` no scores are kept at all; with it they are dense, (N, L, V).
+        """
+        metrics = token_weighted_metrics(self, dataloader, metric_key_prefix)
+        if prediction_loss_only:
+            return EvalLoopOutput(None, None, metrics, self.num_examples(dataloader))
+        dense = super().evaluation_loop(
+            dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix
+        )
+        return dense._replace(metrics={**dense.metrics, **metrics})
+
+    def prediction_step(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        prediction_loss_only: bool,
+        ignore_keys: list[str] | None = None,
+    ) -> tuple[Any, Any, Any]:
+        """Dense scores (B, L, V) and labels (B, L) of one batch, aligned with its positions."""
+        return dense_prediction(self, model, inputs)
 
 
 def token_weighted_metrics(trainer: Any, dataloader: Any, prefix: str) -> dict[str, float]:

@@ -123,6 +123,8 @@ def _restore(trainer: Any, before: dict[str, Any]) -> None:
         if part is not None:
             part.load_state_dict(copy.deepcopy(state))
     trainer.tokens_this_run = 0
+    if trainer.replay is not None:
+        trainer.replay.restore({})
     if trainer.adaptive is not None:
         trainer.adaptive.restore(before["adaptive"])
     restore_generators(before["generators"])

@@ -16,6 +16,7 @@ from mlm_pretrain.objectives.vocabulary import read_vocabulary
 from mlm_pretrain.training.checkpoints.generators import drawing_from
 from mlm_pretrain.training.curriculum.order import paced_order
 from mlm_pretrain.training.placement import DealtBatches, PlacedCollator, PlacedDataset, shuffled
+from mlm_pretrain.training.replay.reading import JoinedRows
 
 _ORDER_PART = 3
 _DEFAULT_SEED = 42  # of TrainingArguments
@@ -50,6 +51,11 @@ def can_place(trainer: Any) -> bool:
         is_placed = trainer.args.train_sampling_strategy != "batch_rebalance"
     if not is_placed and trainer.curriculum is not None:
         raise _unordered(trainer)
+    if not is_placed and trainer.replay is not None:
+        raise InputError(
+            f"{type(trainer).__name__}: rows of other text are mixed in at places of an epoch",
+            "give a train_dataset with a length, and leave the sampler as it is",
+        )
     return is_placed
 
 
@@ -64,8 +70,10 @@ def placed_loader(trainer: Any) -> DataLoader:
         order_of(trainer), len(dataset), args.train_batch_size, args.world_size,
         args.process_index, args.dataloader_drop_last,
     )  # fmt: skip
-    batches.progress = _progress(trainer, len(batches))
     batches.first_epoch = trainer.first_epoch
+    if trainer.replay is not None:
+        dataset = _mixed(trainer, batches, dataset)
+    batches.progress = _progress(trainer, len(batches))
     if trainer.curriculum is not None:
         batches.order, batches.repeats = _paced(trainer, batches), True
     trainer.placed_batches = batches
@@ -84,6 +92,17 @@ def placed_loader(trainer: Any) -> DataLoader:
         multiprocessing_context=args.dataloader_multiprocessing_context if workers else None,
         generator=torch.Generator().manual_seed(trainer.order_seed),  # leaves the global one alone
     )
+
+
+def _mixed(trainer: Any, batches: DealtBatches, dataset: Any) -> JoinedRows:
+    """The rows of both texts; `batches` then deal out both."""
+    replay = trainer.replay
+    a_step = batches.rows * batches.processes * trainer.args.gradient_accumulation_steps
+    batches.mixture = replay.mixture(
+        batches.order, len(dataset), trainer.order_seed, a_step, trainer.first_epoch
+    )
+    batches.size = batches.mixture.places
+    return JoinedRows(dataset, replay.data)
 
 
 def _progress(trainer: Any, rounds: int) -> Callable[[int, int], float]:

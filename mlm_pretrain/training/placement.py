@@ -19,6 +19,8 @@ from mlm_pretrain.objectives.token_loss import IGNORED
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.training.checkpoints.generators import drawing_from
 from mlm_pretrain.training.partners import drawn_partner, require_documents
+from mlm_pretrain.training.replay.mixing import Mixture
+from mlm_pretrain.training.replay.reading import IS_REPLAY, SOURCES, JoinedRows, sources_of
 
 WEIGHTLESS, PROGRESS = "weightless", "progress"
 _ANEW = 1 << 32  # no run has so many epochs
@@ -53,7 +55,7 @@ class PlacedDataset(Dataset):
         if has_partners:
             require_documents(dataset)
         self.dataset, self.seed, self.has_partners = dataset, seed, has_partners
-        self._may_draw = not isinstance(dataset, PackedDataset)
+        self._may_draw = not isinstance(getattr(dataset, "own", dataset), PackedDataset)
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -64,7 +66,9 @@ class PlacedDataset(Dataset):
         if isinstance(place, Place):
             example[PROGRESS] = place.progress
         if self.has_partners:
-            example[PARTNER] = drawn_partner(self.dataset, self.seed, example)
+            joined = isinstance(self.dataset, JoinedRows)
+            same_text = self.dataset.part(at.example)[0] if joined else self.dataset
+            example[PARTNER] = drawn_partner(same_text, self.seed, example)
         return {**example, WEIGHTLESS: True} if at.weightless else example
 
     def __getitems__(self, places: Sequence[Place | int]) -> list[dict[str, Any]]:
@@ -99,10 +103,12 @@ class PlacedCollator:
         if self._draws_from_places:
             batch = self.collator(examples)
         else:
-            added = ("epoch", "example", PROGRESS, WEIGHTLESS)
+            added = ("epoch", "example", PROGRESS, WEIGHTLESS, IS_REPLAY)
             plain = [{k: v for k, v in e.items() if k not in added} for e in examples]
             with drawing_from(self.seed, first["epoch"], 4 * first["example"] + _BATCH_PART):
                 batch = self.collator(plain)
+        if IS_REPLAY in first:
+            batch[SOURCES] = sources_of([] if WEIGHTLESS in first else examples)
         if WEIGHTLESS in first:
             blank = {
                 k: torch.full_like(v, IGNORED) for k, v in batch.items() if k.endswith("labels")
@@ -132,6 +138,7 @@ class DealtBatches(Sampler[list[Place]]):
         repeats: rows come several times an epoch, and are to be masked anew each time.
         first_epoch: what the first epoch counts as in orders and places: draws of a run that goes on from
             another must not be the other's.
+        mixture: the order, where rows of other text are among them.
     """
 
     def __init__(
@@ -143,6 +150,7 @@ class DealtBatches(Sampler[list[Place]]):
         self.processes, self.process, self.drop_last = processes, process, drop_last
         self.progress = progress or (lambda epoch, number: 0.0)
         self.epoch, self.repeats, self.first_epoch = 0, False, 0
+        self.mixture: Mixture | None = None
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
@@ -152,16 +160,24 @@ class DealtBatches(Sampler[list[Place]]):
         return self.size // a_round if self.drop_last else -(-self.size // a_round)
 
     def __iter__(self) -> Iterator[list[Place]]:
-        counted, a_round = self.first_epoch + self.epoch, self.rows * self.processes
-        order = self.order(counted)
-        epochs = epochs_apart(counted, order) if self.repeats else [counted] * len(order)
+        a_round, placed = self.rows * self.processes, self._placed()
         for number in range(len(self)):
-            part = slice(number * a_round, (number + 1) * a_round)
-            dealt = [(epoch, int(i)) for epoch, i in zip(epochs[part], order[part], strict=True)]
+            dealt = placed(slice(number * a_round, (number + 1) * a_round))
             mine, done = self._share(dealt), self.progress(self.epoch, number)
             yield [Place(*known, progress=done) for known in mine] or [
                 Place(*dealt[0], weightless=True, progress=done)
             ]
+
+    def _placed(self) -> Callable[[slice], Sequence[tuple[int, int]]]:
+        """A part of the epoch → (epoch, example) of each of its places."""
+        if self.mixture is not None:
+            return self.mixture.epoch(self.epoch)
+        counted = self.first_epoch + self.epoch
+        order = self.order(counted)
+        epochs = epochs_apart(counted, order) if self.repeats else [counted] * len(order)
+        return lambda part: [
+            (epoch, int(i)) for epoch, i in zip(epochs[part], order[part], strict=True)
+        ]
 
     def _share(self, dealt: Sequence[tuple[int, int]]) -> Sequence[tuple[int, int]]:
         """This process's part of a round; parts differ by one row at most."""

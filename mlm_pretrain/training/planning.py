@@ -16,7 +16,7 @@ from transformers import TrainerCallback
 from mlm_pretrain.modeling.flops import matrix_rate
 from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.quiet import quiet_transformers
-from mlm_pretrain.training.assembly import Materials, assemble, build_trainer
+from mlm_pretrain.training.assembling import Materials, assemble, build_trainer
 from mlm_pretrain.training.batches import made
 from mlm_pretrain.training.budget import Budget
 from mlm_pretrain.training.callbacks.flops import FlopsCallback
@@ -103,6 +103,7 @@ def _sizes(materials: Materials) -> dict[str, Any]:
         "model": type(materials.model).__name__,
         "parameters": count_parameters(materials.model),
         "rows": len(materials.train),
+        **({"replay_rows": len(materials.replay.data)} if materials.replay else {}),
         "tokens": materials.manifest.counts["train"]["tokens"],
         "rows_a_step": config.batch_size * config.accumulation,
         "max_length": materials.train.max_length,
@@ -172,7 +173,7 @@ def _duration(materials: Materials, tokens: int, step_seconds: float) -> dict[st
     rows = steps * config.batch_size * config.accumulation
     return {
         "steps": steps,
-        "epochs": round(rows / len(materials.train), 2),
+        "epochs": round(rows / materials.rows_an_epoch, 2),
         "minutes": round(minutes, 2),
         "tokens_in_all": steps * tokens,
     }

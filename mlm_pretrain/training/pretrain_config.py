@@ -17,6 +17,7 @@ from mlm_pretrain.training.callbacks.loss_watch import SPIKE_NATS
 from mlm_pretrain.training.curriculum.config import CurriculumConfig
 from mlm_pretrain.training.optimizers import OptimizerName
 from mlm_pretrain.training.probing.config import ProbesConfig
+from mlm_pretrain.training.replay.config import ReplayConfig
 
 
 class PretrainConfig(StrictConfig):
@@ -59,6 +60,8 @@ class PretrainConfig(StrictConfig):
         dropout: of the layers; with `init`, 0 leaves the checkpoint's own.
         max_grad_norm: gradients are scaled down to this norm.
         curriculum: easy rows first, in runs by steps or epochs; None shuffles all of them.
+        replay: rows of other text among those of `data` (see `ReplayConfig`), so that what a checkpoint knew
+            is not forgotten; None mixes in none.
         workers: processes that make batches; 0 makes them in the training process. None is 2 on a GPU,
             which must not wait, and 0 on a processor, which they would share.
         validate_every: steps between validation losses; 0 validates at the end alone.
@@ -105,6 +108,7 @@ class PretrainConfig(StrictConfig):
     dropout: float = Field(0.0, ge=0, lt=1)
     masking: MaskedConfig = MaskedConfig()
     curriculum: CurriculumConfig | None = None
+    replay: ReplayConfig | None = None
     seed: int = Field(0, ge=0, lt=1 << 32)
     workers: int | None = Field(None, ge=0)
     log_every: int = Field(20, ge=1)
@@ -150,6 +154,10 @@ class PretrainConfig(StrictConfig):
         if self.warmup_share + self.decay_share > 1:
             raise ValueError("warmup_share + decay_share must not exceed 1")
         self._check_start()
+        if self.curriculum is not None and self.replay is not None:
+            raise ValueError(
+                "a curriculum ranks the rows of one text: leave out curriculum or replay"
+            )
         if self.curriculum is not None and self.minutes is not None:
             raise ValueError(
                 "a curriculum needs the length of the run: give steps or epochs, not minutes"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,7 @@ MODEL_FOLDER = "model"
 TOKENIZER_FOLDER = "tokenizer"
 # Checkpoints have manifests of their own, and may be removed when the run is finished.
 COMES_AND_GOES = ("checkpoint-", RUNNING_FILE)
-# Settings that change no weight. Data and the run before may have moved: their content is compared.
-_HARMLESS = {
-    "out", "data", "name", "follows", "workers", "log_every", "validate_every", "checkpoint_minutes",
-    "keep_checkpoints", "on_spike", "spike_nats", "probes",
-}  # fmt: skip
 _RUN_DAMAGED = "put the file back, or start the run again with --overwrite"
-_BATCH = ("batch_size", "accumulation")
 
 
 def require_space(out: Path, parameters: int, keep_checkpoints: int) -> None:
@@ -65,15 +59,18 @@ def _size(count: int) -> str:
 
 
 def write_run(
-    out: Path, config: dict[str, Any], data_hash: str, processes: int, followed_hash: str | None
+    out: Path, config: dict[str, Any], processes: int, hashes: Mapping[str, str | None]
 ) -> None:
-    """Record what the run was asked for, before its first step, and copy the data's tokenizer."""
+    """Record what the run was asked for, before its first step, and copy the data's tokenizer.
+
+    Args:
+        hashes: of what it reads, by what it is to the run.
+    """
     copy = Path(shutil.copytree(Path(config["data"]) / TOKENIZER_FOLDER, out / TOKENIZER_FOLDER))
     names = sorted(path for path in copy.rglob("*") if path.is_file())
     record = {
         "config": redacted_values(config),
-        "data_hash": data_hash,
-        "followed_hash": followed_hash,
+        **{f"{role}_hash": content for role, content in hashes.items()},
         "processes": processes,
         "tokenizer": {p.relative_to(out).as_posix(): describe_file(p) for p in names},
         "versions": versions(),
@@ -146,74 +143,6 @@ def recorded_choices(out: Path, config: PretrainConfig) -> dict[str, Any]:
         for name, value in is_open.items()
         if getattr(config, name) == value and name in before
     }
-
-
-def fit_to_processes(out: Path, config: PretrainConfig, processes: int) -> PretrainConfig:
-    """With other processes than the run in `out` had, the accumulation or batch that keeps a step's rows.
-
-    Raises:
-        InputError: when the rows of a step cannot be shared out evenly.
-    """
-    record = read_run(out)
-    before = {name: record["config"][name] for name in _BATCH}
-    if record["processes"] == processes or any(getattr(config, n) != before[n] for n in _BATCH):
-        return config
-    rows = before["batch_size"] * before["accumulation"] * record["processes"]
-    shares, rest = divmod(rows, processes)
-    if rest:
-        raise InputError(
-            f"{out}: a step has {rows} rows, which {processes} processes cannot share evenly",
-            f"resume with {record['processes']}, or with any number that divides {rows}",
-        )
-    batch = max(n for n in range(1, min(before["batch_size"], shares) + 1) if shares % n == 0)
-    say(
-        f"{out}: {record['processes']} → {processes} processes, each with batches of {batch} and "
-        f"{shares // batch} of them a step: the same {rows} rows a step, in the same order"
-    )
-    return config.model_copy(update={"batch_size": batch, "accumulation": shares // batch})
-
-
-def check_same(
-    out: Path, config: dict[str, Any], data_hash: str, processes: int, followed_hash: str | None
-) -> None:
-    """Refuse to resume another run than the one that lies in `out`.
-
-    Raises:
-        InputError: listing every changed setting as old → new.
-    """
-    record = read_run(out)
-    before = record["config"]
-    is_shared_anew = record["processes"] != processes
-    changed = changed_settings(before, config, _BATCH if is_shared_anew else ())
-    rows = [_rows_a_step(before, record["processes"]), _rows_a_step(config, processes)]
-    if is_shared_anew and rows[0] != rows[1]:
-        changed.append(f"rows a step: {rows[0]} → {rows[1]}")
-    for name, content in (("data", data_hash), ("followed", followed_hash)):
-        old = record.get(f"{name}_hash", content)  # older runs followed none
-        if old != content:
-            changed.append(f"{name}: content {old} → {content}")
-    if changed:
-        raise InputError(
-            f"{out}: --resume with other settings: " + "; ".join(changed),
-            "resume with the old settings, or start a new run with --init on this one's export",
-        )
-
-
-def changed_settings(
-    before: dict[str, Any], now: dict[str, Any], left_out: Iterable[str] = ()
-) -> list[str]:
-    """Settings that change a run's result and are not what they were, each as "name: old → new"."""
-    harmless = _HARMLESS.union(left_out)
-    return [
-        f"{name}: {before[name]!r} → {now[name]!r}"
-        for name in now
-        # A setting that did not exist when the run began has changed nothing in it.
-        if name not in harmless and name in before and before[name] != now[name]
-    ]
-
-
-def _rows_a_step(config: dict[str, Any], processes: int) -> int:
-    return int(config["batch_size"] * config["accumulation"] * processes)
 
 
 def finished_result(out: Path) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import read_manifest
 from mlm_pretrain.progress import say
-from mlm_pretrain.training.assembly import Materials
+from mlm_pretrain.training.assembling import Materials
 from mlm_pretrain.training.callbacks.loss_watch import LossSpike
 from mlm_pretrain.training.checkpoints.finding import STAGE
 from mlm_pretrain.training.checkpoints.reading import first_process_checkpoint

@@ -53,8 +53,11 @@ def prepare_step(trainer: Any) -> None:
 
 def part_figures(trainer: Any) -> dict[str, float]:
     """For the log: the mean loss of each term since the last one, and what the heads say of themselves."""
-    trainer.terms.share(trainer)
-    means = {f"loss_{name}": mean for name, mean in trainer.terms.take().items()}
+    means: dict[str, float] = {}
+    for part in (trainer.terms, trainer.sources):
+        if part is not None:
+            part.share(trainer)
+            means |= {f"loss_{name}": mean for name, mean in part.take().items()}
     heads = getattr(trainer.accelerator.unwrap_model(trainer.model), HEADS, None)
     return {**means, **getattr(heads, "health", {})}
 
@@ -62,7 +65,8 @@ def part_figures(trainer: Any) -> dict[str, float]:
 class TermMeans:
     """Sums and counts of each term since the last log, over the steps of all micro-batches."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "terms") -> None:
+        self.name = name
         self.sums: dict[str, torch.Tensor] = {}
         self.counts: dict[str, int] = {}
 
@@ -95,13 +99,13 @@ class TermMeans:
     def facts(self) -> dict[str, Any]:
         """For a checkpoint."""
         sums = {name: float(total) for name, total in self.sums.items()}
-        return {"terms": {"sums": sums, "counts": dict(self.counts)}}
+        return {self.name: {"sums": sums, "counts": dict(self.counts)}}
 
-    def restore(self, facts: Mapping[str, Any], device: torch.device) -> None:
-        """As a checkpoint's facts have it."""
-        kept = facts.get("terms", {"sums": {}, "counts": {}})
+    def restore(self, facts: Mapping[str, Any], device: torch.device, is_first: bool) -> None:
+        """As a checkpoint's facts have it. They are of all processes: the first one goes on with them."""
+        kept = facts.get(self.name, {"sums": {}, "counts": {}})
         self.counts = dict(kept["counts"])
         self.sums = {
-            name: torch.tensor(total, dtype=torch.float64, device=device)
+            name: torch.tensor(total if is_first else 0.0, dtype=torch.float64, device=device)
             for name, total in kept["sums"].items()
         }

@@ -19,7 +19,6 @@ from typing import Any
 
 import torch
 from transformers import Trainer
-from transformers.trainer_utils import EvalLoopOutput
 
 from mlm_pretrain.evaluation.passes import ModelPasses
 from mlm_pretrain.objectives import Objective
@@ -46,20 +45,23 @@ from mlm_pretrain.training.compatibility import (
     verify_rows,
 )
 from mlm_pretrain.training.curriculum import Curriculum
-from mlm_pretrain.training.evaluation import dense_prediction, token_weighted_metrics
+from mlm_pretrain.training.evaluation import Evaluating
 from mlm_pretrain.training.fitting import train_fitting
 from mlm_pretrain.training.heads import attach_heads
 from mlm_pretrain.training.loading import can_place, order_seed, own_collator, placed_loader
 from mlm_pretrain.training.placement import placed
+from mlm_pretrain.training.replay import Replay
+from mlm_pretrain.training.replay.counting import SourceMeans, is_told_apart
+from mlm_pretrain.training.replay.reading import SOURCES
 from mlm_pretrain.training.terms import TermMeans, found_loss, part_figures, prepare_step
 
 _OWN_COLUMNS = (
     "labels", "segment_lengths", "segment_final", "segment_document", "epoch", "example", "progress",
-    "weightless", "partner",
+    "weightless", "partner", "is_replay",
 )  # fmt: skip
 
 
-class TokenTrainer(Resuming, Trainer):
+class TokenTrainer(Resuming, Evaluating, Trainer):
     """What all trainers share; `objective` says what is predicted.
 
     Args:
@@ -76,6 +78,7 @@ class TokenTrainer(Resuming, Trainer):
     Attributes:
         progress_at: step → share of the run done, for what changes over a run; None counts steps.
         curriculum: shows easy rows first, see `build_curriculum`; None shuffles all of them.
+        replay: rows of other text that are mixed in, see `open_replay`; None mixes in none. Set by `mix_in`.
         passes: makes what losses ask for their forward passes.
         first_epoch: what the first epoch counts as, for order and masks; of a run that follows another.
     """
@@ -123,6 +126,8 @@ class TokenTrainer(Resuming, Trainer):
         self.finds_batch = self.args.auto_find_batch_size
         self.progress_at: Callable[[int], float] | None = None
         self.curriculum: Curriculum | None = None
+        self.replay: Replay | None = None
+        self.sources: SourceMeans | None = None
         self.passes: Callable[..., ModelPasses] = ModelPasses
         self.checkpoint_facts: Callable[[], dict[str, Any]] = dict
         self.placed_batches: Any = None
@@ -167,10 +172,17 @@ class TokenTrainer(Resuming, Trainer):
                 reading.require_same(self, found)
             reading.make_current(self, found)
             self._resumed_from = found
+        reading.restore_replay(self, self._resumed_from)
         checkpoint = str(self._resumed_from) if self._resumed_from else None
         return train_fitting(
             self, lambda: super(TokenTrainer, self).train(checkpoint, trial, ignore_keys_for_eval)
         )
+
+    def mix_in(self, replay: Replay) -> None:
+        """Show rows of other text among those of the training set, from the next training on."""
+        self.replay = replay
+        if is_told_apart(self.objective):
+            self.sources = SourceMeans(self.args.device)
 
     @cached_property
     def content_hashes(self) -> dict[str, Any]:
@@ -223,11 +235,13 @@ class TokenTrainer(Resuming, Trainer):
         num_items_in_batch: Any = None,
     ) -> Any:
         """The batch's part of its step's loss, or its own mean where no step's counts are given."""
-        labels_of(inputs)
+        length = labels_of(inputs).shape[-1]
         found, outputs = found_loss(self, model, inputs, num_items_in_batch, return_outputs)
         loss = found.loss
         if num_items_in_batch is not None:
             self.terms.add(found.sums)
+            if self.sources is not None and found.predicted is not None and SOURCES in inputs:
+                self.sources.note(found.predicted, inputs[SOURCES], length)
             if self.adaptive is not None and found.predicted is not None:
                 self.adaptive.add(found.predicted)
             loss = loss * self.accelerator.num_processes  # gradients are averaged over processes
@@ -255,33 +269,3 @@ class TokenTrainer(Resuming, Trainer):
 
     def push_to_hub(self, *args: Any, **kwargs: Any) -> Any:
         raise refuse_push(type(self).__name__)
-
-    def evaluation_loop(
-        self,
-        dataloader: Any,
-        description: str,
-        prediction_loss_only: bool | None = None,
-        ignore_keys: list[str] | None = None,
-        metric_key_prefix: str = "eval",
-    ) -> EvalLoopOutput:
-        """As in `Trainer`, but the loss is weighted by tokens, and perplexity stands beside it.
-
-        Without `compute_metrics` no scores are kept at all; with it they are dense, (N, L, V).
-        """
-        metrics = token_weighted_metrics(self, dataloader, metric_key_prefix)
-        if prediction_loss_only:
-            return EvalLoopOutput(None, None, metrics, self.num_examples(dataloader))
-        dense = super().evaluation_loop(
-            dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix
-        )
-        return dense._replace(metrics={**dense.metrics, **metrics})
-
-    def prediction_step(
-        self,
-        model: torch.nn.Module,
-        inputs: dict[str, Any],
-        prediction_loss_only: bool,
-        ignore_keys: list[str] | None = None,
-    ) -> tuple[Any, Any, Any]:
-        """Dense scores (B, L, V) and labels (B, L) of one batch, aligned with its positions."""
-        return dense_prediction(self, model, inputs)

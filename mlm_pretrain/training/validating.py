@@ -8,7 +8,7 @@ from mlm_pretrain.evaluation.objective_loss import score_objective
 from mlm_pretrain.evaluation.perplexity import score_rows
 from mlm_pretrain.evaluation.texts import open_rows
 from mlm_pretrain.objectives import OBJECTIVES
-from mlm_pretrain.training.assembly import Materials
+from mlm_pretrain.training.assembling import Materials
 
 _VALIDATION_ROWS = 32
 

@@ -19,7 +19,7 @@ from transformers import AutoTokenizer
 from mlm_pretrain.config import build_config, set_value
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.packing import PackedDataset
-from mlm_pretrain.training.assembly import assemble, build_trainer
+from mlm_pretrain.training.assembling import assemble, build_trainer
 from mlm_pretrain.training.curriculum import CurriculumConfig, build_curriculum
 from mlm_pretrain.training.loading import order_of
 from mlm_pretrain.training.placement import shuffled

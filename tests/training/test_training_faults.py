@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.packing import PackedDataset
-from mlm_pretrain.training.assembly import assemble
+from mlm_pretrain.training.assembling import assemble
 from mlm_pretrain.training.planning import plan
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
 

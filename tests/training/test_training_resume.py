@@ -21,7 +21,8 @@ from mlm_pretrain.packing import PrepareConfig, prepare
 from mlm_pretrain.training.checkpoints.finding import rotate_checkpoints
 from mlm_pretrain.training.occupancy import RUNNING_FILE
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
-from mlm_pretrain.training.run_folder import fit_to_processes, read_run
+from mlm_pretrain.training.run_changes import fit_to_processes
+from mlm_pretrain.training.run_folder import read_run
 
 
 def test_stopped_after_its_last_step(prepared: Path, six_steps: Path, tmp_path: Path) -> None:
@@ -267,7 +268,7 @@ def test_a_resumed_run_keeps_its_attention(prepared: Path, tmp_path: Path) -> No
 
 
 def test_masks_stay_masks_also_after_a_validation(prepared: Path, tmp_path: Path) -> None:
-    from mlm_pretrain.training.assembly import assemble, build_trainer
+    from mlm_pretrain.training.assembling import assemble, build_trainer
 
     settings = config(prepared, tmp_path / "run", steps=2, attention="masks")
     materials = assemble(settings)

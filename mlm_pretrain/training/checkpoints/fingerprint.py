@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import xxhash
 from pydantic import BaseModel
 
 from mlm_pretrain.environment import code_hash
 from mlm_pretrain.manifest import hash_json
 from mlm_pretrain.training.checkpoints.data_hash import hash_dataset
+from mlm_pretrain.training.same_tokenizer import hash_tokenizer
 
 # Of TrainingArguments: what changes an update. Batches are compared by the rows of a step.
 _SETTINGS = (
@@ -33,7 +33,7 @@ def content_hashes(trainer: Any) -> dict[str, Any]:
     """Of data, tokenizer, model and code: what stays the same throughout a training."""
     return {
         "data": hash_dataset(trainer.train_dataset),
-        "tokenizer": _hash_tokenizer(trainer.processing_class),
+        "tokenizer": hash_tokenizer(trainer.processing_class),
         "model": hash_json(_shape(trainer.model)),
         "code": code_hash(),
     }
@@ -47,6 +47,7 @@ def fingerprint(trainer: Any) -> dict[str, Any]:
         settings |= {name: _plain(getattr(args, name, None)) for name in _EVALUATION}
     settings["collator"] = _collator(trainer)
     settings["curriculum"] = _plain(trainer.curriculum.facts() if trainer.curriculum else None)
+    settings["replay"] = _plain(trainer.replay.identity() if trainer.replay else None)
     settings["first_epoch"] = trainer.first_epoch
     settings["processes"] = args.world_size
     settings["finds_batch"] = trainer.finds_batch
@@ -66,6 +67,7 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     old, new = dict(before["settings"]), dict(now["settings"])
     old = {
         "curriculum": None,
+        "replay": None,
         "first_epoch": 0,
         **old,
     }  # of a checkpoint from before there were any
@@ -108,14 +110,6 @@ def _plain(value: Any) -> Any:
 
 def _unwrapped(optimizer: Any) -> Any:
     return getattr(optimizer, "optimizer", optimizer)  # accelerate wraps it
-
-
-def _hash_tokenizer(tokenizer: Any) -> str | None:
-    if tokenizer is None:
-        return None
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    content = backend.to_str() if backend is not None else hash_json(tokenizer.get_vocab())
-    return xxhash.xxh3_128_hexdigest(content.encode())
 
 
 def _shape(model: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,10 @@ def load_moment(trainer: Any, checkpoint: Path) -> None:
     ]  # the mean is over the steps from here on
     trainer._globalstep_last_logged = counts["step_of_log"]
     trainer.watch.restore(counts)
-    trainer.terms.restore(counts, args.device)
+    is_first = args.process_index == 0
+    trainer.terms.restore(counts, args.device, is_first)
+    if trainer.sources is not None:
+        trainer.sources.restore(counts, args.device, is_first)
     if trainer.adaptive is not None and not trainer._weights_only:
         trainer.adaptive.restore(read_state(checkpoint / ADAPTIVE_FILE))
     path = checkpoint / generators_name(args.process_index)
@@ -153,8 +157,23 @@ def load_moment(trainer: Any, checkpoint: Path) -> None:
         seed_generators(args.seed, trainer.state.global_step, args.process_index)
 
 
+def restore_replay(trainer: Any, checkpoint: Path | None) -> None:
+    """What was mixed in until `checkpoint` was written, and the share by then; without one nothing.
+
+    Before the first batch is made, for its rows follow from it.
+    """
+    if trainer.replay is None:
+        return
+    facts: dict[str, Any] = {}
+    if checkpoint is not None:
+        with suppress(InputError):  # the weights alone of somebody else's checkpoint
+            facts = read_manifest(checkpoint, STAGE).counts.get("replay", {})
+    trainer.replay.restore(facts)
+
+
 def restore(trainer: Any, checkpoint: Path) -> None:
     """Weights and counts of `checkpoint`, without a step of training."""
+    restore_replay(trainer, checkpoint)
     trainer._load_from_checkpoint(str(checkpoint))
     trainer.state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
 

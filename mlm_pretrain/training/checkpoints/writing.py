@@ -60,7 +60,9 @@ def _write(trainer: Any, aside: Path, final: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
     _together(trainer)
-    trainer.terms.share(trainer)
+    for part in (trainer.terms, trainer.sources):
+        if part is not None:
+            part.share(trainer)
     trainer.save_model(str(aside), _internal_call=True)
     if not trainer.args.save_only_model:
         write_state(aside / generators_name(trainer.args.process_index), generator_states())
@@ -127,6 +129,8 @@ def _counts(trainer: Any) -> dict[str, Any]:
         "step_of_log": trainer._globalstep_last_logged,
         **trainer.watch.facts(),
         **trainer.terms.facts(),
+        **(trainer.sources.facts() if trainer.sources is not None else {}),
+        **({"replay": trainer.replay.facts()} if trainer.replay is not None else {}),
         **trainer.checkpoint_facts(),
     }
 

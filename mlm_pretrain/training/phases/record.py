@@ -19,15 +19,15 @@ from mlm_pretrain.manifest import MANIFEST, read_manifest, versions, write_manif
 from mlm_pretrain.redaction import redacted_values
 from mlm_pretrain.training.checkpoints.finding import newest_name
 from mlm_pretrain.training.phases.config import placed
-from mlm_pretrain.training.pretrain import with_whole_paths
 from mlm_pretrain.training.pretrain_config import PretrainConfig
+from mlm_pretrain.training.run_changes import changed_settings
 from mlm_pretrain.training.run_folder import (
-    changed_settings,
     read_run,
     read_sealed,
     with_home,
     write_sealed,
 )
+from mlm_pretrain.training.whole_paths import with_whole_paths
 
 STAGE = "phases"
 _SUMMED = ("steps", "tokens", "seconds")

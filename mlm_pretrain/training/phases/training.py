@@ -14,7 +14,7 @@ from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import MANIFEST, Manifest, read_manifest
 from mlm_pretrain.progress import say
 from mlm_pretrain.training.agreement import begin_processes, first_process_value, meet
-from mlm_pretrain.training.assembly import objective_config_of, objective_of
+from mlm_pretrain.training.assembling import objective_config_of, objective_of
 from mlm_pretrain.training.occupancy import leave, occupy, sign
 from mlm_pretrain.training.phases.config import Phase, resolve, with_room
 from mlm_pretrain.training.phases.record import (
