@@ -15,7 +15,8 @@ class Places:
     Attributes:
         record: what was asked for.
         report: what came of it.
-        texts: the domain's text without the task's test texts, the task's own texts, and the measures.
+        texts: the domain's text without the task's test texts, general text, the task's own texts.
+        measures: of the domain beside the checkpoint, and what is advised.
         tokenizer: the vocabulary with words of the domain.
         proof: fine-tunings of all models, and the page.
         model: the adapted model that is kept, ready to be used and pushed.
@@ -34,6 +35,10 @@ class Places:
     @property
     def texts(self) -> Path:
         return self.root / "texts"
+
+    @property
+    def measures(self) -> Path:
+        return self.root / "measures"
 
     @property
     def tokenizer(self) -> Path:

@@ -7,7 +7,8 @@ from typing import Any
 from mlm_pretrain.adapting.base import base_folder
 from mlm_pretrain.adapting.config import AdaptConfig
 from mlm_pretrain.adapting.folder import opened
-from mlm_pretrain.adapting.keeping import keep
+from mlm_pretrain.adapting.card import write_card
+from mlm_pretrain.adapting.keeping import chosen, put_in_place
 from mlm_pretrain.adapting.losses import losses_of
 from mlm_pretrain.adapting.measures import measured, words_for
 from mlm_pretrain.adapting.proof import prove
@@ -49,7 +50,7 @@ def adapt(config: AdaptConfig, *, overwrite: bool = False) -> dict[str, Any]:
     base = base_folder(config.model, config.revision)
     with opened(config, overwrite) as places:
         texts = write_texts(config, task, places)
-        measures = measured(config, task, places, base)
+        measures = measured(config, texts, places, base)
         words = words_for(config, measures)
         vocabulary = extended(config, words, places, base) if words else None
         rows = pack_all(config, places, base, has_words=vocabulary is not None)
@@ -62,7 +63,9 @@ def adapt(config: AdaptConfig, *, overwrite: bool = False) -> dict[str, Any]:
             "vocabulary": vocabulary, "rows": rows, "variants": trained, "losses": losses,
             "worth": worth,
         }  # fmt: skip
-        result |= keep(config, result, places)
+        result |= chosen(worth)
+        result["model_folder"] = str(put_in_place(result["kept"], places))
+        write_card(config, task, result, places)
         write_json(places.report, redacted_values(result))
     return result
 
@@ -77,7 +80,7 @@ def plan(config: AdaptConfig) -> dict[str, Any]:
     base = base_folder(config.model, config.revision)
     with opened(config, overwrite=False) as places:
         texts = write_texts(config, task, places)
-        measures = measured(config, task, places, base)
+        measures = measured(config, texts, places, base)
     words = words_for(config, measures)
     return {
         "out": config.out, "model": config.model, "texts": texts, "measures": measures, "words": words,

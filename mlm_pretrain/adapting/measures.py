@@ -1,0 +1,66 @@
+"""The domain beside the checkpoint, measured once: what to expect, how long it takes, what is advised."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mlm_pretrain.adapting.config import DEFAULT_MINUTES, AdaptConfig
+from mlm_pretrain.adapting.places import Places
+from mlm_pretrain.domain import MeasureConfig, forecast, measure, write_report
+from mlm_pretrain.domain.advice import NEW_VOCABULARY
+from mlm_pretrain.finetune.outputs import describe_model
+from mlm_pretrain.manifest import hash_json, read_manifest, write_json
+from mlm_pretrain.progress import say
+
+_KEY_FILE = "key.json"
+
+
+def measured(
+    config: AdaptConfig, texts: dict[str, Any], places: Places, base: str
+) -> dict[str, Any]:
+    """What `domain.measure` finds of the texts as they lie in texts/, with a forecast; kept in measures/.
+
+    Args:
+        texts: what `write_texts` counted.
+    """
+    written = read_manifest(places.texts, "adapt texts").content_hash
+    length = {"steps": config.steps} if config.steps else {"minutes": _minutes(config)}
+    settings = config.pretrain.model_dump(mode="json", exclude_unset=True)
+    key = hash_json([written, describe_model(base, None), length, settings, config.seed])
+    report, known = places.measures / "domain_report.json", places.measures / _KEY_FILE
+    if not (known.is_file() and json.loads(known.read_text(encoding="utf-8")) == {"key": key}):
+        found = _measure(config, texts, places, base)
+        found["forecast"] = forecast(
+            base, [str(places.texts / "domain-train.jsonl")], max_length=config.prepare.max_length,
+            settings=config.pretrain.model_dump(exclude_unset=True), **length,
+        )  # fmt: skip
+        write_report(places.measures, found)
+        write_json(known, {"key": key})
+    advised: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+    say(f"advice: {advised['advice']['verdict']} ({places.measures / 'domain_report.md'})")
+    return advised
+
+
+def _measure(
+    config: AdaptConfig, texts: dict[str, Any], places: Places, base: str
+) -> dict[str, Any]:
+    files = {name: str(places.texts / f"{name}-train.jsonl") for name in ("domain", "general")}
+    found = measure(
+        base, [files["domain"]], general=[files["general"]] if config.general else None,
+        config=MeasureConfig(seed=config.seed),
+    )  # fmt: skip
+    if config.task and "overlap" in texts:
+        found["overlap"] = {config.task: texts["overlap"]}
+    return found
+
+
+def words_for(config: AdaptConfig, measures: dict[str, Any]) -> int:
+    """How many words of the domain the vocabulary gets: as asked, or as advised."""
+    if config.words != "auto":
+        return config.words
+    return config.most_words if measures["advice"]["verdict"] == NEW_VOCABULARY else 0
+
+
+def _minutes(config: AdaptConfig) -> float:
+    return config.minutes or DEFAULT_MINUTES
