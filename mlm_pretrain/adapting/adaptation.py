@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mlm_pretrain.adapting.base import base_folder
+from mlm_pretrain.adapting.card import write_card
 from mlm_pretrain.adapting.config import AdaptConfig
 from mlm_pretrain.adapting.folder import opened
-from mlm_pretrain.adapting.card import write_card
 from mlm_pretrain.adapting.keeping import chosen, put_in_place
 from mlm_pretrain.adapting.losses import losses_of
 from mlm_pretrain.adapting.measures import measured, words_for
@@ -87,4 +87,3 @@ def plan(config: AdaptConfig) -> dict[str, Any]:
         "variants": [v._asdict() for v in variants_of(config)], "seeds": config.seeds,
         "fine_tunings": 0 if task is None else (1 + len(variants_of(config))) * config.seeds,
     }  # fmt: skip
-

@@ -31,7 +31,7 @@ from mlm_pretrain.evaluation.statistics.effect import LEVEL
 from mlm_pretrain.manifest import read_manifest, versions
 from mlm_pretrain.training.run_folder import read_run
 
-_PER_BYTE, _BITS = "bits_per_byte", "bits a byte"
+_PER_BYTE = "bits_per_byte"
 
 
 def write_card(
@@ -85,7 +85,9 @@ def _sources(specs: list[str], config: AdaptConfig, counts: Any) -> list[TextSou
 def _removed(overlap: dict[str, Any] | None) -> dict[str, int] | None:
     if overlap is None:
         return None
-    found = {f"passages of the task's held-out texts: {k}": n for k, n in overlap["passages"].items()}
+    found = {
+        f"passages of the task's held-out texts: {k}": n for k, n in overlap["passages"].items()
+    }
     found["documents that were mostly such text"] = overlap["corpus"]["documents_removed"]
     return {reason: count for reason, count in found.items() if count}
 
@@ -135,7 +137,7 @@ def _pair(losses: dict[str, Any], kept: str, text: str) -> LossPair | None:
     before, after = (losses.get(name, {}).get(text) for name in (BASE, kept))
     if not before or not after:
         return None
-    return LossPair(before=before[_PER_BYTE], after=after[_PER_BYTE], unit=_BITS)
+    return LossPair(before=before[_PER_BYTE], after=after[_PER_BYTE], unit="bits a byte")
 
 
 def _held_out(places: Places) -> Iterator[str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mlm_pretrain.worth import Variant, worth
-
 from mlm_pretrain.adapting.config import AdaptConfig
 from mlm_pretrain.adapting.places import Places
 from mlm_pretrain.adapting.variants import BASE
 from mlm_pretrain.compare import LabelledTask
+from mlm_pretrain.worth import Variant, worth
+from mlm_pretrain.worth.variants import Role
 
 _NOTES = {
     BASE: "the checkpoint as it was",
@@ -50,7 +50,7 @@ def _variant(name: str, trained: Mapping[str, dict[str, Any]]) -> Variant:
     """With the cost of all that was trained for it, also before it."""
     runs = [trained["dapt"], trained[name]] if name == "dapt+tapt" else [trained[name]]
     cost = {key: float(sum(run[key] for run in runs)) for key in ("seconds", "tokens")}
-    role = "control" if name == CONTROL else "adapted"
+    role: Role = "control" if name == CONTROL else "adapted"
     return Variant(name, trained[name]["model_folder"], role, cost, _NOTES[name])
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from mlm_pretrain.adapting.config import AdaptConfig
 from mlm_pretrain.adapting.places import Places
+from mlm_pretrain.adapting.rows import GENERAL
 from mlm_pretrain.adapting.variants import Variant, length_of
 from mlm_pretrain.claiming import RUN_FILE
 from mlm_pretrain.config import build_config
@@ -15,7 +16,9 @@ from mlm_pretrain.progress import say
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
 
 
-def train_variant(config: AdaptConfig, variant: Variant, places: Places) -> dict[str, Any]:
+def train_variant(
+    config: AdaptConfig, variant: Variant, places: Places, base: str
+) -> dict[str, Any]:
     """Train and export; what is there of either is used.
 
     Returns:
@@ -25,7 +28,7 @@ def train_variant(config: AdaptConfig, variant: Variant, places: Places) -> dict
         InputError: when a run lies there that was made with other settings or text.
         Interrupted: after a signal, once the run's state is saved.
     """
-    settings = run_settings(config, variant, places)
+    settings = run_settings(config, variant, places, base)
     out = Path(settings.out)
     say(f"{variant.name}: training in {out}")
     result = pretrain(settings, resume=(out / RUN_FILE).is_file())
@@ -34,15 +37,27 @@ def train_variant(config: AdaptConfig, variant: Variant, places: Places) -> dict
     return {**result, "model_folder": str(model)}
 
 
-def run_settings(config: AdaptConfig, variant: Variant, places: Places) -> PretrainConfig:
+def run_settings(
+    config: AdaptConfig, variant: Variant, places: Places, base: str
+) -> PretrainConfig:
     """The settings of a variant's run: what the adaptation says of it over what all runs share."""
     own: dict[str, Any] = {
         "data": str(places.data(variant.data)), "out": str(places.run(variant.folder)),
         "name": variant.name, "seed": config.seed, **length_of(config, variant),
     }  # fmt: skip
     if variant.after is None:
-        own |= {"init": config.model, "revision": config.revision}
+        own["init"] = base
     else:
         own["follows"] = str(places.run(variant.after.replace("+", "-")))
+    if variant.is_guarded and config.general:
+        own |= _guarded(config, str(places.data(GENERAL)))
     shared = config.pretrain.model_dump(exclude_unset=True)
     return build_config(PretrainConfig, {**shared, **own}, "pretrain")
+
+
+def _guarded(config: AdaptConfig, general: str) -> dict[str, Any]:
+    """General text among the rows, and an eye on what is forgotten of it."""
+    found: dict[str, Any] = {}
+    if config.replay_share:
+        found["replay"] = {"data": general, "share": config.replay_share}
+    return found

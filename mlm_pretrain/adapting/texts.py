@@ -11,14 +11,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from mlm_pretrain.domain import Overlap, TextIndex, held_out_texts, texts_of_split, without_overlap
-
 from mlm_pretrain.adapting.config import AdaptConfig
 from mlm_pretrain.adapting.places import Places
 from mlm_pretrain.claiming import written_whole
 from mlm_pretrain.compare import LabelledTask
 from mlm_pretrain.corpus import Document, fingerprint_corpus, read_corpus
 from mlm_pretrain.corpus.split import is_validation
+from mlm_pretrain.domain import Overlap, TextIndex, held_out_texts, texts_of_split, without_overlap
 from mlm_pretrain.finetune.outputs import describe_input
 from mlm_pretrain.made import is_made
 from mlm_pretrain.manifest import read_manifest, write_manifest

@@ -44,9 +44,9 @@ class Variant(NamedTuple):
 # words of the domain would be of no use to it.
 _ALL = (
     Variant("dapt", "domain"),
-    Variant("tapt", "task", has_new_words=False),
-    Variant("dapt+tapt", "task", after="dapt"),
-    Variant("control", "control", has_new_words=False),
+    Variant("tapt", "task", has_new_words=False, is_guarded=False),
+    Variant("dapt+tapt", "task", after="dapt", is_guarded=False),
+    Variant("control", "control", has_new_words=False, is_guarded=False),
 )
 
 

@@ -13,7 +13,16 @@ from mlm_pretrain.manifest import hash_file, read_manifest
 from tokenizer_training.extending import ExtendConfig, extend_tokenizer
 from tokenizer_training.extending.extend import STAGE
 
-_REPORTED = ("words", "mechanism", "promise", "corpus", "kept", "validation", "examples", "left_out")
+_REPORTED = (
+    "words",
+    "mechanism",
+    "promise",
+    "corpus",
+    "kept",
+    "validation",
+    "examples",
+    "left_out",
+)
 
 
 def extended(config: AdaptConfig, words: int, places: Places, base: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mlm_pretrain.cli import tokenizer
+from mlm_pretrain.cli.adapt import adapt
 from mlm_pretrain.cli.compare import compare
 from mlm_pretrain.cli.demo import demo
 from mlm_pretrain.cli.env import env
@@ -33,7 +34,8 @@ app = typer.Typer(
 )
 app.add_typer(tokenizer.app, name="tokenizer")
 _VERBS = (
-    prepare, pretrain, export, push, finetune, search, robustness, compare, worth, evaluate, fill, demo, env,
+    adapt, prepare, pretrain, export, push, finetune, search, robustness, compare, worth, evaluate, fill,
+    demo, env,
 )  # fmt: skip
 for verb in _VERBS:
     app.command(verb.__name__)(verb)

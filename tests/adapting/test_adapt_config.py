@@ -50,7 +50,7 @@ def test_lengths_are_those_given_and_a_share_for_the_tasks_own_texts() -> None:
 def test_a_run_begins_from_the_checkpoint_or_follows() -> None:
     asked = config(**TASK, pretrain={"learning_rate": 2e-4}, seed=3)
     places = Places(Path("out"))
-    dapt, tapt, both = (run_settings(asked, v, places) for v in variants_of(asked))
+    dapt, tapt, both = (run_settings(asked, v, places, "m") for v in variants_of(asked))
     assert (dapt.init, dapt.follows, dapt.seed, dapt.learning_rate) == ("m", None, 3, 2e-4)
     assert (tapt.init, tapt.data) == ("m", "out/data/task-base")
     assert (both.init, both.follows) == (None, dapt.out)
