@@ -17,7 +17,7 @@ INTERRUPTED = 130
 
 # Flags that take several values in a row: `--corpus a b` means `--corpus a --corpus b`.
 LIST_FLAGS = (
-    "--corpus", "--general", "--control", "--validation-corpus", "--set", "--task",
+    "--corpus", "--general", "--validation-corpus", "--set", "--task",
     "--variant", "--control", "--cost", "--label-counts",
 )  # fmt: skip
 
