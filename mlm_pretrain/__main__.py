@@ -16,7 +16,7 @@ INTERRUPTED = 130
 
 
 # Flags that take several values in a row: `--corpus a b` means `--corpus a --corpus b`.
-LIST_FLAGS = ("--corpus", "--validation-corpus", "--set", "--task")
+LIST_FLAGS = ("--corpus", "--general", "--validation-corpus", "--set", "--task")
 
 
 def spread_lists(arguments: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ import typer
 from mlm_pretrain.cli import tokenizer
 from mlm_pretrain.cli.compare import compare
 from mlm_pretrain.cli.demo import demo
+from mlm_pretrain.cli.domain import domain
 from mlm_pretrain.cli.env import env
 from mlm_pretrain.cli.evaluate import evaluate
 from mlm_pretrain.cli.export import export
@@ -32,7 +33,8 @@ app = typer.Typer(
 )
 app.add_typer(tokenizer.app, name="tokenizer")
 _VERBS = (
-    prepare, pretrain, export, push, finetune, search, robustness, compare, evaluate, fill, demo, env,
+    prepare, pretrain, export, push, finetune, search, robustness, compare, domain, evaluate, fill, demo,
+    env,
 )  # fmt: skip
 for verb in _VERBS:
     app.command(verb.__name__)(verb)
