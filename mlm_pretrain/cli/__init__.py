@@ -10,6 +10,7 @@ from mlm_pretrain.cli import tokenizer
 from mlm_pretrain.cli.adapt import adapt
 from mlm_pretrain.cli.compare import compare
 from mlm_pretrain.cli.demo import demo
+from mlm_pretrain.cli.domain import domain
 from mlm_pretrain.cli.env import env
 from mlm_pretrain.cli.evaluate import evaluate
 from mlm_pretrain.cli.export import export
@@ -34,8 +35,8 @@ app = typer.Typer(
 )
 app.add_typer(tokenizer.app, name="tokenizer")
 _VERBS = (
-    adapt, prepare, pretrain, export, push, finetune, search, robustness, compare, worth, evaluate, fill,
-    demo, env,
+    domain, adapt, worth, prepare, pretrain, export, push, finetune, search, robustness, compare, evaluate,
+    fill, demo, env,
 )  # fmt: skip
 for verb in _VERBS:
     app.command(verb.__name__)(verb)

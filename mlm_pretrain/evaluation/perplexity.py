@@ -111,7 +111,7 @@ def load_for_evaluation(
         raise InputError(
             f"--model {model}: holds no tokenizer", "give a folder that has tokenizer.json too"
         )
-    objective = OBJECTIVES[trained_as or _objective_name(model, config)]
+    objective = OBJECTIVES[trained_as or objective_of_head(model, config)]
     auto_class = objective.class_for(config.model_type)
     network, missing = read_checkpoint(model, auto_class, f"--model {model}")
     if missing:  # they would be drawn at random
@@ -122,7 +122,12 @@ def load_for_evaluation(
     return network.eval(), tokenizer, objective
 
 
-def _objective_name(model: str | Path, config: Any) -> str:
+def objective_of_head(model: str | Path, config: Any) -> str:
+    """The name of the objective that a model's head serves, by what its config says.
+
+    Raises:
+        InputError: for a model that has no head whose loss could be measured.
+    """
     names = getattr(config, "architectures", None) or [""]
     if "MaskedLM" in names[0]:
         return "mlm"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mlm_pretrain.corpus import read_corpus
+from mlm_pretrain.corpus import Document, read_corpus
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import MANIFEST, read_manifest
 from mlm_pretrain.objectives.randomness import EVALUATION_EPOCH
@@ -53,14 +53,17 @@ def open_rows(
     Raises:
         InputError: when the prepared data was made with another tokenizer than the model's.
     """
-    control = set(tokenizer.all_special_ids) - {find_unknown(tokenizer)}
     if (Path(data) / MANIFEST).is_file():
         rows = _prepared_rows(data, tokenizer)
+        rows.control_ids = _control_ids(tokenizer)
     else:
         length = max_length or _window(tokenizer, config)
-        rows = _windows(str(data), tokenizer, length, limit_rows)
-    rows.control_ids = control
+        rows = windows_of(read_corpus([str(data)]), tokenizer, length, limit_rows)
     return rows
+
+
+def _control_ids(tokenizer: Any) -> set[int]:
+    return set(tokenizer.all_special_ids) - {find_unknown(tokenizer)}
 
 
 def _prepared_rows(data: str | Path, tokenizer: Any) -> EvaluationRows:
@@ -85,8 +88,8 @@ def _window(tokenizer: Any, config: Any) -> int:
     return min(tokenizer.model_max_length, positions, LONGEST_DEFAULT_WINDOW)
 
 
-def _windows(
-    corpus: str, tokenizer: Any, max_length: int, limit_rows: int | None
+def windows_of(
+    documents: Iterable[Document], tokenizer: Any, max_length: int, limit_rows: int | None = None
 ) -> EvaluationRows:
     """Every document cut into windows of `max_length` tokens with their start and end tokens.
 
@@ -98,7 +101,7 @@ def _windows(
         raise InputError(f"--max-length {max_length}: leaves no room for text")
     rows: list[dict[str, Any]] = []
     text_bytes = 0
-    for document in read_corpus([corpus]):
+    for document in documents:
         text_bytes += len(document.text.encode())
         ids = tokenizer(
             document.text, add_special_tokens=False, split_special_tokens=True, verbose=False
@@ -107,7 +110,7 @@ def _windows(
         rows += [{"input_ids": np.array([*start, *w, *end], np.int32)} for w in windows]
         if limit_rows is not None and len(rows) >= limit_rows:
             break
-    return EvaluationRows(rows, "text", max_length, text_bytes)
+    return EvaluationRows(rows, "text", max_length, text_bytes, _control_ids(tokenizer))
 
 
 def edge_ids(tokenizer: Any) -> tuple[list[int], list[int]]:

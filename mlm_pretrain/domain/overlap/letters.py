@@ -16,7 +16,7 @@ _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003ffff"
 )
-_WORD = re.compile(rf"(?=[^\W_])[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
+WORD = re.compile(rf"(?=[^\W_])[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
 
 
@@ -24,12 +24,12 @@ def words_of(text: str) -> list[str]:
     """The words of `text` in small letters without accents; one may be empty, so that `spans_of` fits."""
     if text.isascii():
         return _ASCII_WORD.findall(text.lower())
-    return [_normal(word) for word in _WORD.findall(text)]
+    return [_normal(word) for word in WORD.findall(text)]
 
 
 def spans_of(text: str) -> list[tuple[int, int]]:
     """First character of each word of `words_of`, and the one behind its last."""
-    return [match.span() for match in _WORD.finditer(text)]
+    return [match.span() for match in WORD.finditer(text)]
 
 
 @lru_cache(maxsize=1 << 16)

@@ -1,0 +1,137 @@
+"""`mlm-pretrain domain`: measure before adapting."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mlm_pretrain.cli import reading
+from mlm_pretrain.cli.output import Json, finish, table
+
+if TYPE_CHECKING:
+    from mlm_pretrain.corpus import ReadOptions
+
+
+def domain(
+    model: Annotated[str, typer.Option(help="Folder or Hub name of the model to adapt.")],
+    corpus: reading.Corpus,
+    general: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Text like that the model learned from, mostly Wikipedia. Without it nobody can say how "
+            "far the corpus is from it. Repeat for several."
+        ),
+    ] = None,
+    task: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="KIND:FOLDER or KIND:FILE.yaml as `compare` takes it: its validation and test texts are "
+            "looked for in the corpus, which must not hold them. Repeatable."
+        ),
+    ] = None,
+    clean: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write the corpus into, without the texts of --task."),
+    ] = None,
+    drop_copies: Annotated[
+        bool,
+        typer.Option("--drop-copies", help="With --clean: leave out copies and near copies too."),
+    ] = False,
+    out: Annotated[
+        Path, typer.Option(help="Folder for domain_report.json and domain_report.md.")
+    ] = Path("domain"),
+    minutes: Annotated[
+        float | None, typer.Option(help="Say how far an adaptation of so many minutes comes here.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Say how long so many steps take here.")] = None,
+    tokens: Annotated[
+        int | None, typer.Option(help="Say how long training on so many tokens takes here.")
+    ] = None,
+    max_length: Annotated[int, typer.Option(help="Tokens of a row of that adaptation.")] = 128,
+    sample_bytes: Annotated[
+        int, typer.Option(help="Bytes of each text to look at closely; it is drawn from all of it.")
+    ] = 4_000_000,
+    loss_rows: Annotated[
+        int, typer.Option(help="Windows of text to measure the model's loss on; 0 leaves it out.")
+    ] = 256,
+    seed: Annotated[int, typer.Option(help="Seed of the sample and of the masks.")] = 0,
+    text_field: reading.TextField = "text",
+    text_unit: reading.TextUnit = "line",
+    errors: reading.Errors = "strict",
+    max_bad_rows: reading.MaxBadRows = 0,
+    limit_documents: reading.LimitDocuments = None,
+    skip_corrupt: reading.SkipCorrupt = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace what was written in --clean before.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Measure before adapting: is this text far from what the model knows, and what would it take?
+
+    Compares the corpus with general text: how the tokenizer suits it, how its words differ (beside what
+    two halves of it differ, which is the noise), and the model's own loss on both. Advises to adapt, to
+    adapt with new vocabulary, or not to, with reasons; the thresholds come from measured pairs. Finds the
+    test texts of tasks in the corpus, however they are written there, and with --clean takes them out.
+    """
+    from mlm_pretrain.compare import parse_task
+    from mlm_pretrain.config import build_config
+    from mlm_pretrain.corpus import ReadOptions
+    from mlm_pretrain.domain.config import MeasureConfig
+
+    read = build_config(ReadOptions, reading.reading_of(locals()), "domain")
+    config = build_config(
+        MeasureConfig,
+        {"sample_bytes": sample_bytes, "loss_rows": loss_rows, "seed": seed, "read": read},
+        "domain",
+    )
+    tasks = [parse_task(text) for text in task or []]
+
+    from mlm_pretrain import domain as room
+
+    has_budget = room.check_budget(minutes=minutes, steps=steps, tokens=tokens)
+    found = room.measure(model, corpus, general=general, tasks=tasks, config=config)
+    if clean is not None:
+        options = read.model_copy(update={"drop_duplicates": drop_copies})
+        found["clean"] = room.clean(
+            corpus, clean, tasks=tasks, reading=options, drop_near_duplicates=drop_copies,
+            overwrite=overwrite,
+        )  # fmt: skip
+    if has_budget:
+        found["forecast"] = room.forecast(
+            model,
+            corpus,
+            minutes=minutes,
+            steps=steps,
+            tokens=tokens,
+            max_length=max_length,
+            read=read,
+        )
+    written = room.write_report(out, found)
+    finish(
+        found,
+        json,
+        [*_lines(found), f"written: {', '.join(written)}"],
+        _next(found, model, corpus, read),
+    )
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    from mlm_pretrain.domain.report import sentences, tables
+
+    lines = [line for rows in tables(found) for line in [*table(rows[0], rows[1:]), ""]]
+    lines += [f"advice: {found['advice']['verdict']}"]
+    return [*lines, *(f"- {sentence}" for sentence in sentences(found))]
+
+
+def _next(found: dict[str, Any], model: str, corpus: list[str], options: ReadOptions) -> str:
+    """Making the text ready, unless the advice is against it."""
+    if found["advice"]["verdict"] == "don't":
+        return ""
+    cleaned = found.get("clean")
+    corpora = [cleaned["corpus"]] if cleaned else corpus
+    words = [part for spec in corpora for part in ("--corpus", spec)]
+    words += [] if cleaned else reading.flags_unlike_default(options)
+    return shlex.join(["mlm-pretrain", "prepare", *words, "--tokenizer", model, "--out", "data"])

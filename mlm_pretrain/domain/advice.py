@@ -1,0 +1,131 @@
+"""What the measures advise: adapt, adapt with new vocabulary, or leave it; each with its reasons.
+
+Every threshold lies in a gap between pairs of texts that were measured (the table in this folder's README).
+They say where a text stands among those, not that adaptation will pay: whether it did, `compare` shows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlm_pretrain.domain.fit import NEW_WORDS
+
+ADAPT, NEW_VOCABULARY, LEAVE = "adapt", "adapt with new vocabulary", "don't"
+
+# The smallest text with a published gain is the training set of ACL-ARC, 88 thousand tokens (Gururangan et
+# al. 2020, adaptation to the task in a hundred passes); in less than half of it there is little to learn.
+FEWEST_TOKENS = 40_000
+# Below it any budget of minutes means many passes, in which a model begins to know its text by heart.
+LITTLE_TOKENS = 1_000_000
+# Part of the tokens' entropy that a model knows of general text, less what it knows of this one. A model of
+# Wikipedia: 0.00 and 0.03 on other text from there, 0.08 on news, 0.10 and more on every other domain.
+NOTICED_GAP = 0.05
+# Divergence of words in bits, less that of two halves; judged where there is no loss. From Wikipedia: 0.00
+# to 0.10 to other text from there, 0.18 to news, 0.23 and more to every other domain.
+NOTICED_BITS = 0.13
+# Part of the tokens that a thousand new words save. Text that a general vocabulary of 30,000 entries suits
+# gave up to 0.014 (film reviews), citations and contracts 0.044 and 0.050, biomedicine 0.092.
+SAVED_SHARE = 0.04
+# A word is frequent to a model from a hundred occurrences on (Schick & Schütze 2020, "Rare words").
+TIMES_A_WORD = 100
+UNKNOWN_RATE = 0.01
+COPIES_SHARE = 0.02
+
+
+def advise(found: dict[str, Any]) -> dict[str, Any]:
+    """A verdict on what `measure` found.
+
+    Returns:
+        `verdict` ("adapt", "adapt with new vocabulary" or "don't"), `reasons` and `warnings` as sentences,
+        and the `thresholds` they were taken by.
+    """
+    is_far, why = _distance(found)
+    wants_words, why_words = _vocabulary(found)
+    tokens = found["domain"]["tokens"]
+    reasons = [why, why_words]
+    if tokens < FEWEST_TOKENS:
+        reasons.insert(0, f"{tokens:,} tokens are too few to learn from (below {FEWEST_TOKENS:,}).")
+    leave = tokens < FEWEST_TOKENS or not is_far
+    verdict = LEAVE if leave else NEW_VOCABULARY if wants_words else ADAPT
+    return {
+        "verdict": verdict,
+        "reasons": reasons,
+        "warnings": _warnings(found),
+        "thresholds": {
+            "fewest_tokens": FEWEST_TOKENS, "little_tokens": LITTLE_TOKENS,
+            "noticed_gap": NOTICED_GAP, "noticed_bits": NOTICED_BITS, "saved_share": SAVED_SHARE,
+            "times_a_word": TIMES_A_WORD, "unknown_rate": UNKNOWN_RATE, "copies_share": COPIES_SHARE,
+        },
+    }  # fmt: skip
+
+
+def _distance(found: dict[str, Any]) -> tuple[bool, str]:
+    """Whether the text is far from what the model knows, by its loss where it has one, else by words."""
+    if found["words"] is None:
+        return True, (
+            "How far this text is from what the model learned from is not known: give general text to "
+            "compare it with."
+        )
+    loss = found["loss"]
+    if "why_none" not in loss:
+        known = {name: loss[name]["known"] for name in ("domain", "general")}
+        gap = known["general"] - known["domain"]
+        return gap >= NOTICED_GAP, (
+            f"The model knows {known['domain']:.0%} of what the tokens' frequencies leave open here, and "
+            f"{known['general']:.0%} in general text: {_standing(gap >= NOTICED_GAP)} "
+            f"(threshold: {NOTICED_GAP:.0%} less)."
+        )
+    words = found["words"]["unigrams"]
+    above = words["bits"] - words["noise"]
+    return above >= NOTICED_BITS, (
+        f"Its words differ from general text by {words['bits']:.2f} bits, those of its own halves by "
+        f"{words['noise']:.2f}: {_standing(above >= NOTICED_BITS)} (threshold: {NOTICED_BITS} above the "
+        "halves)."
+    )
+
+
+def _standing(is_far: bool) -> str:
+    return "there is something to learn" if is_far else "little to learn"
+
+
+def _vocabulary(found: dict[str, Any]) -> tuple[bool, str]:
+    """Whether new entries of the vocabulary would be worth their vectors, and have text to learn them."""
+    fit, tokens = found["fit"]["domain"], found["domain"]["tokens"]
+    if fit["unknown_rate"] >= UNKNOWN_RATE:
+        return True, (
+            f"{fit['unknown_rate']:.1%} of the tokens are unknown to the tokenizer (threshold: "
+            f"{UNKNOWN_RATE:.0%}), so that the model cannot read them."
+        )
+    saved = fit["saved_by_new_words"]
+    words = f"{NEW_WORDS:,} words as new entries would save {saved:.1%} of the tokens"
+    if saved < SAVED_SHARE:
+        return False, f"{words}: the vocabulary suits the text (threshold: {SAVED_SHARE:.0%})."
+    times = tokens * saved / NEW_WORDS
+    if times < TIMES_A_WORD:
+        return False, (
+            f"{words}, but each stands in the corpus {times:,.0f} times at most on average, too rarely "
+            f"to learn it (threshold: {TIMES_A_WORD})."
+        )
+    return True, f"{words} (threshold: {SAVED_SHARE:.0%}), and there is text to learn them from."
+
+
+def _warnings(found: dict[str, Any]) -> list[str]:
+    """What the reader has to do or to know before an adaptation."""
+    said = []
+    tokens, copies = found["domain"]["tokens"], found["domain"]["copies"]
+    if FEWEST_TOKENS <= tokens < LITTLE_TOKENS:
+        said.append(
+            f"{tokens:,} tokens are little (below {LITTLE_TOKENS:,}): a model learns them by heart, so "
+            "watch its loss on held-out text, and adapt it to the task's own text too."
+        )
+    if "why_none" in found["loss"]:
+        said.append(
+            f"No loss was measured ({found['loss']['why_none']}), so that whether the model knows this "
+            "text already is not known."
+        )
+    if copies and copies["exact"] + copies["near"] >= COPIES_SHARE * copies["checked"]:
+        said.append(
+            f"Of {copies['checked']:,} documents {copies['exact']:,} are copies and {copies['near']:,} "
+            "nearly so: leave them out."
+        )
+    return said

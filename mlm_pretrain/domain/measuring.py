@@ -1,0 +1,128 @@
+"""`measure`: how far a text is from what a model knows, and whether to adapt the model to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mlm_pretrain.compare import LabelledTask
+from mlm_pretrain.domain.advice import advise
+from mlm_pretrain.domain.config import MeasureConfig
+from mlm_pretrain.domain.divergence import compare_words
+from mlm_pretrain.domain.fit import tokenizer_fit
+from mlm_pretrain.domain.loss import losses, why_no_loss
+from mlm_pretrain.domain.overlap import find_overlap, held_out_texts
+from mlm_pretrain.domain.reading import CorpusReading
+from mlm_pretrain.domain.sampling import Sample, draw
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.manifest import verify_model, versions
+from mlm_pretrain.quiet import quiet_transformers
+from mlm_pretrain.redaction import redacted_values
+
+_OTHER_SEED = 1  # so that halves of one corpus, given as both texts, are drawn apart
+
+
+def measure(
+    model: str | Path,
+    corpus: Sequence[str],
+    *,
+    general: Sequence[str] | None = None,
+    tasks: Sequence[LabelledTask] = (),
+    config: MeasureConfig | None = None,
+) -> dict[str, Any]:
+    """Measure a domain text beside a model, and beside general text where it is given.
+
+    Nothing is written and nothing is trained. The same inputs and settings give the same figures.
+
+    Args:
+        model: a folder or Hub name with tokenizer and weights.
+        corpus: the domain's text, as `read_corpus` takes it.
+        general: text like that the model learned from, such as Wikipedia for most encoders.
+        tasks: whose validation and test texts are looked for in the corpus.
+
+    Returns:
+        `corpus` and `general` (sizes, copies), `fit` of the tokenizer to both (`fit.tokenizer_fit`),
+        `words` (`divergence.compare_words`), `loss` (`loss.losses`, or why there is none), `overlap` by
+        task (`overlap.Overlap`), and `advice` (`advice.advise`).
+
+    Raises:
+        InputError: for a model, text or task that cannot be used.
+    """
+    config = config or MeasureConfig()
+    tokenizer, settings = _open(model)
+    read = CorpusReading([str(spec) for spec in corpus], config.read)
+    held_out = {task.name: held_out_texts(task) for task in tasks}
+    domain = draw(read, config.sample_bytes, config.seed, config.duplicates_checked)
+    samples = {"domain": domain}
+    if general:
+        other = CorpusReading([str(spec) for spec in general], config.read)
+        samples["general"] = draw(other, config.sample_bytes, config.seed + _OTHER_SEED)
+    texts = {name: sample.texts for name, sample in samples.items()}
+    fits = {name: tokenizer_fit(tokenizer, of, config.top_words) for name, of in texts.items()}
+    found: dict[str, Any] = {
+        "model": str(model),
+        **{name: _described(sample, fits[name]) for name, sample in samples.items()},
+        "fit": fits,
+        "words": _words(texts, config),
+        "loss": _loss(model, settings, texts, fits, config),
+        "overlap": {name: find_overlap(read, of).as_dict() for name, of in held_out.items()},
+    }
+    found["advice"] = advise(found)
+    found["settings"] = {**config.model_dump(mode="json"), "corpus": read.specs, "general": general}
+    return redacted_values({**found, "versions": versions()})
+
+
+def _words(texts: Mapping[str, Sequence[str]], config: MeasureConfig) -> dict[str, Any] | None:
+    if "general" not in texts:
+        return None
+    return compare_words(texts["domain"], texts["general"], config.top_words)
+
+
+@quiet_transformers()
+def _open(model: str | Path) -> tuple[Any, Any]:
+    """The tokenizer and the configuration of a model."""
+    import transformers
+
+    verify_model(model)
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(model, trust_remote_code=False)
+        settings = transformers.AutoConfig.from_pretrained(model, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(f"--model {model}: cannot be read ({reason})") from None
+    if len(tokenizer) <= len(tokenizer.all_special_ids):  # the library makes one up without files
+        raise InputError(
+            f"--model {model}: holds no tokenizer", "give a folder that has tokenizer.json too"
+        )
+    return tokenizer, settings
+
+
+def _described(sample: Sample, fit: dict[str, Any]) -> dict[str, Any]:
+    """Sizes of a corpus; its tokens as the sample has them a byte."""
+    copies = {"checked": sample.copies_checked, **{k: sample.copies[k] for k in ("exact", "near")}}
+    return {
+        "documents": sample.documents,
+        "bytes": sample.bytes,
+        "tokens": round(sample.bytes / fit["bytes_per_token"]) if fit["tokens"] else 0,
+        "sampled_documents": len(sample.texts),
+        "sampled_bytes": sample.sampled_bytes,
+        "copies": copies if sample.copies_checked else None,
+    }
+
+
+def _loss(
+    model: str | Path,
+    settings: Any,
+    texts: Mapping[str, Sequence[str]],
+    fits: Mapping[str, dict[str, Any]],
+    config: MeasureConfig,
+) -> dict[str, Any]:
+    """The model's losses, and what part of its tokens' entropy the model knows; or why there are none."""
+    reason = "left out" if not config.loss_rows else why_no_loss(model, settings)
+    if reason:
+        return {"why_none": reason}
+    found = losses(model, texts, config)
+    for name in texts:
+        found[name]["known"] = 1 - found[name]["loss_nats"] / fits[name]["unigram_nats"]
+    return found
