@@ -62,7 +62,9 @@ def grow_for(
             f"extend the model's own tokenizer: mlm-pretrain tokenizer extend --tokenizer {source}",
         )
     grow_vocabulary(model, extension, way, tokenizer)
-    made = "the mean of its pieces' rows" if way == "mean" else "made of its pieces' rows, by length"
+    made = (
+        "the mean of its pieces' rows" if way == "mean" else "made of its pieces' rows, by length"
+    )
     say(
         f"{source}: {len(extension.tokens):,} new entries beside {extension.base.entries:,}; each new row is "
         f"{made}"
@@ -75,9 +77,9 @@ def grow_vocabulary(
 ) -> None:
     """Give a model of the base vocabulary rows for the new entries, in place.
 
-    Input and output embeddings, output bias and whatever else has one row an entry; what was tied stays tied,
-    and `config.vocab_size` follows. Rows that a model has beyond its entries (padding to a multiple of 64) are
-    used first.
+    Input and output embeddings, output bias and whatever else has one row an entry; what was tied stays
+    tied, and `config.vocab_size` follows. Rows that a model has beyond its entries (padding to a multiple of
+    64) are used first.
 
     Args:
         model: of any architecture of transformers.
@@ -105,7 +107,7 @@ def grow_vocabulary(
 
 
 def _resize(model: Any, total: int, dimensions: dict[str, int]) -> None:
-    """Bring every tensor of `dimensions` to `total` rows: by the library's own way, and then what that leaves."""
+    """Bring every tensor of `dimensions` to `total` rows: as the library does it, then what that leaves."""
     settings = {"mean_resizing": False}  # this would draw rows at random that are filled anyway
     known = inspect.signature(model.resize_token_embeddings).parameters
     try:

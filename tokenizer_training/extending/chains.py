@@ -73,7 +73,9 @@ class Chains:
         """All merges done, the first in priority first, from the left."""
         found = list(pieces)
         while True:
-            ranked = [(self._ranks.get(p, len(self._ranks)), at) for at, p in enumerate(pairwise(found))]
+            ranked = [
+                (self._ranks.get(p, len(self._ranks)), at) for at, p in enumerate(pairwise(found))
+            ]
             rank, at = min(ranked, default=(len(self._ranks), 0))
             if rank == len(self._ranks):
                 return found
@@ -116,7 +118,9 @@ class Chains:
             entry = self._joined(pair)
             if entry not in self._entries:
                 self._entries.add(entry)
-                self._made_of[entry] = [old for part in pair for old in self._made_of.get(part, [part])]
+                self._made_of[entry] = [
+                    old for part in pair for old in self._made_of.get(part, [part])
+                ]
                 new[entry] = self._made_of[entry]
             self._cut_again(pair)
         self._added.add(word)

@@ -55,7 +55,7 @@ def choose(
     Args:
         limit_to: the only words that may be taken, as the tokenizer's normaliser leaves them.
     """
-    left_out: Counter[str] = Counter()
+    left_out = Counter({"asked_for_and_not_there": _missing(base, found, limit_to)})
     queue = list(_candidates(base, found, config, limit_to, left_out))
     worth = _Worth(base, found, mechanism)
     heap = [(-worth(word), word) for word in queue]
@@ -124,6 +124,13 @@ def _candidates(
             left_out["not_asked_for"] += 1
         else:
             yield word
+
+
+def _missing(base: Base, found: WordCounts, limit_to: Collection[str] | None) -> int:
+    """How many of the words asked for the text does not have."""
+    if limit_to is None:
+        return 0
+    return len(set(limit_to).difference(map(base.readable, found.words)))
 
 
 def _beginnings(word: str, waiting: Collection[str]) -> list[str]:

@@ -132,9 +132,7 @@ def _make(
     require_extendable(base)
     found = count_words(base, corpus, config, "the corpus", counts_documents=True)
     kept = count_words(base, config.keep, config, "the text to keep") if config.keep else None
-    known = Known(
-        SortedWords(found.words), SortedWords(kept.words if kept else ()), config.derived
-    )
+    known = Known(SortedWords(found.words), SortedWords(kept.words if kept else ()), config.derived)
     mechanism = mechanism_for(base, known)
     say(f"choosing among {len(found.words):,} distinct words")
     choice = choose(base, found, mechanism, words, config, _normalised(base, limit_to))
@@ -182,7 +180,11 @@ def _inputs(base: Base, corpus: Sequence[str], config: ExtendConfig) -> dict[str
     texts = {"corpus": corpus, "keep": config.keep, "validation": config.validation}
     return {
         "tokenizer": {"path": base.name, "xxh3_128": hash_file(base.folder / TOKENIZER_FILE)},
-        **{name: fingerprint_corpus(specs, config.reading) for name, specs in texts.items() if specs},
+        **{
+            name: fingerprint_corpus(specs, config.reading)
+            for name, specs in texts.items()
+            if specs
+        },
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ _VOCABULARIES = (
     "sentencepiece.bpe.model",
 )  # fmt: skip
 _CONFIG = "tokenizer_config.json"
+_PIPELINE = ("normalizer", "pre_tokenizer", "post_processor", "decoder")
 
 
 def write_folder(
@@ -46,20 +47,27 @@ def write_folder(
     for name in set(FILES).difference(_VOCABULARIES):
         if (base.folder / name).is_file():
             shutil.copyfile(base.folder / name, folder / name)
-    _write_json(folder / TOKENIZER_FILE, content)
     write_extension(folder, extension)
     written = _write_vocabularies(folder, base, content["model"])
-    texts = [*SAMPLES, *words]
-    if not _reads_right(folder, base, texts):
-        _write_json(folder / _CONFIG, _portable_config(base))
-        if not _reads_right(folder, base, texts):
-            raise InputError(
-                f"{base.name}: transformers gives other ids by the extended tokenizer than the tokenizers "
-                "library",
-                "please report this",
-            )
+    if not any(_reads_right(folder, base, words) for _ in _written_each_way(folder, base, content)):
+        raise InputError(
+            f"{base.name}: transformers gives other ids by the extended tokenizer than tokenizers",
+            "please report this",
+        )
     had = [name for name in _VOCABULARIES if (base.folder / name).is_file()]
     return [name for name in had if name not in written]
+
+
+def _written_each_way(folder: Path, base: Base, content: Mapping[str, Any]) -> Iterator[None]:
+    """Under the old class; under the portable one; and there with the pipeline that the old class made."""
+    _write_json(folder / TOKENIZER_FILE, content)
+    yield
+    _write_json(folder / _CONFIG, _portable_config(base))
+    yield
+    made = json.loads(base.library.backend_tokenizer.to_str())
+    pipeline = {name: made[name] for name in _PIPELINE}
+    _write_json(folder / TOKENIZER_FILE, {**content, **pipeline})
+    yield
 
 
 def _write_vocabularies(folder: Path, base: Base, model: Mapping[str, Any]) -> list[str]:
@@ -81,7 +89,7 @@ def _write_vocabularies(folder: Path, base: Base, model: Mapping[str, Any]) -> l
     return written
 
 
-def _reads_right(folder: Path, base: Base, texts: list[str]) -> bool:
+def _reads_right(folder: Path, base: Base, words: Sequence[str]) -> bool:
     """Whether transformers gives the ids of tokenizer.json, and says all else as it did of the old one."""
     try:
         library = open_with_transformers(folder)
@@ -94,6 +102,7 @@ def _reads_right(folder: Path, base: Base, texts: list[str]) -> bool:
         getattr(library, name) == getattr(base.library, name)
         for name in ("special_tokens_map", "model_input_names", "padding_side", "model_max_length")
     )
+    texts = [*SAMPLES, *words]
     same_entries = library.get_vocab() == plain.get_vocab(with_added_tokens=True)
     ids = [plain.encode(text, add_special_tokens=False).ids for text in texts]
     framed = [library(text)["input_ids"] for text in SAMPLES]

@@ -81,7 +81,7 @@ class LongestMatch:
         return None
 
     def _change(self, other: str, new: str) -> int | None:
-        """Tokens more that a word would have with a new one; None where it keeps its ids, or is new itself."""
+        """Tokens more that a word would have with a new one; None where its ids stay, or it is new itself."""
         if other in self._added:
             return None
         before = self.pieces(other)

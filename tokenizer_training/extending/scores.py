@@ -40,7 +40,7 @@ class Scores:
         self._model = model
         self._known = known
         self._bare = Tokenizer(base.model)
-        self._scores: dict[str, float] = {piece: score for piece, score in model["vocab"]}
+        self._scores: dict[str, float] = dict(model["vocab"])
         self._lowest = min(self._scores.values())
         self._added: dict[str, list[str]] = {}
 

@@ -11,7 +11,6 @@ from tokenizer_training.extending.mechanism import Mechanism
 from tokenizer_training.extending.scores import Scores
 from tokenizer_training.extending.whole_words import WholeWords, keeps_old_words
 
-
 KINDS = ("WordPiece", "BPE", "Unigram")
 
 

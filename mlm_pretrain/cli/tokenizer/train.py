@@ -1,29 +1,19 @@
-"""`mlm-pretrain tokenizer train` and `tokenizer report`."""
+"""`mlm-pretrain tokenizer train`."""
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from mlm_pretrain.cli import reading
 from mlm_pretrain.cli.output import DryRun, Json, Overwrite, finish, table
-
-if TYPE_CHECKING:
-    from mlm_pretrain.corpus import ReadOptions
+from mlm_pretrain.cli.tokenizer.following import preparing
 
 DEFAULT_VOCAB_SIZE = 8192
 
-app = typer.Typer(
-    help="Train a tokenizer of your own text, or measure how well one suits it.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
 
-
-@app.command()
 def train(
     corpus: reading.Corpus,
     out: Annotated[Path, typer.Option("--out", help="Folder to write, new or empty.")],
@@ -103,34 +93,7 @@ def train(
         finish(plan, as_json, table(("would train", ""), list(plan.items())))
         return
     result = train_tokenizer(corpus, algorithm, vocab_size, out, config, overwrite)
-    finish(result, as_json, _describe(result), _next(corpus, out, config.reading))
-
-
-@app.command()
-def report(
-    corpus: reading.Corpus,
-    tokenizer: Annotated[
-        Path, typer.Option("--tokenizer", help="Folder that holds a tokenizer.json.")
-    ],
-    text_field: reading.TextField = "text",
-    text_unit: reading.TextUnit = "line",
-    errors: reading.Errors = "strict",
-    max_bad_rows: reading.MaxBadRows = 0,
-    limit_documents: reading.LimitDocuments = None,
-    skip_corrupt: reading.SkipCorrupt = False,
-    as_json: Json = False,
-) -> None:
-    """Measure a tokenizer on a text: tokens a word, unknown share, exactness of decoding."""
-    from mlm_pretrain.config import build_config
-    from mlm_pretrain.corpus import ReadOptions
-    from tokenizer_training import report_tokenizer
-
-    # The limit is of the measurement, and nothing that the next command should repeat.
-    values = {**reading.reading_of(locals()), "limit_documents": None}
-    options = build_config(ReadOptions, values, "tokenizer report")
-    result = report_tokenizer(tokenizer, corpus, options, limit_documents)
-    lines = table(("tokenizer", str(tokenizer)), list(result.items())[1:])
-    finish(result, as_json, lines, _next(corpus, tokenizer, options))
+    finish(result, as_json, _describe(result), preparing(corpus, out, config.reading))
 
 
 def _describe(result: dict[str, Any]) -> list[str]:
@@ -143,9 +106,3 @@ def _describe(result: dict[str, Any]) -> list[str]:
         *table(("counted", ""), rows),
         *reading.what_happened(result["counts"]["corpus"]),
     ]
-
-
-def _next(corpus: list[str], tokenizer: Path, options: ReadOptions) -> str:
-    corpora = [part for spec in corpus for part in ("--corpus", spec)]
-    words = ["mlm-pretrain", "prepare", *corpora, *reading.flags_unlike_default(options)]
-    return shlex.join([*words, "--tokenizer", str(tokenizer), "--out", "data"])
