@@ -25,7 +25,7 @@ from mlm_pretrain.cards import (
 from mlm_pretrain.cards.adapted_facts import LossPair
 from mlm_pretrain.compare import LabelledTask
 from mlm_pretrain.corpus import fingerprint_corpus
-from mlm_pretrain.domain import held_out_texts
+from mlm_pretrain.domain.overlap import held_out_texts
 from mlm_pretrain.environment import processor_name, usable_cores
 from mlm_pretrain.evaluation.statistics.effect import LEVEL
 from mlm_pretrain.manifest import read_manifest, versions

@@ -17,7 +17,13 @@ from mlm_pretrain.claiming import written_whole
 from mlm_pretrain.compare import LabelledTask
 from mlm_pretrain.corpus import Document, fingerprint_corpus, read_corpus
 from mlm_pretrain.corpus.split import is_validation
-from mlm_pretrain.domain import Overlap, TextIndex, held_out_texts, texts_of_split, without_overlap
+from mlm_pretrain.domain.overlap import (
+    Overlap,
+    TextIndex,
+    held_out_texts,
+    texts_of_split,
+    without_overlap,
+)
 from mlm_pretrain.finetune.outputs import describe_input
 from mlm_pretrain.made import is_made
 from mlm_pretrain.manifest import read_manifest, write_manifest
@@ -63,7 +69,9 @@ def _write_all(config: AdaptConfig, task: LabelledTask | None, folder: Path) -> 
         general = (document.text for document in read_corpus(config.general, config.read))
         counts["general"] = _write_split(general, folder, "general", config.seed)
     if task is not None:
-        counts["task"] = _write(texts_of_split(task, "train"), folder / "task.jsonl")
+        counts["task"] = _write(
+            (text for text, _ in texts_of_split(task, "train")), folder / "task.jsonl"
+        )
     return counts
 
 

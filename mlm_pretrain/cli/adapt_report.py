@@ -21,7 +21,9 @@ def planned_lines(facts: dict[str, Any]) -> list[str]:
     words = f"{facts['words']:,} words of the domain" if facts["words"] else "its own vocabulary"
     lines += ["", f"would make: {models} ({words})"]
     if facts["fine_tunings"]:
-        lines += [f"and prove them by {facts['fine_tunings']} fine-tunings ({facts['seeds']} seeds)"]
+        lines += [
+            f"and prove them by {facts['fine_tunings']} fine-tunings ({facts['seeds']} seeds)"
+        ]
     return lines
 
 
@@ -48,7 +50,9 @@ def _vocabulary(result: dict[str, Any]) -> list[str]:
         return ["vocabulary: as it was"]
     text = found.get("validation") or found["corpus"]
     saved = 1 - text["tokens_after"] / text["tokens_before"]
-    return [f"vocabulary: {found['words']:,} words more, {saved:.1%} fewer tokens of the domain's text"]
+    return [
+        f"vocabulary: {found['words']:,} words more, {saved:.1%} fewer tokens of the domain's text"
+    ]
 
 
 def _loss_names(result: dict[str, Any]) -> list[str]:

@@ -43,11 +43,9 @@ def held_out_texts(task: LabelledTask) -> list[HeldOutText]:
     Raises:
         InputError: for a file or row that cannot be read, and for files without any text.
     """
-    config = task.config("", 0)
     found: dict[str, HeldOutText] = {}
     for split in HELD_OUT:
-        spec = getattr(config, split)
-        for text, where in _READERS[task.kind](spec, split, config) if spec else ():
+        for text, where in texts_of_split(task, split):
             key = "".join(words_of(text))
             if key:
                 found.setdefault(key, HeldOutText(text, where)).rows[split] += 1
@@ -56,6 +54,17 @@ def held_out_texts(task: LabelledTask) -> list[HeldOutText]:
             f"{task.name}: no text in its validation and test files", "name the fields they are in"
         )
     return list(found.values())
+
+
+def texts_of_split(task: LabelledTask, split: str) -> Iterator[tuple[str, str]]:
+    """Texts of a split's file and the rows they stand in, all of them; nothing where there is no such file.
+
+    Raises:
+        InputError: for a file or row that cannot be read.
+    """
+    config = task.config("", 0)
+    if spec := getattr(config, split):
+        yield from _READERS[task.kind](spec, split, config)
 
 
 def _plain(spec: str, split: str, config: FinetuneConfig) -> _Texts:
