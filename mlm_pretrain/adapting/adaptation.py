@@ -58,7 +58,7 @@ def adapt(config: AdaptConfig, *, overwrite: bool = False) -> dict[str, Any]:
         models = {BASE: base, **{name: run["model_folder"] for name, run in trained.items()}}
         losses = losses_of(models, places, config.prepare.max_length)
         worth = None if task is None else prove(config, task, trained, losses, places, base)
-        result = {
+        result: dict[str, Any] = {
             "out": config.out, "model": config.model, "texts": texts, "measures": measures,
             "vocabulary": vocabulary, "rows": rows, "variants": trained, "losses": losses,
             "worth": worth,

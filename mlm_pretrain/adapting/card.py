@@ -53,7 +53,7 @@ def _facts(
         base_revision=config.revision, licence=base_licence(config.model, config.revision),
         sources=_sources(config.corpus, config, result["texts"]["domain"]),
         general=_sources(config.general, config, result["texts"].get("general")),
-        removed=_removed(result["texts"].get("overlap")), distance=result["measures"]["distance"],
+        removed=_removed(result["texts"].get("overlap")), distance=_distance(result["measures"]),
         training=_training(config, result["variants"][kept], places.run(kept.replace("+", "-"))),
         vocabulary=_vocabulary(result["vocabulary"]), worth=_worth(result["worth"], kept),
         worth_level=1 - LEVEL, domain_loss=_pair(result["losses"], kept, "domain"),
@@ -90,6 +90,17 @@ def _removed(overlap: dict[str, Any] | None) -> dict[str, int] | None:
     }
     found["documents that were mostly such text"] = overlap["corpus"]["documents_removed"]
     return {reason: count for reason, count in found.items() if count}
+
+
+def _distance(measures: dict[str, Any]) -> dict[str, float]:
+    """How far the domain is from general text, where there was some, and how the old vocabulary suits it."""
+    found: dict[str, float] = {}
+    if (words := measures["words"]) is not None:
+        found["divergence of words from general text, bits"] = words["unigrams"]["bits"]
+        found["the same between two halves of the domain's text"] = words["unigrams"]["noise"]
+    for text, fit in measures["fit"].items():
+        found[f"tokens a word before, {text} text"] = fit["fertility"]
+    return found
 
 
 def _training(config: AdaptConfig, run: dict[str, Any], folder: Path) -> TrainingFacts:

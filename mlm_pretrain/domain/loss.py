@@ -25,6 +25,7 @@ from mlm_pretrain.evaluation.perplexity import (
     score_rows,
 )
 from mlm_pretrain.evaluation.texts import windows_of
+from mlm_pretrain.modeling.sizes import fitting_length
 from mlm_pretrain.objectives.vocabulary import read_vocabulary
 
 # The rows are scored in so many parts, whose spread gives the interval.
@@ -61,11 +62,12 @@ def losses(
     network, tokenizer, objective = load_for_evaluation(model)
     network.to(fastest_device())
     vocabulary = read_vocabulary(tokenizer)
+    length = fitting_length(network.config, config.loss_length)
     found: dict[str, Any] = {}
     groups: dict[str, list[float]] = {}
     for name, of_name in texts.items():
         parts = []
-        for seed, rows in enumerate(_groups(of_name, tokenizer, config)):
+        for seed, rows in enumerate(_groups(of_name, tokenizer, config, length)):
             scored = score_rows(network, rows, objective, vocabulary, seed=config.seed + seed)
             parts.append({**scored, "bytes": rows.text_bytes})
         groups[name] = [part["loss_nats"] for part in parts]
@@ -77,15 +79,15 @@ def losses(
     return found
 
 
-def _groups(texts: Sequence[str], tokenizer: Any, config: MeasureConfig) -> list[Any]:
-    """Windows drawn evenly from all of the texts, in groups of as many."""
+def _groups(texts: Sequence[str], tokenizer: Any, config: MeasureConfig, length: int) -> list[Any]:
+    """Windows of `length` tokens, drawn evenly from all of the texts, in groups of as many."""
     drawn = pieces(texts, config.seed)
     each = max(1, config.loss_rows // GROUPS)
     found = []
     for number in range(GROUPS):
         documents = [Document(text, str(n)) for n, text in enumerate(drawn[number::GROUPS])]
         if documents:
-            found.append(windows_of(documents, tokenizer, config.loss_length, each))
+            found.append(windows_of(documents, tokenizer, length, each))
     return found
 
 

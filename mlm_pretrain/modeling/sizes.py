@@ -129,18 +129,24 @@ def check_length(config: Any, max_length: int) -> None:
     Raises:
         InputError: "512 > 128".
     """
-    positions = getattr(config, "max_position_embeddings", None) or getattr(
-        config, "n_positions", None
-    )
-    if positions is None:
-        return
-    positions -= unused_positions(config)
-    if max_length > positions:
+    positions = _positions(config)
+    if positions is not None and max_length > positions:
         raise InputError(
             f"rows of {max_length} tokens do not fit the model's {positions} positions: "
             f"{max_length} > {positions}",
             f"prepare the data with --max-length {positions}",
         )
+
+
+def fitting_length(config: Any, wanted: int) -> int:
+    """`wanted` tokens, or as many as the model has positions for."""
+    positions = _positions(config)
+    return wanted if positions is None else min(wanted, positions)
+
+
+def _positions(config: Any) -> int | None:
+    found = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
+    return None if found is None else found - unused_positions(config)
 
 
 def unused_positions(config: Any) -> int:
