@@ -86,7 +86,7 @@ def _removed(overlap: dict[str, Any] | None) -> dict[str, int] | None:
     if overlap is None:
         return None
     found = {
-        f"passages of the task's held-out texts: {k}": n for k, n in overlap["passages"].items()
+        f"passages of the task's held-out texts: {k}": n for k, n in overlap["places"].items()
     }
     found["documents that were mostly such text"] = overlap["corpus"]["documents_removed"]
     return {reason: count for reason, count in found.items() if count}
@@ -105,7 +105,7 @@ def _distance(measures: dict[str, Any]) -> dict[str, float]:
 
 def _training(config: AdaptConfig, run: dict[str, Any], folder: Path) -> TrainingFacts:
     settings = read_run(folder)["config"]
-    rate, factor = float(settings["learning_rate"]), float(settings["new_rows_rate"])
+    rate, factor = float(settings["learning_rate"]), float(settings.get("new_rows_rate", 1.0))
     replay = settings.get("replay")
     return TrainingFacts(
         steps=run["steps"], tokens=run["tokens"], epochs=run["epochs"],
@@ -121,8 +121,8 @@ def _vocabulary(found: dict[str, Any] | None) -> NewVocabulary | None:
         return None
     of = "validation" if "validation" in found else "corpus"
     return NewVocabulary(
-        words=found["words"], tokens_before=found[of]["tokens_before"],
-        tokens_after=found[of]["tokens_after"], tokens_of=f"the domain's {of} text",
+        words=found["words"], tokens_before=found[of]["before"]["tokens"],
+        tokens_after=found[of]["after"]["tokens"], tokens_of=f"the domain's {of} text",
         examples=[example["word"] for example in found["examples"]][:10],
     )  # fmt: skip
 
