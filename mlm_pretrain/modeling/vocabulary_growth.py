@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -110,6 +110,7 @@ def _resize(model: Any, total: int, dimensions: dict[str, int]) -> None:
     """Bring every tensor of `dimensions` to `total` rows: as the library does it, then what that leaves."""
     settings = {"mean_resizing": False}  # this would draw rows at random that are filled anyway
     known = inspect.signature(model.resize_token_embeddings).parameters
+    known_as = _first_names(model, dimensions)
     try:
         with torch.random.fork_rng(devices=[]):
             model.resize_token_embeddings(
@@ -120,19 +121,41 @@ def _resize(model: Any, total: int, dimensions: dict[str, int]) -> None:
     sized = {name: tensor.shape for name, tensor in _tensors(model) if name in dimensions}
     left = [name for name, shape in sized.items() if shape[dimensions[name]] < total]
     for name in left:
-        _widen(model, name, dimensions[name], total)
+        _replace(
+            model, name, _widened(dict(_tensors(model))[name].detach(), dimensions[name], total)
+        )
     if left:
         model.tie_weights()
+    _part(model, known_as)
 
 
-def _widen(model: Any, name: str, dim: int, total: int) -> None:
+def _widened(old: torch.Tensor, dim: int, total: int) -> torch.Tensor:
+    rows = old.movedim(dim, 0)
+    more = rows.new_zeros(total - len(rows), *rows.shape[1:])
+    return torch.cat([rows, more]).movedim(0, dim).contiguous()
+
+
+def _first_names(model: Any, names: Iterable[str]) -> dict[str, str]:
+    """By each name of a tensor the first that it has: equal for names of one tensor."""
+    tensors, first = dict(_tensors(model)), dict[int, str]()
+    return {name: first.setdefault(id(tensors[name]), name) for name in names}
+
+
+def _part(model: Any, known_as: dict[str, str]) -> None:
+    """Give tensors of their own to names that were not tied and are now: saving would drop all but one.
+
+    The library's way makes one of BERT's two biases even where they are two.
+    """
+    for name, first in _first_names(model, known_as).items():
+        if known_as[name] == name and first != name:
+            _replace(model, name, dict(_tensors(model))[name].detach().clone())
+
+
+def _replace(model: Any, name: str, tensor: torch.Tensor) -> None:
     place, _, attribute = name.rpartition(".")
     owner = model.get_submodule(place)
-    old = getattr(owner, attribute)
-    rows = old.detach().movedim(dim, 0)
-    wide = torch.cat([rows, rows.new_zeros(total - len(rows), *rows.shape[1:])]).movedim(0, dim)
-    is_learnt = isinstance(old, torch.nn.Parameter)
-    setattr(owner, attribute, torch.nn.Parameter(wide.contiguous()) if is_learnt else wide)
+    is_learnt = isinstance(getattr(owner, attribute), torch.nn.Parameter)
+    setattr(owner, attribute, torch.nn.Parameter(tensor) if is_learnt else tensor)
 
 
 def vocabulary_dimensions(model: Any) -> dict[str, int]:
@@ -175,6 +198,7 @@ def _fill(
 ) -> None:
     """Write the new rows of one tensor, made of rows of `old`, what it was before."""
     target, rows = tensor.movedim(dim, 0), old.movedim(dim, 0)
+    target[: len(rows)] = rows
     for new, combine in zip(extension.new_ids, ways, strict=True):
         target[new] = combine(rows[extension.pieces[new]])
 

@@ -16,7 +16,7 @@ from tokenizer_training.extending import ExtendConfig, plan_extension
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 CHECKED = settings(
-    max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 Touches = Callable[[str], bool]
 
