@@ -94,12 +94,19 @@ def continued_model(
         _check_vocabulary(source, model, tokenizer, own)
     if not model.config.is_encoder_decoder:
         require_packable(model)
+    model.lacked = tuple(missing)
     if missing:
         _refuse_partial(source, model, missing)
         _start_as_identity(model, missing)
         start = "built on the tied embeddings" if model.get_output_embeddings() else "a fresh one"
         say(f"{source}: no head for {auto_class}; {start} ({len(missing)} new tensors)")
     return model
+
+
+def lacked_weights(model: torch.nn.Module) -> tuple[str, ...]:
+    """Names of the weights that the checkpoint of `continued_model` lacked; none of a fresh model."""
+    found: tuple[str, ...] = getattr(model, "lacked", ())
+    return found
 
 
 def read_checkpoint(

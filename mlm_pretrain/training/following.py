@@ -21,6 +21,7 @@ from mlm_pretrain.progress import say
 from mlm_pretrain.training.checkpoints.finding import checkpoint_name, open_checkpoint
 from mlm_pretrain.training.checkpoints.states import read_state
 from mlm_pretrain.training.heads import carry_heads
+from mlm_pretrain.training.learning.lora import is_of_lora, read_lora
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.run_folder import MODEL_FOLDER, read_run
 
@@ -174,6 +175,33 @@ def take_heads(model: Any, before: Followed, config: PretrainConfig) -> frozense
         parts += [f"not needed any more: {', '.join(left)}"] * bool(left)
         say(f"{before.run}: heads that {'; '.join(parts)}")
     return carried
+
+
+def lora_followed(config: PretrainConfig, before: Followed | None) -> PretrainConfig:
+    """With a low-rank change whose head learns as it did in the run before, where that is left open."""
+    known = before.config.get("lora") if before is not None else None
+    if config.lora is None or config.lora.head is not None or known is None:
+        return config
+    return config.model_copy(
+        update={"lora": config.lora.model_copy(update={"head": known["head"]})}
+    )
+
+
+def carry_lora(model: Any, before: Followed | None, config: PretrainConfig) -> frozenset[str]:
+    """Go on with the low-rank change of the run before, where a run of `config` has the same.
+
+    Any other begins on the matrices as that run left them, its change in them.
+
+    Returns:
+        Names of the parameters of `model` that are now as they were there.
+    """
+    if before is None or config.lora is None:
+        return frozenset()
+    if before.config.get("lora") != config.lora.model_dump(mode="json"):
+        say(f"{before.run}: had another change than lora asks for; this one begins anew")
+        return frozenset()
+    read_lora(model, before.model)
+    return frozenset(name for name, _ in model.named_parameters() if is_of_lora(name))
 
 
 def carried_state(optimizer: Any, checkpoint: Path, carried: frozenset[str]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.objectives import Objective
+from mlm_pretrain.training.learning.lora import is_of_lora, lora_layers, merged_state
 
 NAME = "pretraining_heads"
 HEADS_FILE = "heads.safetensors"
@@ -56,14 +57,19 @@ def is_of_heads(name: str) -> bool:
 
 def count_parameters(model: Any) -> int:
     """The model's own, without what is only trained beside it."""
-    return sum(p.numel() for name, p in model.named_parameters() if not is_of_heads(name))
+    own = {n: p for n, p in model.named_parameters() if not (is_of_heads(n) or is_of_lora(n))}
+    return sum(p.numel() for p in own.values())
 
 
 def own_state(model: Any) -> dict[str, torch.Tensor] | None:
-    """The model's weights without its heads; None where it has none, and so nothing to leave out."""
-    if not hasattr(model, NAME):
+    """The plain model's weights: without heads, and with what is added to its matrices in them. None where
+    the model is the plain one."""
+    has_heads, has_change = hasattr(model, NAME), bool(lora_layers(model))
+    if not has_heads and not has_change:
         return None
-    return {name: weight.detach() for name, weight in _parts(model)[0].items()}
+    own = _parts(model)[0] if has_heads else model.state_dict(keep_vars=True)
+    plain = merged_state(model, own) if has_change else own
+    return {name: weight.detach() for name, weight in plain.items()}
 
 
 def _parts(model: Any) -> tuple[Mapping[str, torch.Tensor], dict[str, torch.Tensor]]:

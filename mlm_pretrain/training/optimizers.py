@@ -9,6 +9,7 @@ import torch
 
 from mlm_pretrain.modeling.layers import embedding_tables
 from mlm_pretrain.training.heads import NAME, generator_of, is_of_heads
+from mlm_pretrain.training.learning.lora import is_of_lora
 from mlm_pretrain.training.muon import MuonAdamW
 
 OptimizerName = Literal["adamw", "muon"]
@@ -27,7 +28,8 @@ def build_optimizer(
     """AdamW for all, or Muon for the hidden layers' matrices and AdamW for the rest.
 
     Vectors (norms, biases) are not decayed: pulling a scale to zero is no simpler a model. The
-    embeddings and the head keep AdamW under Muon too: their rows are looked up, not multiplied.
+    embeddings and the head keep AdamW under Muon too: their rows are looked up, not multiplied. So do the
+    factors of a low-rank change: what matters is their product.
 
     The groups know the parameters' names, so that a state can be carried on into another run's optimiser.
     """
@@ -60,7 +62,7 @@ def _hidden_matrices(model: torch.nn.Module) -> set[str]:
     found = {
         name
         for name, parameter in model.named_parameters()
-        if id(parameter) in inner and not is_of_heads(name)
+        if id(parameter) in inner and not is_of_heads(name) and not is_of_lora(name)
     }
     if (generator := generator_of(model)) is not None:
         found |= {f"{NAME}.generator.{name}" for name in _hidden_matrices(generator)}

@@ -15,6 +15,7 @@ from mlm_pretrain.objectives.together.config import Balance, Part, Way, fault_of
 from mlm_pretrain.precision import Precision
 from mlm_pretrain.training.callbacks.loss_watch import SPIKE_NATS
 from mlm_pretrain.training.curriculum.config import CurriculumConfig
+from mlm_pretrain.training.learning.config import LoraConfig, TrainsConfig
 from mlm_pretrain.training.optimizers import OptimizerName
 from mlm_pretrain.training.probing.config import ProbesConfig
 from mlm_pretrain.training.replay.config import ReplayConfig
@@ -49,6 +50,13 @@ class PretrainConfig(StrictConfig):
             embeddings, and lets heads of models with learned positions begin at neighbouring tokens:
             seconds, and worth many minutes of training. "random" does neither; an encoder with a decoder
             always begins so.
+        trains: which of the model's weights learn (see `TrainsConfig`).
+        lora: a low-rank change learns in place of the matrices (see `LoraConfig`); None changes these.
+        new_rows_rate: a factor on the learning rate of what tokens have to themselves that were added to the
+            checkpoint's vocabulary: their vectors, and their part of the output layer.
+        head_warmup_share: of the run, in which only the head and the vectors of added tokens learn, so that
+            a fresh head does not unlearn what the layers know. None is `FRESH_HEAD_SHARE` where the
+            checkpoint had no head, and 0 otherwise.
         steps, epochs, minutes: how long; exactly one (one epoch when none is given).
         batch_size: rows a process takes at a time; `accumulation` of them make a step. 0 follows
             `defaults.default_batch_size`; with `follows`, as many tokens as there.
@@ -93,6 +101,10 @@ class PretrainConfig(StrictConfig):
     follows: str | None = None
     optimizer_state: Literal["auto", "carried", "fresh"] = "auto"
     start: Literal["informed", "random"] = "informed"
+    trains: TrainsConfig = TrainsConfig()
+    lora: LoraConfig | None = None
+    new_rows_rate: float = Field(1.0, gt=0)
+    head_warmup_share: float | None = Field(None, ge=0, lt=1)
     steps: int | None = Field(None, ge=1)
     epochs: float | None = Field(None, gt=0)
     minutes: float | None = Field(None, gt=0)
@@ -171,5 +183,11 @@ class PretrainConfig(StrictConfig):
         others = [n for n in ("arch", "init", "positions") if getattr(self, n) is not None]
         if self.follows is not None and others:
             raise ValueError(f"follows goes on from another run's model: leave out {others[0]}")
+        if self.lora is not None and self.init is None and self.follows is None:
+            raise ValueError("lora changes a checkpoint: give init, or a run that this one follows")
+        if self.lora is not None and not self.trains.is_all:
+            raise ValueError(
+                "lora leaves the model's own weights as they are: leave out trains or lora"
+            )
         if self.follows is None and self.optimizer_state != "auto":
             raise ValueError("optimizer_state is that of another run: name it by follows")

@@ -136,13 +136,16 @@ def recorded_choices(out: Path, config: PretrainConfig) -> dict[str, Any]:
     before = {"attention": "masks", **read_run(out)["config"]}  # what there was before methods
     is_open = {
         "attention": "auto", "batch_size": 0, "learning_rate": 0.0, "workers": None, "revision": None,
-        "optimizer_state": "auto",
+        "optimizer_state": "auto", "head_warmup_share": None,
     }  # fmt: skip
-    return {
+    found = {
         name: before[name]
         for name, value in is_open.items()
         if getattr(config, name) == value and name in before
     }
+    if config.lora is not None and config.lora.head is None and before.get("lora"):
+        found["lora"] = config.lora.model_copy(update={"head": before["lora"]["head"]})
+    return found
 
 
 def finished_result(out: Path) -> dict[str, Any] | None:

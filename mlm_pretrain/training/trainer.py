@@ -48,6 +48,7 @@ from mlm_pretrain.training.curriculum import Curriculum
 from mlm_pretrain.training.evaluation import Evaluating
 from mlm_pretrain.training.fitting import train_fitting
 from mlm_pretrain.training.heads import attach_heads
+from mlm_pretrain.training.learning.learner import Learner
 from mlm_pretrain.training.loading import can_place, order_seed, own_collator, placed_loader
 from mlm_pretrain.training.placement import placed
 from mlm_pretrain.training.replay import Replay
@@ -79,6 +80,7 @@ class TokenTrainer(Resuming, Evaluating, Trainer):
         progress_at: step → share of the run done, for what changes over a run; None counts steps.
         curriculum: shows easy rows first, see `build_curriculum`; None shuffles all of them.
         replay: rows of other text that are mixed in, see `open_replay`; None mixes in none. Set by `mix_in`.
+        learner: what changes in a step, see `begin_learning`; None lets all change.
         passes: makes what losses ask for their forward passes.
         first_epoch: what the first epoch counts as, for order and masks; of a run that follows another.
     """
@@ -128,6 +130,7 @@ class TokenTrainer(Resuming, Evaluating, Trainer):
         self.curriculum: Curriculum | None = None
         self.replay: Replay | None = None
         self.sources: SourceMeans | None = None
+        self.learner: Learner | None = None
         self.passes: Callable[..., ModelPasses] = ModelPasses
         self.checkpoint_facts: Callable[[], dict[str, Any]] = dict
         self.placed_batches: Any = None
@@ -258,6 +261,13 @@ class TokenTrainer(Resuming, Evaluating, Trainer):
         loss = super().training_step(model, inputs, num_items_in_batch=num_items_in_batch)
         self.watch.add(step, loss)
         return loss
+
+    def _clip_grad_norm(self, model: torch.nn.Module) -> Any:
+        """As in `Trainer`, of what is to change in this step."""
+        if self.learner is not None:
+            step = self.state.global_step
+            self.learner.before_step(self.progress_at(step) if self.progress_at else 1.0)
+        return super()._clip_grad_norm(model)
 
     def _get_grad_norm(self, model: torch.nn.Module, grad_norm: Any = None) -> Any:
         """As in `Trainer`; one that is not a number stops the run before it spoils the weights."""

@@ -43,6 +43,8 @@ def build_trainer(materials: Materials, callbacks: Sequence[TrainerCallback] = (
     """The objective's trainer with this package's optimiser and schedule."""
     config, model = materials.config, materials.model
     optimizer = build_optimizer(model, config.optimizer, config.learning_rate, config.weight_decay)
+    if materials.learner is not None:
+        materials.learner.attach(optimizer)
     if config.compile:
         compile_layers(model)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rate(config, materials.budget))
@@ -56,6 +58,7 @@ def build_trainer(materials: Materials, callbacks: Sequence[TrainerCallback] = (
     trainer.progress_at = materials.budget.progress
     if materials.replay is not None:
         trainer.mix_in(materials.replay)
+    trainer.learner = materials.learner
     if materials.followed is not None:
         is_carried = config.optimizer_state == "carried"
         trainer.add_callback(

@@ -23,11 +23,14 @@ from mlm_pretrain.training.assembling.settings import budget_of, resolved
 from mlm_pretrain.training.curriculum import build_curriculum
 from mlm_pretrain.training.following import (
     Followed,
+    carry_lora,
+    lora_followed,
     read_followed,
     settings_followed,
     take_heads,
 )
 from mlm_pretrain.training.heads import attach_heads
+from mlm_pretrain.training.learning.beginning import begin_learning, settled_head
 from mlm_pretrain.training.partners import require_documents
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.probing.building import build_suite
@@ -62,6 +65,9 @@ def assemble(config: PretrainConfig, checksums: bool = False) -> Materials:
     texts = _read_texts(config, objective, checksums)
     followed = read_followed(config.follows) if config.follows else None
     model, carried = _network(config, objective, texts, followed)
+    config = settled_head(model, lora_followed(config, followed), objective.trains_head)
+    learner = begin_learning(model, config, Path(config.data) / "tokenizer")
+    carried |= carry_lora(model, followed, config)
     config = _settled(config, objective, texts, followed, model)
     if texts.rows < config.batch_size:
         raise InputError(
@@ -78,6 +84,7 @@ def assemble(config: PretrainConfig, checksums: bool = False) -> Materials:
     return Materials(
         config, objective, texts.manifest, texts.tokenizer, texts.vocabulary, texts.train, model,
         budget_of(config, texts.rows), curriculum, followed, carried, probes, texts.replay,
+        learner if learner.has_effect else None,
     )  # fmt: skip
 
 

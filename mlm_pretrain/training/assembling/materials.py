@@ -16,6 +16,7 @@ from mlm_pretrain.training.assembling.objectives import objective_config_of
 from mlm_pretrain.training.budget import Budget
 from mlm_pretrain.training.curriculum import Curriculum
 from mlm_pretrain.training.following import Followed
+from mlm_pretrain.training.learning.learner import Learner
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.replay import Replay
 
@@ -29,6 +30,7 @@ class Materials:
         carried: names of the parameters whose weights are that run's.
         probes: what the model is asked while it is trained.
         replay: other text that is mixed in.
+        learner: what of the model learns, where not all of it does, or not all alike.
     """
 
     config: PretrainConfig
@@ -44,6 +46,7 @@ class Materials:
     carried: frozenset[str] = frozenset()
     probes: Suite | None = None
     replay: Replay | None = None
+    learner: Learner | None = None
 
     @property
     def rows_an_epoch(self) -> int:

@@ -32,8 +32,10 @@ def resolved(
     """
     default = default_batch_size(train.max_length, config.minutes, gpu_tokens(model))
     size = config.batch_size or min(default, max(1, rows))
+    # A low-rank change starts from nothing, on whatever model.
+    is_continued = config.init is not None and config.lora is None
     rate = config.learning_rate or default_learning_rate(
-        model.config, config.init is not None, config.start == "informed"
+        model.config, is_continued, config.start == "informed" and config.init is None
     )
     workers = default_workers() if config.workers is None else config.workers
     settings: dict[str, Any] = {"batch_size": size, "learning_rate": rate, "workers": workers}

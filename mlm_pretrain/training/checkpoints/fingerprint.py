@@ -48,6 +48,7 @@ def fingerprint(trainer: Any) -> dict[str, Any]:
     settings["collator"] = _collator(trainer)
     settings["curriculum"] = _plain(trainer.curriculum.facts() if trainer.curriculum else None)
     settings["replay"] = _plain(trainer.replay.identity() if trainer.replay else None)
+    settings["learner"] = _plain(trainer.learner.identity() if trainer.learner else None)
     settings["first_epoch"] = trainer.first_epoch
     settings["processes"] = args.world_size
     settings["finds_batch"] = trainer.finds_batch
@@ -68,6 +69,7 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     old = {
         "curriculum": None,
         "replay": None,
+        "learner": None,
         "first_epoch": 0,
         **old,
     }  # of a checkpoint from before there were any

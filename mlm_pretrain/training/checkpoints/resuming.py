@@ -6,6 +6,7 @@ to the bit. `transformers/trainer.py` has what the stock Trainer does, under the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import torch
 
 from mlm_pretrain.training.checkpoints import reading, writing
 from mlm_pretrain.training.heads import is_of_heads, read_heads
+from mlm_pretrain.training.learning.lora import lora_layers, read_lora
 
 if TYPE_CHECKING:
     from transformers import Trainer
@@ -43,15 +45,25 @@ class Resuming(Trainer):
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         reading.require_safe_weights(Path(resume_from_checkpoint))
         super()._load_from_checkpoint(resume_from_checkpoint, model)
-        read_heads(self.model if model is None else model, Path(resume_from_checkpoint))
+        self._load_beside(self.model if model is None else model, Path(resume_from_checkpoint))
 
     def _load_best_model(self) -> None:
         super()._load_best_model()
-        read_heads(self.model, Path(str(self.state.best_model_checkpoint)))
+        self._load_beside(self.model, Path(str(self.state.best_model_checkpoint)))
+
+    def _load_beside(self, model: Any, checkpoint: Path) -> None:
+        """What is saved apart from the plain model."""
+        read_heads(model, checkpoint)
+        read_lora(model, checkpoint)
 
     def _issue_warnings_after_load(self, load_result: Any) -> None:
+        """As in `Trainer`, but for what is loaded apart."""
+        apart = lora_layers(self.model)
         missing = [name for name in load_result.missing_keys if not is_of_heads(name)]
-        super()._issue_warnings_after_load(load_result._replace(missing_keys=missing))
+        known = [name for name in missing if not _is_within(name, apart)]
+        others = [name for name in load_result.unexpected_keys if not _is_within(name, apart)]
+        found = load_result._replace(missing_keys=known, unexpected_keys=others)
+        super()._issue_warnings_after_load(found)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         if checkpoint is not None and self._weights_only:
@@ -70,3 +82,8 @@ class Resuming(Trainer):
         """Generators and running losses of the checkpoint that this training goes on from."""
         if self._resumed_from is not None:
             reading.load_moment(self, self._resumed_from)
+
+
+def _is_within(name: str, modules: Iterable[str]) -> bool:
+    """Whether a weight belongs to one of the modules of these names."""
+    return any(name.startswith(f"{module}.") for module in modules)

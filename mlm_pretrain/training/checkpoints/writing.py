@@ -30,6 +30,7 @@ from mlm_pretrain.training.checkpoints.fingerprint import fingerprint
 from mlm_pretrain.training.checkpoints.generators import generator_states
 from mlm_pretrain.training.checkpoints.states import write_state
 from mlm_pretrain.training.heads import own_state, write_heads
+from mlm_pretrain.training.learning.lora import write_lora
 
 ADAPTIVE_FILE = "adaptive.safetensors"
 
@@ -148,6 +149,7 @@ def write_weights(trainer: Any, folder: Path, state_dict: dict[str, Any] | None)
         state = own_state(plain) if state_dict is None else state_dict
         model.save_pretrained(folder, state_dict=state)
         write_heads(plain, folder)
+        write_lora(plain, folder)
     else:
         save_model(model, str(folder / SAFE_WEIGHTS_NAME))
     if trainer.processing_class is not None:
