@@ -27,7 +27,7 @@ PUSH_FAILED = 3
 TIMEOUT_SECONDS = 60.0
 # The library tries six times, with up to eight seconds between, and waits for each without end.
 _ATTEMPTS = 3
-_REQUESTS = 10  # a push makes about so many, the upload aside
+_REQUESTS = 12  # a push makes about so many, the upload aside
 _SLOWEST_BYTES_PER_SECOND = 50_000
 
 
@@ -57,7 +57,7 @@ def ask_hub(
 ) -> Answer:
     """What `work` returns, done with the token of the environment or of the login, within a time limit.
 
-    A request waits `timeout_seconds` at a time, and is tried three times at most. All of it gets ten
+    A request waits `timeout_seconds` at a time, and is tried three times at most. All of it gets twelve
     times as long and the time that `upload_bytes` take on a slow line, even if a server trickles.
     The work is done in a thread, because only so a library that hangs can be left behind.
 

@@ -14,6 +14,7 @@ from local_hub import TOKEN, LocalHub, Repository
 from pusher import Pusher, checksums, environment, run_verb
 from safetensors.numpy import save_file
 
+from mlm_pretrain.cards import AdaptedFacts, WorthResult, write_adapted_card
 from mlm_pretrain.manifest import write_manifest
 
 # Downloads a repository and compares it with a folder, byte by byte, and as from_pretrained opens them.
@@ -181,6 +182,33 @@ def test_nothing_refused_reaches_the_hub(hub: LocalHub, pusher: Pusher, model: P
     (model / "optimizer.pt").write_bytes(b"x")
     assert "is a pickle" in pusher.call("push", model, "ada/tiny")["message"]
     assert hub.requests == []
+
+
+def test_an_adapted_model_with_its_card(hub: LocalHub, pusher: Pusher, model: Path) -> None:
+    """Within a folder with reports; and metadata that the Hub cannot read stops before anything is sent."""
+    folder = model.with_name("adapted")
+    folder.mkdir()
+    (folder / "report.json").write_text("{}")
+    model = model.rename(folder / "model")
+    result = {
+        "task": "names", "kind": "ner", "metric": "f1", "split": "test", "base_mean": 0.5, "low": 0.1,
+        "adapted_mean": 0.75, "difference": 0.25, "high": 0.4, "p_holm": 0.01, "verdict": "better",
+        "seeds": 3,
+    }  # fmt: skip
+    facts = AdaptedFacts(
+        name="tiny", base_model="ada/base", model_class="BertForMaskedLM", parameters=1,
+        versions={}, worth=[WorthResult(**result)],
+    )  # fmt: skip
+    write_adapted_card(model, facts)
+    done = pusher.call("push", folder, "ada/adapted")["result"]
+    files = hub.repositories["ada/adapted"].files("main") or {}
+    assert files == {path.name: path.read_bytes() for path in model.iterdir()}
+    assert done["folder"] == str(model)
+    (model / "README.md").write_text("---\nmodel-index:\n- results: 1\n---\n", encoding="utf-8")
+    refused = pusher.call("push", folder, "ada/other")
+    assert "README.md: the Hub cannot read the metadata" in refused["message"]
+    assert refused["code"] == 3
+    assert len(hub.uploads()) == 1
 
 
 def test_what_the_repository_ignores_is_said(hub: LocalHub, pusher: Pusher, model: Path) -> None:

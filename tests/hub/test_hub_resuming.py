@@ -51,6 +51,7 @@ def test_a_line_that_breaks_within_the_second_file(
     hub.faults = {"put": CutOff(second)}
     broken = pusher.call("push", parts, "ada/parts")
     assert broken["code"] == 3
+    assert f"the connection to {hub.address} broke" in broken["message"]
     assert f"push it again with: mlm-pretrain push {parts} --repo ada/parts" in broken["message"]
     assert hub.uploads() == [first, third]  # the client goes on with the others
     assert 400_000 < hub.cut_off[0] < 600_000

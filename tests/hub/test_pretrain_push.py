@@ -44,6 +44,34 @@ def test_a_push_that_fails_leaves_the_model_and_the_command(
     assert pushed["commit"]
 
 
+@pytest.mark.fault("hub")
+def test_a_fine_tuned_model_is_asked_for_and_pushed_too(
+    hub: LocalHub, verbs: Verbs, tiny_model: Path, tmp_path: Path
+) -> None:
+    rows, tuned = tmp_path / "rows.jsonl", tmp_path / "tuned"
+    rows.write_text(
+        "\n".join(json.dumps({"text": f"the word {n}", "label": "ab"[n % 2]}) for n in range(16))
+    )
+    words = ["finetune", "sentiment", "--model", tiny_model, "--train", rows, "--validation", rows,
+             "--epochs", "1", "--out", tuned, "--push-to", "ada/tuned"]  # fmt: skip
+    hub.role = "read"
+    assert verbs.run(*words).returncode == 3
+    refused = verbs.run(*words, "--set", "save_model=false")
+    assert "leaves no model to push" in refused.stderr
+    assert not tuned.exists()
+    hub.role = "write"
+    done = verbs.run(*words, "--public")
+    assert done.returncode == 0, done.stderr
+    assert f"to {hub.address}/ada/tuned (commit " in done.stdout
+    held = hub.repositories["ada/tuned"]
+    assert not held.private
+    files = held.files("main") or {}
+    assert files["README.md"] == (tuned / "README.md").read_bytes()
+    assert {"manifest.json", "predictions_validation.jsonl"}.isdisjoint(files)
+    again = verbs.run("push", tuned, "--repo", "ada/tuned", "--public")
+    assert again.stdout.startswith("nothing to do: the ")
+
+
 @pytest.mark.fault("secrets")
 def test_no_token_and_no_home_in_anything_written(
     verbs: Verbs, home: Path, corpus_file: Path
