@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
     from mlm_pretrain.training.probing import ProbesConfig
     from mlm_pretrain.training.trainers import CausalLMTrainer, HybridLMTrainer, MaskedLMTrainer
+    from mlm_pretrain.worth import worth
 
 _HOMES = {
     "InputError": "errors",
@@ -36,6 +37,7 @@ _HOMES = {
     "finetune": "finetune",
     "search": "finetune",
     "robustness": "finetune",
+    "worth": "worth",
     "HybridConfig": "objectives.hybrid",
     "MaskedConfig": "objectives.masked",
     "PackedDataset": "packing",
@@ -55,7 +57,8 @@ __all__ = [  # noqa: RUF022 -- in the order of the work
     "prepare", "PrepareConfig", "PackedDataset",
     "pretrain", "PretrainConfig", "pretrain_phases", "Phase", "ProbesConfig", "MaskedConfig",
     "MaskedLMTrainer", "CausalLMTrainer", "HybridLMTrainer", "HybridConfig",
-    "export", "push", "finetune", "FinetuneConfig", "search", "robustness", "evaluate", "fill",
+    "export", "push", "finetune", "FinetuneConfig", "search", "robustness", "worth", "evaluate",
+    "fill",
     "InputError",
 ]  # fmt: skip
 
