@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks import objectives_table
-from benchmarks.markdown import markdown_table
 from benchmarks.probes import TASK_KINDS
 from benchmarks.record import RESULTS
+from mlm_pretrain.report import markdown_table
 
 ROOT = RESULTS.parents[1]
 BEGIN, END = "<!-- written by benchmarks.table -->", "<!-- end of the table -->"

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlm_pretrain.adapting import AdaptConfig, adapt
     from mlm_pretrain.errors import InputError
     from mlm_pretrain.evaluation.fill import fill
     from mlm_pretrain.evaluation.perplexity import evaluate
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
     from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
     from mlm_pretrain.training.probing import ProbesConfig
     from mlm_pretrain.training.trainers import CausalLMTrainer, HybridLMTrainer, MaskedLMTrainer
+    from mlm_pretrain.worth import worth
 
 _HOMES = {
+    "AdaptConfig": "adapting",
+    "adapt": "adapting",
     "InputError": "errors",
     "fill": "evaluation.fill",
     "evaluate": "evaluation.perplexity",
@@ -37,6 +41,7 @@ _HOMES = {
     "finetune": "finetune",
     "search": "finetune",
     "robustness": "finetune",
+    "worth": "worth",
     "HybridConfig": "objectives.hybrid",
     "MaskedConfig": "objectives.masked",
     "PackedDataset": "packing",
@@ -56,7 +61,8 @@ __all__ = [  # noqa: RUF022 -- in the order of the work
     "prepare", "PrepareConfig", "PackedDataset",
     "pretrain", "PretrainConfig", "pretrain_phases", "Phase", "ProbesConfig", "MaskedConfig",
     "MaskedLMTrainer", "CausalLMTrainer", "HybridLMTrainer", "HybridConfig",
-    "export", "push", "push_to_hub", "finetune", "FinetuneConfig", "search", "robustness", "evaluate", "fill",
+    "export", "push", "push_to_hub", "finetune", "FinetuneConfig", "search", "robustness", "worth", "evaluate",
+    "fill", "adapt", "AdaptConfig",
     "InputError",
 ]  # fmt: skip
 

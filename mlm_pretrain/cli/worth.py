@@ -182,7 +182,11 @@ def _plan_lines(facts: dict[str, Any]) -> list[str]:
     return [
         f"{facts['runs']} fine-tunings, {facts['kept']} of them there already{pace}",
         f"comparisons in each family: {asked}",
-        *[f"{name}: {each}" for name, each in facts["each"].items()],
+        *[
+            f"{name}: {each['train_examples']} labels, {each['steps']} steps, "
+            f"{each['parameters'] / 1e6:.1f} M parameters, by {each['best_by']}"
+            for name, each in facts["each"].items()
+        ],
     ]
 
 

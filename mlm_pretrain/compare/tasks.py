@@ -69,6 +69,17 @@ def scored_metric(task: LabelledTask, model: str) -> str:
     return metric
 
 
+def labels_in(task: LabelledTask, model: str) -> int:
+    """Training examples of a run with all labels that its settings let it have.
+
+    Raises:
+        InputError: for training data that cannot be read.
+    """
+    config = task.config(model, 0)
+    found = len(TASKS[task.kind](config).read(config.train, "train"))
+    return min(found, config.max_train_examples or found)
+
+
 def runnable_tasks(
     verb: str, model: str, tasks: Sequence[LabelledTask], seeds: int, settings: dict[str, Any]
 ) -> list[LabelledTask]:

@@ -33,7 +33,7 @@ class Scale:
         """Round values within the scale, about so many."""
         raw = (self.high - self.low) / about
         power = 10.0 ** math.floor(math.log10(raw))
-        step = next(power * factor for factor in _STEPS if power * factor >= raw * 0.999)
+        step = min((power * factor for factor in _STEPS), key=lambda s: abs(math.log(s / raw)))
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         return [number * step for number in range(first, last + 1)]
 
@@ -100,6 +100,15 @@ def words(x: float, y: float, text: str, anchor: str = "start") -> str:
         f'<text x="{number(x)}" y="{number(y)}" text-anchor="{anchor}" dy="0.35em">'
         f"{escape(text)}</text>"
     )
+
+
+def axis(scale: Scale, y: float, label: str) -> list[str]:
+    """A horizontal line with ticks and what it counts, below; it takes 40 units of height."""
+    marks = [line((scale.start, y), (scale.end, y), opacity=0.5)]
+    for tick in scale.ticks():
+        x = scale.at(tick)
+        marks += [line((x, y), (x, y + 4), opacity=0.5), words(x, y + 13, f"{tick:g}", "middle")]
+    return [*marks, words((scale.start + scale.end) / 2, y + 32, label, "middle")]
 
 
 def shortened(text: str, letters: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
 from mlm_pretrain.compare import LabelledTask
@@ -10,8 +11,8 @@ from mlm_pretrain.compare.comparison import NOT_SHOWN
 from mlm_pretrain.worth.families import among
 from mlm_pretrain.worth.findings import Records
 from mlm_pretrain.worth.saying import Findings
-from mlm_pretrain.worth.variants import ADAPTED, BASE, CONTROL, Variant
-from mlm_pretrain.worth.wording import signed
+from mlm_pretrain.worth.variants import ADAPTED, CONTROL, Variant
+from mlm_pretrain.worth.wording import duration, signed
 
 FEW_SEEDS = 5
 _UNLIKE = 1.2  # times the training that the other had
@@ -47,11 +48,10 @@ def _of_seeds(seeds: int) -> list[str]:
 def _of_weights(variants: Sequence[Variant], records: Records) -> list[str]:
     """Models that are copies of one; a Hub name has no files to look at."""
     weights = {run.variant: _weights(record) for run, record in records.items()}
-    base = next(v.name for v in variants if v.role == BASE)
     return [
-        f"{v.name} has the same weights as {base}."
-        for v in variants
-        if v.name != base and weights[v.name] and weights[v.name] == weights[base]
+        f"{later.name} has the same weights as {former.name}."
+        for former, later in combinations(variants, 2)
+        if weights[former.name] and weights[former.name] == weights[later.name]
     ]
 
 
@@ -62,18 +62,23 @@ def _weights(record: dict[str, Any]) -> dict[str, str]:
 
 def _of_training(variants: Sequence[Variant]) -> list[str]:
     """A control that was trained less says less."""
-    lines = []
-    for control in (v for v in variants if v.role == CONTROL):
-        for one in (v for v in variants if v.role == ADAPTED):
-            for unit in ("tokens", "seconds"):
-                mine, its = one.cost.get(unit), control.cost.get(unit)
-                if mine and its is not None and not 1 / _UNLIKE <= its / mine <= _UNLIKE:
-                    lines.append(
-                        f"The control {control.name} was trained for {its:,.0f} {unit}, {one.name} for "
-                        f"{mine:,.0f}: what sets them apart may be that."
-                    )
-                    break
-    return lines
+    controls = [v for v in variants if v.role == CONTROL]
+    pairs = [(one, of) for one in variants if one.role == ADAPTED for of in controls]
+    return [line for one, control in pairs if (line := _unlike_training(one, control))]
+
+
+def _unlike_training(one: Variant, control: Variant) -> str:
+    """By tokens where both are known, else by time; "" where they are alike."""
+    for unit, said in (("tokens", lambda n: f"{n:,.0f} tokens"), ("seconds", duration)):
+        mine, its = one.cost.get(unit), control.cost.get(unit)
+        if mine and its is not None:
+            if 1 / _UNLIKE <= its / mine <= _UNLIKE:
+                return ""
+            return (
+                f"The control {control.name} was trained for {said(its)}, {one.name} for {said(mine)}: "
+                "what sets them apart may be that."
+            )
+    return ""
 
 
 def _of_choice(found: Findings) -> list[str]:

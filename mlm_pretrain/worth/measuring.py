@@ -8,11 +8,12 @@ from typing import Any
 
 from mlm_pretrain.claiming import make_writable
 from mlm_pretrain.compare import Grid, LabelledTask
-from mlm_pretrain.compare.tasks import runnable_tasks
+from mlm_pretrain.compare.tasks import labels_in, runnable_tasks
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune import plan as plan_finetune
 from mlm_pretrain.finetune.outputs import check_running, marked
 from mlm_pretrain.manifest import write_json
+from mlm_pretrain.progress import say
 from mlm_pretrain.redaction import redacted_values
 from mlm_pretrain.worth.changes import Change, Forgotten, checked_changes
 from mlm_pretrain.worth.families import domain_pairs, gain_pairs
@@ -118,24 +119,27 @@ def _ready(
     tasks = runnable_tasks(_VERB, base, tasks, seeds, settings or {})
     counts: list[int] = []
     if label_counts:
-        plans = {t.name: plan_finetune(t.kind, t.config(base, 0, out=".")) for t in tasks}
-        available = {name: facts["train_examples"] for name, facts in plans.items()}
-        counts = checked_counts(label_counts, available)
+        counts = checked_counts(label_counts, {task.name: labels_in(task, base) for task in tasks})
     return variants, tasks, planned(variants, tasks, seeds, counts)
 
 
 def _check_models(work: Work, done: Records) -> dict[str, dict[str, Any]]:
-    """Open every model with every task of which nothing is done: an hour later is late to find a slip."""
+    """Open every model with every task of which nothing is done: an hour later is late to find a slip.
+
+    With few labels it is enough to open the base: what the others lack shows with all labels too.
+    """
     facts = {}
-    seen = {(run.task, run.labels, run.variant) for run in done}
+    seen = {run[1:] for run in done}
+    base = next(iter(work.variants))
     for run in work.runs:
-        place = (run.task, run.labels, run.variant)
-        if place not in seen:
-            seen.add(place)
-            task = work.task_of(run)
-            config = task.config(work.variants[run.variant].model, run.seed, out=".")
-            labels = "" if run.labels is None else f" {run.labels} labels"
-            facts[f"{run.task} {run.variant}{labels}"] = plan_finetune(task.kind, config)
+        if run[1:] in seen or (run.labels is not None and run.variant != base):
+            continue
+        seen.add(run[1:])
+        task = work.task_of(run)
+        say(f"checking {run.variant} with {run.task}")
+        config = task.config(work.variants[run.variant].model, run.seed, out=".")
+        labels = "" if run.labels is None else f" with {run.labels} labels"
+        facts[f"{run.task}, {run.variant}{labels}"] = plan_finetune(task.kind, config)
     return facts
 
 

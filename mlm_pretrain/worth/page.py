@@ -70,7 +70,9 @@ def _how_to_read(result: Mapping[str, Any]) -> list[Block]:
             "Not shown does not mean no difference: the interval says how large one may be.",
             "The validation files chose the epoch of each run and the order of the variants; differences "
             "and scores are of the files named at each task.",
-            "Gain an hour divides the gain by the training time: it compares variants and promises nothing "
-            "for longer trainings.",
+            "\"Shows with\" says with how many seeds a difference of this size would show, or, where no "
+            "number of them would do, with about how many examples.",
+            "Gain an hour, where a gain is shown, divides it by the training time: it compares variants and "
+            "promises nothing for longer trainings.",
         ]),
     ]  # fmt: skip

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+from mlm_pretrain.compare.comparison import NOT_SHOWN
 from mlm_pretrain.report import Block, Code, Drawing, Heading, Paragraph, Table
-from mlm_pretrain.worth.drawings import gain_drawing, scores_drawing
+from mlm_pretrain.worth.gain_drawing import gain_drawing
 from mlm_pretrain.worth.labels import reached_text
-from mlm_pretrain.worth.variants import Variant
+from mlm_pretrain.worth.scores_drawing import scores_drawing
+from mlm_pretrain.worth.variants import CONTROL, Variant
 from mlm_pretrain.worth.wording import cost_text, interval, metric_name, p_text, percent, signed
 
 Result: TypeAlias = Mapping[str, Any]
@@ -68,7 +70,11 @@ def selection(result: Result) -> list[Block]:
         ]
         for name, variant in sorted(result["variants"].items(), key=lambda item: -gains[item[0]])
     ]  # fmt: skip
-    return [Heading("Which to keep"), Paragraph(result["keep"]["sentence"]), Table(head, rows)]
+    rule = (
+        "In the order of the validation files, which no figure above comes from. Kept is the first adapted "
+        "model whose gain is shown, and the base where none is; the test files do not rank."
+    )
+    return [Heading("Which to keep"), Paragraph(rule), Table(head, rows)]
 
 
 def labels_part(result: Result) -> list[Block]:
@@ -158,9 +164,11 @@ def _gain_row(one: Result, result: Result) -> list[str]:
     found = result["tasks"][one["task"]]
     score, base = (percent(found["scores"][one[of]]["mean"]) for of in ("variant", "against"))
     variant, hourly = result["variants"][one["variant"]], one["per_hour"]
-    role = " (control)" if variant["role"] == "control" else ""
+    role = " (control)" if variant["role"] == CONTROL else ""
     an_hour = (
-        f"{signed(hourly['gain'])} ({interval(hourly['low'], hourly['high'])})" if hourly else ""
+        f"{signed(hourly['gain'])} ({interval(hourly['low'], hourly['high'])})"
+        if hourly and one["verdict"] != NOT_SHOWN
+        else ""
     )
     what = f"{one['variant']}{role}, {one['task']} {metric_name(one['metric'])}"
     cost = cost_text(_named(one["variant"], variant))
@@ -179,12 +187,19 @@ def _gain_over_cost(number: int, task: str, gains: list[Any], result: Result) ->
         if "seconds" in v["cost"]
     }
     of_task = [one for one in gains if one["task"] == task]
-    drawing = gain_drawing(f"gain-{number}", task, of_task, seconds)
+    controls = [name for name, v in result["variants"].items() if v["role"] == CONTROL]
+    drawing = gain_drawing(f"gain-{number}", task, of_task, seconds, controls)
     left_out = [one["variant"] for one in of_task if one["variant"] not in seconds]
     if not drawing:
         return [Paragraph("Gain over cost is not drawn: no training time was given.", "small")]
     missing = f" Not drawn, since its cost is not known: {', '.join(left_out)}." if left_out else ""
-    return [Drawing(drawing, f"{task}: gain over the base with its 95 % interval.{missing}")]
+    return [
+        Drawing(
+            drawing,
+            f"{task}: gain over the base with its 95 % interval. A ring is a control; models of "
+            f"one cost stand side by side.{missing}",
+        )
+    ]
 
 
 def _own(scores: Result, is_scored: bool) -> list[str]:

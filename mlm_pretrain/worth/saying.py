@@ -58,7 +58,9 @@ def sentences(found: Findings) -> list[str]:
     """The answer: what was gained, at what cost, and whether the domain did it."""
     answer = overall(found)
     told = _told(found, answer)
-    lines = [f"{answer.capitalize()}: " + " ".join(gain_sentence(found, name) for name in told)]
+    lines = [
+        f"{answer.capitalize()}: " + "; ".join(gain_clause(found, name) for name in told) + "."
+    ]
     if answer == NOT_SHOWN:
         lines += [_chance(found)]
     elif answer != WORTH_IT:
@@ -74,24 +76,28 @@ def sentences(found: Findings) -> list[str]:
     return lines
 
 
-def gain_sentence(found: Findings, name: str) -> str:
-    """`DAPT gives +1.8 F1 on ner (0.6 to 3.0) for 54 minutes of training.`"""
+def gain_clause(found: Findings, name: str) -> str:
+    """`DAPT gives +1.8 F1 on ner (0.6 to 3.0) for 54 minutes of training`."""
     gains = among(found.comparisons, family=GAIN, variant=name)
     is_worth_saying = found.verdict(name) != NOT_SHOWN  # else the sentence before has said it
     parts = [_gain(found, one, is_worth_saying) for one in gains]
-    return f"{name} gives {'; '.join(parts)}{_for_cost(found.variant(name))}."
+    cost = _cost(found.variant(name))
+    if len(parts) > 1:
+        return f"{f'for {cost} ' if cost else ''}{name} gives {', '.join(parts)}"
+    return f"{name} gives {parts[0]}{f' for {cost}' if cost else ''}"
 
 
 def keep_sentence(found: Findings) -> str:
     """Which variant to keep, and why."""
     choice, base = found.choice, _base(found)
-    order = ", ".join(f"{name} {signed(choice.gains[name])}" for name in choice.order)
-    rule = f"Order on the validation files, gain over the base, mean over tasks: {order}."
     if choice.keep == base:
-        return f"Keep the base ({base}): no adapted model's gain is shown. {rule}"
+        return f"Keep the base, {base}: no gain of an adapted model is shown."
     before = [n for n in choice.order[: choice.order.index(choice.keep)] if n != base]
-    passed = f"; {' and '.join(before)} came before it, but with no gain shown" if before else ""
-    return f"Keep {choice.keep}: the first by validation whose gain is shown{passed}. {rule}"
+    passed = f" Before it came {' and '.join(before)}, with no gain shown." if before else ""
+    return (
+        f"Keep {choice.keep}: of those whose gain is shown it is the first on the validation files "
+        f"({signed(choice.gains[choice.keep])} there).{passed}"
+    )
 
 
 def settling(comparison: Comparison) -> str:
@@ -102,7 +108,13 @@ def settling(comparison: Comparison) -> str:
         return f"{seeds} seeds"
     if (examples := comparison.examples_needed) is None:
         return "no difference to settle"
-    return f"about {examples:,} test examples"
+    return f"about {_rounded(examples):,} examples"
+
+
+def _rounded(count: int) -> int:
+    """To two digits: more of them would be made up."""
+    unit = 10 ** max(0, len(str(count)) - 2)
+    return round(count / unit) * unit
 
 
 def _told(found: Findings, answer: str) -> list[str]:
@@ -117,14 +129,14 @@ def _told(found: Findings, answer: str) -> list[str]:
 def _gain(found: Findings, one: Comparison, says_verdict: bool) -> str:
     metric = metric_name(found.metrics[one.task])
     said = f"{signed(one.effect.difference)} {metric} on {one.task} ({_interval(one)})"
-    return f"{said}, which is not shown" if says_verdict and one.verdict == NOT_SHOWN else said
+    return f"{said}, not shown" if says_verdict and one.verdict == NOT_SHOWN else said
 
 
-def _for_cost(variant: Variant) -> str:
+def _cost(variant: Variant) -> str:
     if variant.seconds is not None:
-        return f" for {duration(variant.seconds)} of training"
+        return f"{duration(variant.seconds)} of training"
     tokens = variant.cost.get("tokens")
-    return "" if tokens is None else f" for {tokens:,.0f} tokens of training"
+    return "" if tokens is None else f"{tokens:,.0f} tokens of training"
 
 
 def _chance(found: Findings) -> str:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
-from tiny_problems import opinions, save_model, wordpiece
-
-SIZES = {"train": (160, 1), "validation": (60, 2), "test": (200, 3)}
+from known_models import teach, write_opinions
+from tiny_problems import save_model, wordpiece
 
 
 @pytest.fixture(scope="session")
 def task_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tasks") / "opinions"
-    folder.mkdir()
-    for split, (count, seed) in SIZES.items():
-        lines = [json.dumps(row) for row in opinions(count, seed)]
-        (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return folder
+    return write_opinions(tmp_path_factory.mktemp("tasks") / "opinions")
 
 
 @pytest.fixture(scope="session")
@@ -35,10 +28,4 @@ def copied(ignorant: str, tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="session")
 def knowing(ignorant: str, task_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The ignorant one, fine-tuned on all labels."""
-    from mlm_pretrain.finetune import FinetuneConfig, finetune
-
-    files = {split: str(task_folder / f"{split}.jsonl") for split in ("train", "validation")}
-    out = str(tmp_path_factory.mktemp("knowing") / "model")
-    config = FinetuneConfig(model=ignorant, **files, out=out, epochs=20, learning_rate=2e-3)
-    assert finetune("sentiment", config)["metrics"]["validation"]["accuracy"] > 0.95
-    return out
+    return teach(ignorant, task_folder, tmp_path_factory.mktemp("knowing") / "model")
