@@ -61,8 +61,8 @@ __all__ = [  # noqa: RUF022 -- in the order of the work
     "prepare", "PrepareConfig", "PackedDataset",
     "pretrain", "PretrainConfig", "pretrain_phases", "Phase", "ProbesConfig", "MaskedConfig",
     "MaskedLMTrainer", "CausalLMTrainer", "HybridLMTrainer", "HybridConfig",
-    "export", "push", "push_to_hub", "finetune", "FinetuneConfig", "search", "robustness", "worth", "evaluate",
-    "fill", "adapt", "AdaptConfig",
+    "export", "push", "push_to_hub", "finetune", "FinetuneConfig", "search", "robustness", "worth",
+    "evaluate", "fill", "adapt", "AdaptConfig",
     "InputError",
 ]  # fmt: skip
 

@@ -50,7 +50,7 @@ def adapt(config: AdaptConfig, *, overwrite: bool = False) -> dict[str, Any]:
     base = base_folder(config.model, config.revision)
     with opened(config, overwrite) as places:
         texts = write_texts(config, task, places)
-        measures = measured(config, texts, places, base)
+        measures = measured(config, task, texts, places, base)
         words = words_for(config, measures)
         vocabulary = extended(config, words, places, base) if words else None
         rows = pack_all(config, places, base, has_words=vocabulary is not None)
@@ -80,7 +80,7 @@ def plan(config: AdaptConfig) -> dict[str, Any]:
     base = base_folder(config.model, config.revision)
     with opened(config, overwrite=False) as places:
         texts = write_texts(config, task, places)
-        measures = measured(config, texts, places, base)
+        measures = measured(config, task, texts, places, base)
     words = words_for(config, measures)
     return {
         "out": config.out, "model": config.model, "texts": texts, "measures": measures, "words": words,

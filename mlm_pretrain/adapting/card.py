@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoTokenizer
 
 from mlm_pretrain.adapting.config import AdaptConfig
 from mlm_pretrain.adapting.places import Places
-from mlm_pretrain.adapting.variants import BASE
+from mlm_pretrain.adapting.variants import BASE, chain_of
 from mlm_pretrain.cards import (
     AdaptedFacts,
     NewVocabulary,
@@ -54,7 +54,7 @@ def _facts(
         sources=_sources(config.corpus, config, result["texts"]["domain"]),
         general=_sources(config.general, config, result["texts"].get("general")),
         removed=_removed(result["texts"].get("overlap")), distance=_distance(result["measures"]),
-        training=_training(config, result["variants"][kept], places.run(kept.replace("+", "-"))),
+        training=_training(config, result, places),
         vocabulary=_vocabulary(result["vocabulary"]), worth=_worth(result["worth"], kept),
         worth_level=1 - LEVEL, domain_loss=_pair(result["losses"], kept, "domain"),
         general_loss=_pair(result["losses"], kept, "general"),
@@ -85,9 +85,7 @@ def _sources(specs: list[str], config: AdaptConfig, counts: Any) -> list[TextSou
 def _removed(overlap: dict[str, Any] | None) -> dict[str, int] | None:
     if overlap is None:
         return None
-    found = {
-        f"passages of the task's held-out texts: {k}": n for k, n in overlap["places"].items()
-    }
+    found = {f"passages of the task's held-out texts: {k}": n for k, n in overlap["places"].items()}
     found["documents that were mostly such text"] = overlap["corpus"]["documents_removed"]
     return {reason: count for reason, count in found.items() if count}
 
@@ -103,17 +101,28 @@ def _distance(measures: dict[str, Any]) -> dict[str, float]:
     return found
 
 
-def _training(config: AdaptConfig, run: dict[str, Any], folder: Path) -> TrainingFacts:
-    settings = read_run(folder)["config"]
-    rate, factor = float(settings["learning_rate"]), float(settings.get("new_rows_rate", 1.0))
+def _training(config: AdaptConfig, result: dict[str, Any], places: Places) -> TrainingFacts:
+    """Of the kept model: all runs that led to it, and the settings of the first, which is the longest."""
+    chain = chain_of(result["kept"])
+    runs = [result["variants"][name] for name in chain]
+    settings = read_run(places.run(chain[0]))["config"]
+    rate, factor = float(settings["learning_rate"]), float(settings["new_rows_rate"])
     replay = settings.get("replay")
     return TrainingFacts(
-        steps=run["steps"], tokens=run["tokens"], epochs=run["epochs"],
-        minutes=round(run["seconds"] / 60, 1),
+        steps=sum(run["steps"] for run in runs), tokens=sum(run["tokens"] for run in runs),
+        epochs=runs[0]["epochs"], minutes=round(sum(run["seconds"] for run in runs) / 60, 1),
         hardware=f"{usable_cores()} cores of {processor_name()}", learning_rate=rate,
         new_rows_learning_rate=rate * factor if factor != 1 else None,
-        replay_share=replay["share"] if replay else 0.0,
+        replay_share=replay["share"] if replay else 0.0, others=_others(result, chain),
     )  # fmt: skip
+
+
+def _others(result: dict[str, Any], chain: list[str]) -> dict[str, Any]:
+    """What came after the domain's text."""
+    more = {name: result["variants"][name]["steps"] for name in chain[1:]}
+    return {
+        f"of the steps, on the task's own texts ({name})": steps for name, steps in more.items()
+    }
 
 
 def _vocabulary(found: dict[str, Any] | None) -> NewVocabulary | None:

@@ -37,20 +37,19 @@ def opened(config: AdaptConfig, overwrite: bool) -> Iterator[Places]:
         else:
             _check_same(places.record, config)
         sign(out)
-        said = {"config": config.model_dump(mode="json"), "versions": versions()}
-        write_json(places.record, redacted_values(said))
+        write_json(places.record, {"given": _said(config), "versions": versions()})
         yield places
     finally:
         leave(out)
 
 
 def _check_same(record: Path, config: AdaptConfig) -> None:
-    now = redacted_values(config.model_dump(mode="json"))
-    before = _read(record)["config"]
+    now, before = _flat(_said(config)), _flat(_read(record))
+    names = [name for name in {**before, **now} if name.partition(".")[0] not in _MAY_DIFFER]
     changed = [
-        f"{name}: {before.get(name)} → {now[name]}"
-        for name in now
-        if name not in _MAY_DIFFER and before.get(name) != now[name]
+        f"{name}: {before.get(name, 'left out')} → {now.get(name, 'left out')}"
+        for name in names
+        if before.get(name) != now.get(name)
     ]
     if changed:
         raise InputError(
@@ -59,9 +58,24 @@ def _check_same(record: Path, config: AdaptConfig) -> None:
         )
 
 
+def _said(config: AdaptConfig) -> dict[str, Any]:
+    """The settings that are not the defaults."""
+    found: dict[str, Any] = redacted_values(config.model_dump(mode="json", exclude_defaults=True))
+    return found
+
+
+def _flat(settings: dict[str, Any], above: str = "") -> dict[str, Any]:
+    """Settings by `section.name`."""
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        nested = _flat(value, f"{above}{name}.") if isinstance(value, dict) else None
+        found |= {f"{above}{name}": value} if nested is None else nested
+    return found
+
+
 def _read(record: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
-        return {"config": dict(found["config"])}
+        return dict(found["given"])
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{record}: damaged", "choose another --out, or --overwrite") from None

@@ -7,6 +7,7 @@ from typing import Any
 
 from mlm_pretrain.adapting.config import DEFAULT_MINUTES, AdaptConfig
 from mlm_pretrain.adapting.places import Places
+from mlm_pretrain.compare import LabelledTask
 from mlm_pretrain.domain import MeasureConfig, forecast, measure, write_report
 from mlm_pretrain.domain.advice import NEW_VOCABULARY
 from mlm_pretrain.finetune.outputs import describe_model
@@ -17,7 +18,7 @@ _KEY_FILE = "key.json"
 
 
 def measured(
-    config: AdaptConfig, texts: dict[str, Any], places: Places, base: str
+    config: AdaptConfig, task: LabelledTask | None, texts: dict[str, Any], places: Places, base: str
 ) -> dict[str, Any]:
     """What `domain.measure` finds of the texts as they lie in texts/, with a forecast; kept in measures/.
 
@@ -30,7 +31,7 @@ def measured(
     key = hash_json([written, describe_model(base, None), length, settings, config.seed])
     report, known = places.measures / "domain_report.json", places.measures / _KEY_FILE
     if not (known.is_file() and json.loads(known.read_text(encoding="utf-8")) == {"key": key}):
-        found = _measure(config, texts, places, base)
+        found = _measure(config, task, texts, places, base)
         found["forecast"] = forecast(
             base, [str(places.texts / "domain-train.jsonl")], max_length=config.prepare.max_length,
             settings=config.pretrain.model_dump(exclude_unset=True), **length,
@@ -43,15 +44,15 @@ def measured(
 
 
 def _measure(
-    config: AdaptConfig, texts: dict[str, Any], places: Places, base: str
+    config: AdaptConfig, task: LabelledTask | None, texts: dict[str, Any], places: Places, base: str
 ) -> dict[str, Any]:
     files = {name: str(places.texts / f"{name}-train.jsonl") for name in ("domain", "general")}
     found = measure(
         base, [files["domain"]], general=[files["general"]] if config.general else None,
         config=MeasureConfig(seed=config.seed),
     )  # fmt: skip
-    if config.task and "overlap" in texts:
-        found["overlap"] = {config.task: texts["overlap"]}
+    if task is not None:
+        found["overlap"] = {task.name: texts["overlap"]}
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from mlm_pretrain.adapting.config import AdaptConfig
 from mlm_pretrain.adapting.places import Places
-from mlm_pretrain.adapting.variants import BASE
+from mlm_pretrain.adapting.variants import BASE, chain_of
 from mlm_pretrain.compare import LabelledTask
 from mlm_pretrain.worth import Variant, worth
 from mlm_pretrain.worth.variants import Role
@@ -48,7 +48,7 @@ def prove(
 
 def _variant(name: str, trained: Mapping[str, dict[str, Any]]) -> Variant:
     """With the cost of all that was trained for it, also before it."""
-    runs = [trained["dapt"], trained[name]] if name == "dapt+tapt" else [trained[name]]
+    runs = [trained[part] for part in chain_of(name)]
     cost = {key: float(sum(run[key] for run in runs)) for key in ("seconds", "tokens")}
     role: Role = "control" if name == CONTROL else "adapted"
     return Variant(name, trained[name]["model_folder"], role, cost, _NOTES[name])

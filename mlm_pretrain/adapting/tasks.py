@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from mlm_pretrain.adapting.config import AdaptConfig
@@ -23,6 +24,7 @@ def task_of(config: AdaptConfig) -> LabelledTask | None:
     files: dict[str, Any] = {"train": config.train, "validation": config.validation}
     if config.test is not None:
         files["test"] = config.test
-    task = LabelledTask(config.task, config.task, {**files, **config.finetune})
+    name = Path(config.train or "").parent.name or config.task
+    task = LabelledTask(name, config.task, {**files, **config.finetune})
     scored_metric(task, config.model)
     return task

@@ -27,9 +27,10 @@ from mlm_pretrain.domain.overlap import (
 from mlm_pretrain.finetune.outputs import describe_input
 from mlm_pretrain.made import is_made
 from mlm_pretrain.manifest import read_manifest, write_manifest
+from mlm_pretrain.progress import say
 
 STAGE = "adapt texts"
-HELD_OUT_SHARE = 0.02
+HELD_OUT_SHARE = 0.05
 _TASK_FILES = ("train", "validation", "test")
 
 
@@ -103,6 +104,8 @@ def _write_split(texts: Iterable[str], folder: Path, name: str, seed: int) -> di
             files[split].write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
             counts[split]["documents"] += 1
             counts[split]["bytes"] += len(text.encode())
+    if not counts["validation"]["documents"]:
+        say(f"{name} text: too few documents to hold any back, so nothing is measured on it")
     return counts
 
 

@@ -62,6 +62,12 @@ def variants_of(config: AdaptConfig) -> list[Variant]:
     ]
 
 
+def chain_of(name: str) -> list[str]:
+    """The variants whose training is in the one called so, the first one first."""
+    before = next(variant.after for variant in _ALL if variant.name == name)
+    return [*([] if before is None else chain_of(before)), name]
+
+
 def length_of(config: AdaptConfig, variant: Variant) -> dict[str, float | int]:
     """How long it is trained, as a pretraining run is told."""
     if config.steps is not None:

@@ -49,9 +49,9 @@ def _vocabulary(result: dict[str, Any]) -> list[str]:
     if found is None:
         return ["vocabulary: as it was"]
     text = found.get("validation") or found["corpus"]
-    saved = 1 - text["tokens_after"] / text["tokens_before"]
     return [
-        f"vocabulary: {found['words']:,} words more, {saved:.1%} fewer tokens of the domain's text"
+        f"vocabulary: {found['words']:,} words more, {text['saved_share']:.1%} fewer tokens of the "
+        "domain's text"
     ]
 
 

@@ -84,7 +84,7 @@ def test_a_folder_is_gone_on_with_only_under_the_same_settings(tmp_path: Path) -
     with opened(config(out=out, seeds=9), overwrite=False) as places:  # more of the proof
         assert (places.root / "texts").is_dir()
     with (
-        pytest.raises(InputError, match=r"minutes: None → 3\.0"),
+        pytest.raises(InputError, match=r"minutes: left out → 3\.0"),
         opened(config(out=out, minutes=3.0), overwrite=False),
     ):
         pass
