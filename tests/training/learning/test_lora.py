@@ -223,7 +223,7 @@ def test_a_run_that_follows_goes_on_with_the_change(
     assert torch.equal(beside[f"{name}.base_layer.weight"], merged[f"{name}.weight"])
 
 
-def test_without_peft_it_says_what_to_install(
+def test_what_it_cannot_change_is_refused(
     prepared: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "peft", None)
@@ -233,6 +233,8 @@ def test_without_peft_it_says_what_to_install(
     with pytest.raises(InputError, match=r"lora\.targets: \['nothing'\]"):
         own = {"lora": {**LORA, "targets": ["nothing"]}}
         pretrain(config(prepared, tiny_model, tmp_path / "run", **own))
+    with pytest.raises(InputError, match="keeps a copy of the encoder"):
+        pretrain(config(prepared, tiny_model, tmp_path / "run", objective="contrastive"))
     assert not (tmp_path / "run").exists()
 
 
