@@ -25,6 +25,9 @@ from mlm_pretrain.quiet import quiet_transformers
 from mlm_pretrain.training.checkpoints.finding import newest_weights
 from mlm_pretrain.training.following import lineage, prepared_length
 from mlm_pretrain.training.heads import GENERATOR_FOLDER, export_heads, read_generator
+from mlm_pretrain.training.learning.adapters import export_adapter
+from mlm_pretrain.training.learning.config import LoraConfig
+from mlm_pretrain.training.learning.vocabulary import added_tokens
 from mlm_pretrain.training.phases import newest_run
 from mlm_pretrain.training.run_folder import MODEL_FOLDER, read_run
 
@@ -52,7 +55,7 @@ def export(run: str | Path, out: str | Path, *, overwrite: bool = False) -> dict
     the facts of the run, and a manifest. It is reopened, and its scores compared with the source's. An
     encoder that also learned to continue text is written a second time, into `causal/`, as the decoder it is
     too; one that learned to find replaced tokens gets the masked model that replaced them beside it, in
-    `generator/`.
+    `generator/`; a low-rank change, which is in the model's matrices, stands by itself in `adapters/NAME/`.
 
     Returns:
         `out`, `source`, `parameters`, `files`, and `logits_equal` (always True: anything else raises).
@@ -80,6 +83,10 @@ def export(run: str | Path, out: str | Path, *, overwrite: bool = False) -> dict
         facts |= _phase_facts(runs, facts)
     (out / "README.md").write_text(model_card(facts), encoding="utf-8")
     _check_reload(model, source_tokenizer, out, trained_as)
+    if record["config"].get("lora"):
+        change = LoraConfig.model_validate(record["config"]["lora"])
+        has_added = added_tokens(run / "tokenizer") is not None
+        export_adapter(model, source, out, change, _base_of_change(runs), has_added)
     inputs = {"run": {"path": run.name, "weights": source.name}}
     counts = {"parameters": facts["parameters"]}
     manifest = write_manifest(out, "export", facts["config"], inputs, counts)
@@ -250,6 +257,14 @@ def _shareable(config: dict[str, Any]) -> dict[str, Any]:
         plain = Path(value).name if is_path else value
         shown[name] = _shareable(plain) if isinstance(plain, dict) else plain
     return shown
+
+
+def _base_of_change(runs: list[Path]) -> str | None:
+    """What a low-rank change was made on, where others can find it: a run that follows another without the
+    same change began on what that one left."""
+    configs = [read_run(run)["config"] for run in runs]
+    is_one = all(config.get("lora") == configs[-1]["lora"] for config in configs)
+    return hub_name(configs[0]["init"]) if is_one else None
 
 
 def _check_reload(

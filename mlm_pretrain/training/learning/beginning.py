@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.modeling.build import lacked_weights
-from mlm_pretrain.training.heads import is_of_heads
+from mlm_pretrain.training.heads import NAME, is_of_heads
 from mlm_pretrain.training.learning.choosing import head_weights, leave_out
 from mlm_pretrain.training.learning.learner import Learner
 from mlm_pretrain.training.learning.lora import inject_lora
@@ -45,7 +47,7 @@ def begin_learning(model: Any, config: Any, tokenizer: str | Path) -> Learner:
 
     Raises:
         InputError: for layers or matrices that the model has not, a rate for rows where no token was added,
-            a head to warm up where none learns; without peft.
+            a head to warm up where none learns, a low-rank change beside a copy of the encoder; without peft.
     """
     added = added_tokens(tokenizer)
     tables = token_tables(model, added.stop) if added else []
@@ -53,6 +55,7 @@ def begin_learning(model: Any, config: Any, tokenizer: str | Path) -> Learner:
     leave_out(model, config.trains)
     fixed = frozenset[int]()
     if config.lora is not None:
+        _refuse_copies(model)
         before = {name: p for name, p in head_weights(model).items() if p.requires_grad}
         inject_lora(model, config.lora, config.seed)
         for name, weight in before.items():  # what objectives train beside the model goes on
@@ -69,6 +72,16 @@ def begin_learning(model: Any, config: Any, tokenizer: str | Path) -> Learner:
 def _fixed(tables: list[Table], head_fixed: bool) -> frozenset[int]:
     """The tables whose other rows stay as they are: those of the embeddings, and maybe of the head."""
     return frozenset(id(table.weight) for table in tables if head_fixed or not table.is_head)
+
+
+def _refuse_copies(model: Any) -> None:
+    """A copy of the encoder that follows it weight by weight would not know of a change in it."""
+    heads, kind = getattr(model, NAME, torch.nn.Module()), type(model.base_model)
+    if any(name.endswith("encoder") and type(m) is kind for name, m in heads.named_modules()):
+        raise InputError(
+            "lora: a bank of contrastive keeps a copy of the encoder, which does not know the change",
+            "leave the bank out: bank_size: 0 in the settings of contrastive, or train without lora",
+        )
 
 
 def _require_rows(model: Any, config: Any, tokenizer: str | Path, tables: list[Table]) -> None:
