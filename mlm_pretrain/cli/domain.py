@@ -50,7 +50,10 @@ def domain(
     tokens: Annotated[
         int | None, typer.Option(help="Say how long training on so many tokens takes here.")
     ] = None,
-    max_length: Annotated[int, typer.Option(help="Tokens of a row of that adaptation.")] = 128,
+    max_length: Annotated[
+        int | None,
+        typer.Option(help="Tokens of a row there. [default: 128, or the model's own if less]"),
+    ] = None,
     sample_bytes: Annotated[
         int, typer.Option(help="Bytes of each text to look at closely; it is drawn from all of it.")
     ] = 4_000_000,
@@ -59,6 +62,9 @@ def domain(
     ] = 256,
     seed: Annotated[int, typer.Option(help="Seed of the sample and of the masks.")] = 0,
     text_field: reading.TextField = "text",
+    general_text_field: Annotated[
+        str, typer.Option(help="Field or column of the text in --general.")
+    ] = "text",
     text_unit: reading.TextUnit = "line",
     errors: reading.Errors = "strict",
     max_bad_rows: reading.MaxBadRows = 0,
@@ -81,12 +87,17 @@ def domain(
     from mlm_pretrain.corpus import ReadOptions
     from mlm_pretrain.domain.config import MeasureConfig
 
-    read = build_config(ReadOptions, reading.reading_of(locals()), "domain")
+    values = reading.reading_of(locals())
+    read = build_config(ReadOptions, values, "domain")
+    other = {**values, "text_field": general_text_field, "limit_documents": None}
     config = build_config(
         MeasureConfig,
-        {"sample_bytes": sample_bytes, "loss_rows": loss_rows, "seed": seed, "read": read},
+        {
+            "sample_bytes": sample_bytes, "loss_rows": loss_rows, "seed": seed, "read": read,
+            "read_general": build_config(ReadOptions, other, "domain"),
+        },
         "domain",
-    )
+    )  # fmt: skip
     tasks = [parse_task(text) for text in task or []]
 
     from mlm_pretrain import domain as room

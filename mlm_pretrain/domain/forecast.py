@@ -18,6 +18,7 @@ from mlm_pretrain.training.pretrain import PretrainConfig
 
 # Enough for some ten steps of most models, and made ready in seconds.
 _TRIAL_BYTES = 2_000_000
+_ROW_LENGTH = 128
 _TOKEN_BYTES = {False: 2, True: 4}  # of packed data, by whether an id needs more than 16 bits
 
 
@@ -28,7 +29,7 @@ def forecast(
     minutes: float | None = None,
     steps: int | None = None,
     tokens: int | None = None,
-    max_length: int = 128,
+    max_length: int | None = None,
     settings: Mapping[str, Any] | None = None,
     read: ReadOptions | None = None,
 ) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def forecast(
 
     Args:
         minutes, steps, tokens: the budget, one of them.
-        max_length: tokens of a row.
+        max_length: tokens of a row; 128 by default, or what the model takes where that is less.
         settings: of `PretrainConfig`, such as objective or batch_size.
 
     Returns:
@@ -95,14 +96,22 @@ def check_budget(**given: float | None) -> bool:
 
 
 def _packed(
-    texts: Sequence[str], model: str | Path, folder: Path, max_length: int
+    texts: Sequence[str], model: str | Path, folder: Path, max_length: int | None
 ) -> dict[str, Any]:
     """The sample as rows of tokens in `folder`/data, and what was counted."""
     path = folder / "sample.jsonl"
     with path.open("w", encoding="utf-8") as file:
         file.writelines(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts)
-    config = PrepareConfig(max_length=max_length, validation_share=0.0, processes=1)
+    length = max_length or _row_length(model)
+    config = PrepareConfig(max_length=length, validation_share=0.0, processes=1)
     return prepare([str(path)], model, folder / "data", config)
+
+
+def _row_length(model: str | Path) -> int:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
+    return min(_ROW_LENGTH, int(tokenizer.model_max_length))
 
 
 def _budget(

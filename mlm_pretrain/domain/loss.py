@@ -19,17 +19,18 @@ from mlm_pretrain.domain.config import MeasureConfig
 from mlm_pretrain.domain.sampling import pieces
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.perplexity import (
+    BatchLoss,
+    batch_losses,
     fastest_device,
     load_for_evaluation,
     objective_of_head,
-    score_rows,
 )
-from mlm_pretrain.evaluation.texts import windows_of
+from mlm_pretrain.evaluation.texts import EvaluationRows, windows_of
 from mlm_pretrain.modeling.sizes import fitting_length
 from mlm_pretrain.objectives.vocabulary import read_vocabulary
 
 # The rows are scored in so many parts, whose spread gives the interval.
-GROUPS = 16
+PARTS = 16
 _LEVEL = 0.95
 
 
@@ -57,58 +58,61 @@ def losses(
         `difference_within` where there are two, the first minus the second.
 
     Raises:
-        InputError: when the model cannot be read.
+        InputError: when the model cannot be read, or a text has no token to predict.
     """
     network, tokenizer, objective = load_for_evaluation(model)
     network.to(fastest_device())
     vocabulary = read_vocabulary(tokenizer)
+    size = max(1, config.loss_rows // PARTS)
     length = fitting_length(network.config, config.loss_length)
     found: dict[str, Any] = {}
-    groups: dict[str, list[float]] = {}
+    parts: dict[str, list[BatchLoss]] = {}
     for name, of_name in texts.items():
-        parts = []
-        for seed, rows in enumerate(_groups(of_name, tokenizer, config, length)):
-            scored = score_rows(network, rows, objective, vocabulary, seed=config.seed + seed)
-            parts.append({**scored, "bytes": rows.text_bytes})
-        groups[name] = [part["loss_nats"] for part in parts]
-        found[name] = {**_together(parts), "loss_within": _half_width([groups[name]])}
+        rows = _rows(of_name, tokenizer, config, length)
+        parts[name] = list(
+            batch_losses(
+                network, rows, objective, vocabulary, seed=config.seed, batch_size=size,
+                precision="fp32",
+            )
+        )  # fmt: skip
+        found[name] = _together(parts[name], rows.text_bytes)
     if len(texts) == 2:
         first, second = texts
         found["difference"] = found[first]["loss_nats"] - found[second]["loss_nats"]
-        found["difference_within"] = _half_width(list(groups.values()))
+        found["difference_within"] = _half_width(list(parts.values()))
     return found
 
 
-def _groups(texts: Sequence[str], tokenizer: Any, config: MeasureConfig, length: int) -> list[Any]:
-    """Windows of `length` tokens, drawn evenly from all of the texts, in groups of as many."""
-    drawn = pieces(texts, config.seed)
-    each = max(1, config.loss_rows // GROUPS)
-    found = []
-    for number in range(GROUPS):
-        documents = [Document(text, str(n)) for n, text in enumerate(drawn[number::GROUPS])]
-        if documents:
-            found.append(windows_of(documents, tokenizer, length, each))
-    return found
+def _rows(
+    texts: Sequence[str], tokenizer: Any, config: MeasureConfig, length: int
+) -> EvaluationRows:
+    """Windows of `length` tokens, of pieces that are drawn evenly from all of the texts."""
+    drawn = (Document(text, str(n)) for n, text in enumerate(pieces(texts, config.seed)))
+    return windows_of(drawn, tokenizer, length, config.loss_rows)
 
 
-def _together(parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """All groups as one."""
-    predicted = sum(part["predicted_tokens"] for part in parts)
-    loss = sum(part["loss_nats"] * part["predicted_tokens"] for part in parts) / predicted
-    bits = [part["bits_per_byte"] for part in parts if part["bits_per_byte"] is not None]
+def _together(parts: Sequence[BatchLoss], text_bytes: int) -> dict[str, Any]:
+    """All parts as one."""
+    predicted = sum(part.predicted for part in parts)
+    if not predicted:
+        raise InputError("no token of the text could be predicted", "give more text")
+    loss = sum(part.nats for part in parts) / predicted
+    tokens = sum(part.tokens for part in parts)
     return {
         "loss_nats": loss,
-        "bits_per_byte": float(np.mean(bits)) if bits else None,
+        "loss_within": _half_width([parts]),
+        "bits_per_byte": loss * tokens / math.log(2) / text_bytes,
         "predicted_tokens": predicted,
     }
 
 
-def _half_width(groups: list[list[float]]) -> float | None:
-    """Of the 95 % interval of the difference of two means, or of one mean, over groups."""
+def _half_width(texts: Sequence[Sequence[BatchLoss]]) -> float | None:
+    """Of the 95 % interval of the mean of one text, or of the difference of two, over their parts."""
     from scipy.stats import t
 
-    if min(map(len, groups)) < 2:
+    means = [[part.nats / part.predicted for part in parts if part.predicted] for parts in texts]
+    if min(map(len, means)) < 2:
         return None
-    error = math.sqrt(sum(np.var(group, ddof=1) / len(group) for group in groups))
-    freedom = sum(len(group) - 1 for group in groups)
+    error = math.sqrt(sum(np.var(of_text, ddof=1) / len(of_text) for of_text in means))
+    freedom = sum(len(of_text) - 1 for of_text in means)
     return float(t.ppf((1 + _LEVEL) / 2, freedom) * error)

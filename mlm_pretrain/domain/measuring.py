@@ -53,11 +53,10 @@ def measure(
     tokenizer, settings = _open(model)
     read = CorpusReading([str(spec) for spec in corpus], config.read)
     held_out = {task.name: held_out_texts(task) for task in tasks}
-    domain = draw(read, config.sample_bytes, config.seed, config.duplicates_checked)
-    samples = {"domain": domain}
+    samples = {"domain": _drawn(read, config, config.seed)}
     if general:
-        other = CorpusReading([str(spec) for spec in general], config.read)
-        samples["general"] = draw(other, config.sample_bytes, config.seed + _OTHER_SEED)
+        other = CorpusReading([str(spec) for spec in general], config.read_general)
+        samples["general"] = _drawn(other, config, config.seed + _OTHER_SEED)
     texts = {name: sample.texts for name, sample in samples.items()}
     fits = {name: tokenizer_fit(tokenizer, of, config.top_words) for name, of in texts.items()}
     found: dict[str, Any] = {
@@ -71,6 +70,10 @@ def measure(
     found["advice"] = advise(found)
     found["settings"] = {**config.model_dump(mode="json"), "corpus": read.specs, "general": general}
     return redacted_values({**found, "versions": versions()})
+
+
+def _drawn(read: CorpusReading, config: MeasureConfig, seed: int) -> Sample:
+    return draw(read, config.sample_bytes, seed, config.copies_checked)
 
 
 def _words(texts: Mapping[str, Sequence[str]], config: MeasureConfig) -> dict[str, Any] | None:

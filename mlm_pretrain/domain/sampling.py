@@ -16,8 +16,9 @@ from mlm_pretrain.domain.near_duplicates import NearDuplicate
 from mlm_pretrain.domain.reading import CorpusReading
 from mlm_pretrain.progress import track
 
-# Fewer documents than this are cut into pieces, so that there is something to draw from and to halve.
-_FEWEST_DOCUMENTS = 40
+# Fewer documents than this are cut into pieces before they are halved. Pieces of one document on both sides
+# are more alike than two documents, so that their level of noise is too low.
+_FEWEST_DOCUMENTS = 8
 _PIECE_BYTES = 2048
 
 
@@ -44,13 +45,14 @@ class Sample:
 
 
 def draw(read: CorpusReading, sample_bytes: int, seed: int, check_copies: int = 0) -> Sample:
-    """Whole documents of at most `sample_bytes` in all (but always one), each drawn with equal chance.
+    """Whole documents, of at most `sample_bytes` in all (but always one), each drawn with equal chance.
 
     Each document gets a number made of the seed and its place in the corpus, and those with the lowest
     are kept: the same text gives the same sample, whatever its size.
 
     Args:
-        check_copies: of so many documents, the first ones, copies are counted.
+        check_copies: of so many documents, the first ones, copies are counted, and none is drawn: two
+            halves of the sample would be more alike than two texts of the domain are.
     """
     sample = Sample()
     kept: list[tuple[int, int, str, int]] = []  # the highest number first
@@ -59,9 +61,9 @@ def draw(read: CorpusReading, sample_bytes: int, seed: int, check_copies: int = 
     for place, document in enumerate(track(read(), "doc", "reading")):
         size = len(document.text.encode())
         sample.documents, sample.bytes = sample.documents + 1, sample.bytes + size
-        copies.count(document)
+        is_copy = copies.count(document)
         number = xxhash.xxh3_64_intdigest(f"{seed}:{place}".encode())
-        if number >= limit:
+        if is_copy or number >= limit:
             continue
         heapq.heappush(kept, (-number, place, document.text, size))
         held += size
@@ -80,15 +82,17 @@ class _Copies:
         self._exact = ExactDuplicate(ReadOptions(drop_duplicates=True))
         self._near = NearDuplicate()
 
-    def count(self, document: Document) -> None:
+    def count(self, document: Document) -> bool:
+        """Whether the document is a copy."""
         sample = self._sample
         if sample.copies_checked >= self._most:
-            return
+            return False
         sample.copies_checked += 1
-        if not self._exact(document)[0]:
-            sample.copies["exact"] += 1
-        elif not self._near(document)[0]:
-            sample.copies["near"] += 1
+        kind = "exact" if not self._exact(document)[0] else ""
+        kind = kind or ("near" if not self._near(document)[0] else "")
+        if kind:
+            sample.copies[kind] += 1
+        return bool(kind)
 
 
 def halves(texts: Sequence[str]) -> tuple[list[str], list[str]]:

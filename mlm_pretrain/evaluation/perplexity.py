@@ -7,9 +7,10 @@ over predicted tokens, not over batches.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -162,6 +163,40 @@ def score_rows(
     precision: Precision = "auto",
 ) -> dict[str, Any]:
     """Token-weighted loss of `model` over `rows`; leaves its training mode as it was."""
+    total, predicted, tokens = 0.0, 0, 0
+    for batch in batch_losses(
+        model, rows, objective, vocabulary, mask_ratio=mask_ratio, seed=seed,
+        batch_size=batch_size, limit_rows=limit_rows, precision=precision,
+    ):  # fmt: skip
+        total, predicted = total + batch.nats, predicted + batch.predicted
+        tokens += batch.tokens
+    if predicted == 0:
+        raise InputError("nothing to evaluate: no token could be predicted", "give more text")
+    count = len(rows) if limit_rows is None else min(limit_rows, len(rows))
+    return _summary(total / predicted, predicted, tokens, rows, count)
+
+
+class BatchLoss(NamedTuple):
+    """Nats over the `predicted` tokens of a batch, and its `tokens` of text."""
+
+    nats: float
+    predicted: int
+    tokens: int
+
+
+def batch_losses(
+    model: torch.nn.Module,
+    rows: EvaluationRows,
+    objective: Objective,
+    vocabulary: Vocabulary,
+    *,
+    mask_ratio: float = EVALUATION_MASK_RATIO,
+    seed: int = 0,
+    batch_size: int = 32,
+    limit_rows: int | None = None,
+    precision: Precision = "auto",
+) -> Iterator[BatchLoss]:
+    """The loss of `model` over `rows`, a batch at a time; the training mode comes back at the end."""
     if batch_size < 1:
         raise InputError(f"--batch-size {batch_size}: must be at least 1")
     if not is_decided(model):
@@ -176,7 +211,6 @@ def score_rows(
     reads_leftwards = objective.is_causal and not looks_left(model)  # an encoder that learned both
     was_training = model.training
     model.eval()
-    total, predicted, tokens = 0.0, 0, 0
     for start in track(starts, "batch", "evaluate", total=len(starts)):
         examples = [rows.example(i) for i in range(start, min(start + batch_size, count))]
         batch = {name: value.to(device) for name, value in collator(examples).items()}
@@ -184,12 +218,9 @@ def score_rows(
             batch["is_causal"] = torch.ones(len(examples), dtype=torch.bool, device=device)
         with torch.no_grad(), autocast_for(device, precision):
             nats, found, _ = summed_loss(model, batch, objective, head=head)
-        total, predicted = total + float(nats), predicted + found
-        tokens += sum(rows.text_tokens(i) for i in range(start, min(start + batch_size, count)))
+        tokens = sum(rows.text_tokens(i) for i in range(start, min(start + batch_size, count)))
+        yield BatchLoss(float(nats), found, tokens)
     model.train(was_training)
-    if predicted == 0:
-        raise InputError("nothing to evaluate: no token could be predicted", "give more text")
-    return _summary(total / predicted, predicted, tokens, rows, count)
 
 
 def autocast_for(device: torch.device, precision: Precision) -> Any:

