@@ -62,7 +62,7 @@ def write_adapted_card(folder: str | Path, facts: AdaptedFacts) -> Path:
 def _front_matter(facts: AdaptedFacts) -> str:
     language = facts.language[0] if len(facts.language) == 1 else facts.language
     return front_matter(
-        tags=list(_TAGS), model_name=facts.name, pipeline_tag=facts.pipeline_tag,
+        tags=list(_TAGS), model_name=shown_value(facts.name), pipeline_tag=facts.pipeline_tag,
         base_model=hub_name(facts.base_model), licence=facts.licence, language=language,
         datasets=_datasets(facts), results=[_result(row) for row in facts.worth],
         examples=facts.examples,

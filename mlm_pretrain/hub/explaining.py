@@ -10,7 +10,6 @@ from mlm_pretrain.redaction import redacted
 
 _LOGIN = "log in with `hf auth login`, or set HF_TOKEN (https://huggingface.co/settings/tokens)"
 _BROKEN_TOKEN = ("the token holds characters that no request can carry", _LOGIN)
-_BAD_METADATA = "Invalid metadata in README.md"  # how the client begins to say what the Hub found
 _BROKEN_LINE = (
     "the connection to {endpoint} broke",
     "push again: large files that arrived are not sent twice",
@@ -54,11 +53,10 @@ _OF_CLASS = {
 def explained(error: BaseException, repo: str, timeout_seconds: float) -> tuple[str, str]:
     """(problem, way out) of what a call of the Hub's client raised."""
     causes = list(_causes(error))
-    answered = [cause for cause in causes if getattr(cause, "response", None) is not None]
-    if str(error).startswith(_BAD_METADATA):
-        problem, way_out = _of_metadata(str(error))
-    elif answered:
-        problem, way_out = _of_response(answered[0], repo)
+    for cause in causes:
+        if getattr(cause, "response", None) is not None:
+            problem, way_out = _of_response(cause, repo)
+            break
     else:
         problem, way_out = _of_classes(causes, repo, timeout_seconds)
     return redacted(problem, stored_tokens()), way_out
@@ -79,14 +77,6 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__
-
-
-def _of_metadata(words: str) -> tuple[str, str]:
-    found = " ".join(words.removeprefix(_BAD_METADATA).split()).lstrip(". -")[:_MOST_WORDS]
-    return (
-        f"README.md: the Hub cannot read the metadata at its top ({found})",
-        "mend the lines between the two ---, then push again",
-    )
 
 
 def _of_response(cause: Any, repo: str) -> tuple[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlm_pretrain.hub.asking import PushError
@@ -49,6 +51,32 @@ def try_writing(api: HfApi, repo: str) -> None:
     from huggingface_hub import CommitOperationAdd
 
     api.preupload_lfs_files(repo, additions=[CommitOperationAdd("README.md", b"# Model\n")])
+
+
+def check_metadata(card: Path) -> None:
+    """Have the Hub read the top of a card before anything is sent: of itself it does so at the end.
+
+    Raises:
+        PushError: with what it cannot read.
+    """
+    from huggingface_hub import ModelCard
+    from yaml import YAMLError
+
+    try:
+        ModelCard(card.read_text(encoding="utf-8")).validate()
+    except (ValueError, YAMLError) as error:
+        raise PushError(
+            f"{card}: the Hub cannot read the metadata at its top ({_said(str(error))})",
+            "mend the lines between the two ---, then push again",
+        ) from None
+
+
+def _said(words: str) -> str:
+    """The messages in an answer of the Hub; other words as they are, but on one line."""
+    try:
+        return "; ".join(error["message"] for error in json.loads(words)["errors"])
+    except (ValueError, KeyError, TypeError):
+        return " ".join(words.split())
 
 
 def head(api: HfApi, repo: str, revision: str | None) -> str | None:

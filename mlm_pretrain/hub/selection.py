@@ -15,22 +15,22 @@ from mlm_pretrain.hub.finding import FINETUNE, find_model
 from mlm_pretrain.manifest import MANIFEST, Manifest, verify
 from mlm_pretrain.redaction import find_secrets, is_binary
 
-_CARD = "README.md"
+CARD = "README.md"
 _CONFIGS = ("config.json",)  # also of a tokenizer or an adapter
 # Where it came from, in the words of the library, and outside the home folder too.
 _LOCAL_NAME = re.compile(r'"\w*name_or_path":\s*"(?:/|~|[A-Za-z]:\\)')
 _FOREIGN_BASE = "name_or_path is a folder of this machine, where nobody else finds it"
-_WEIGHTS = ".safetensors"
+WEIGHTS = ".safetensors"
 _ALLOWED = (
     "model.safetensors", "model-*.safetensors", "model.safetensors.index.json",
     "heads.safetensors", "config.json", "generation_config.json",
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
     "vocab.txt", "vocab.json", "merges.txt", EXTENSION_FILE,
     "adapter_config.json", "adapter_model.safetensors",
-    _CARD, "metrics.json", MANIFEST,
+    CARD, "metrics.json", MANIFEST,
 )  # fmt: skip
 # Written after the export or by its owner, so that the manifest need not list them.
-_UNLISTED = (_CARD, "metrics.json", MANIFEST)
+_UNLISTED = (CARD, "metrics.json", MANIFEST)
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib")
 
 
@@ -59,9 +59,9 @@ class Selection:
 
     def card(self, lines: int) -> list[str]:
         """The first lines of its card; none where it has no card."""
-        if _CARD not in self.files:
+        if CARD not in self.files:
             return []
-        text = (self.folder / _CARD).read_text(encoding="utf-8", errors="replace")
+        text = (self.folder / CARD).read_text(encoding="utf-8", errors="replace")
         return text.splitlines()[:lines]
 
     def refuse_findings(self) -> None:
@@ -98,7 +98,7 @@ def choose(folder: str | Path) -> Selection:
             raise PushError(f"{entry}: is a link out of the folder", "remove it, then push again")
     shown = {entry.relative_to(folder).as_posix(): entry for entry in entries}
     names = [name for name, entry in shown.items() if _is_allowed(name, entry, manifest)]
-    if not any(name.endswith(_WEIGHTS) for name in names):
+    if not any(name.endswith(WEIGHTS) for name in names):
         raise InputError(
             f"{folder}: holds no weights", "push a folder that has its model.safetensors"
         )
@@ -115,7 +115,7 @@ def scanned(chosen: Selection) -> Selection:
         InputError: naming a file that is damaged.
     """
     manifest = chosen.manifest
-    unchanging = {name: file for name, file in manifest.files.items() if name != _CARD}
+    unchanging = {name: file for name, file in manifest.files.items() if name != CARD}
     verify(chosen.folder, manifest.model_copy(update={"files": unchanging}))
     return replace(chosen, findings=_findings(chosen.folder, list(chosen.files)))
 

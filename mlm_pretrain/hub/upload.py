@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.hub.asking import TIMEOUT_SECONDS, PushError, ask_hub
 from mlm_pretrain.hub.explaining import stored_tokens
-from mlm_pretrain.hub.repository import head, look_ahead, open_repository, try_writing
-from mlm_pretrain.hub.selection import Selection, choose, scanned
+from mlm_pretrain.hub.repository import (
+    check_metadata,
+    head,
+    look_ahead,
+    open_repository,
+    try_writing,
+)
+from mlm_pretrain.hub.selection import CARD, WEIGHTS, Selection, choose, scanned
 from mlm_pretrain.manifest import versions
 from mlm_pretrain.progress import say
 from mlm_pretrain.redaction import redacted
@@ -94,9 +100,9 @@ def push(
 ) -> dict[str, Any]:
     """Upload the model in `folder` to the Hub in one commit. The folder is only read.
 
-    The token and the right to write are tried first, before large files are read. Large files are sent one
-    after the other, and the Hub keeps each that arrived whole, so that a push that was cut off goes on with
-    the first that did not. What it has already is not sent, and where that is all, no commit is made.
+    The token and the right to write are tried first, before large files are read. Weights are sent file
+    by file, and the Hub keeps each that arrived whole, so that a push that was cut off goes on with the
+    first that did not. What it has already is not sent, and where that is all, no commit is made.
 
     Args:
         folder: what `export` or `finetune` wrote, or a folder that has such a one as `model/`.
@@ -157,17 +163,19 @@ def _commit(api: HfApi, chosen: Selection, order: _Order) -> dict[str, Any]:
     from huggingface_hub import CommitOperationAdd
 
     repo, revision = order.repo, order.revision
+    if CARD in chosen.files:
+        check_metadata(chosen.folder / CARD)
     is_private = open_repository(api, repo, order.private)
     if revision and not revision.startswith("refs/"):
         api.create_branch(repo, branch=revision, exist_ok=True)
     before = head(api, repo, revision)
     operations = [CommitOperationAdd(name, str(chosen.folder / name)) for name in chosen.files]
     message = redacted(order.message or _default_message(), stored_tokens())
-    # Not `upload_folder`, which may spread a folder over several commits: half a model is none. One file at
-    # a time: side by side, all of them would be half sent when the line breaks.
-    commit = api.create_commit(
-        repo, operations, commit_message=message, revision=revision, num_threads=1
-    )
+    # One at a time, each to its end: side by side, all would be half sent when the line breaks.
+    for weights in (o for o in operations if o.path_in_repo.endswith(WEIGHTS)):
+        api.preupload_lfs_files(repo, [weights], revision=revision, free_memory=False)
+    # Not `upload_folder`, which may spread a folder over several commits: half a model is none.
+    commit = api.create_commit(repo, operations, commit_message=message, revision=revision)
     ignored = [o.path_in_repo for o in operations if getattr(o, "_should_ignore", False)]
     if ignored:
         raise PushError(

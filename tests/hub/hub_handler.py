@@ -78,7 +78,7 @@ class Handler(BaseHTTPRequestHandler):
         fault = self.hub.faults.get(step)
         knows_token = self.headers.get("Authorization") == f"Bearer {TOKEN}"
         held = self.hub.repositories.get(named.get("repo") or "")
-        is_open = step == "put" or (step == "resolve" and not (held and held.private))
+        is_open = step in ("put", "validate") or (step == "resolve" and not (held and held.private))
         if fault in (HANG, TRICKLE):
             self._stall(is_trickling=fault == TRICKLE)
         elif fault == CONFLICT:

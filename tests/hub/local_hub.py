@@ -86,7 +86,9 @@ class LocalHub:
             missing = {"message": "empty or missing yaml metadata"}
             return Answer(200, {"errors": [], "warnings": [missing]})
         try:
-            ModelCardData(**yaml.safe_load(rest.partition("---\n")[0]))
+            licence = ModelCardData(**yaml.safe_load(rest.partition("---\n")[0])).license
+            if licence not in (None, "mit", "apache-2.0", "other"):
+                raise ValueError('"license" must be one of [mit, apache-2.0, …]')
         except Exception as error:
             return Answer(400, {"errors": [{"message": str(error)}], "warnings": []})
         return Answer(200, {"errors": [], "warnings": []})

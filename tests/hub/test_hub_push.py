@@ -185,7 +185,7 @@ def test_nothing_refused_reaches_the_hub(hub: LocalHub, pusher: Pusher, model: P
 
 
 def test_an_adapted_model_with_its_card(hub: LocalHub, pusher: Pusher, model: Path) -> None:
-    """Within a folder with reports; and metadata that the Hub cannot read stops before anything is sent."""
+    """Within a folder with reports, which are no part of it."""
     folder = model.with_name("adapted")
     folder.mkdir()
     (folder / "report.json").write_text("{}")
@@ -204,11 +204,27 @@ def test_an_adapted_model_with_its_card(hub: LocalHub, pusher: Pusher, model: Pa
     files = hub.repositories["ada/adapted"].files("main") or {}
     assert files == {path.name: path.read_bytes() for path in model.iterdir()}
     assert done["folder"] == str(model)
-    (model / "README.md").write_text("---\nmodel-index:\n- results: 1\n---\n", encoding="utf-8")
-    refused = pusher.call("push", folder, "ada/other")
-    assert "README.md: the Hub cannot read the metadata" in refused["message"]
+
+
+@pytest.mark.parametrize(
+    ("front", "says"),
+    [
+        ("model-index:\n- results: 1", "Invalid `model_index`"),
+        ("tags: [", "expected the node content"),
+        ("license: nobodys-own", '"license" must be one of'),  # which the Hub alone knows
+    ],
+)
+def test_metadata_that_the_hub_cannot_read(
+    front: str, says: str, hub: LocalHub, pusher: Pusher, model: Path
+) -> None:
+    """It is found before anything is made or sent."""
+    (model / "README.md").write_text(f"---\n{front}\n---\n", encoding="utf-8")
+    refused = pusher.call("push", model, "ada/tiny")
     assert refused["code"] == 3
-    assert len(hub.uploads()) == 1
+    assert f"{model}/README.md: the Hub cannot read the metadata at its top" in refused["message"]
+    assert says in refused["message"]
+    assert hub.repositories == {}
+    assert hub.uploads() == []
 
 
 def test_what_the_repository_ignores_is_said(hub: LocalHub, pusher: Pusher, model: Path) -> None:
