@@ -194,15 +194,8 @@ def _lines(result: dict[str, Any]) -> list[str]:
     from mlm_pretrain.worth.wording import interval, p_text, percent, signed
 
     header = [
-        "task (%)",
-        "variant",
-        "against",
-        "score",
-        "difference",
-        "95 % interval",
-        "p",
-        "it is",
-    ]
+        "task (%)", "variant", "against", "score", "difference", "95 % interval", "p", "it is",
+    ]  # fmt: skip
     rows = [
         [one["task"], one["variant"], one["against"],
          percent(result["tasks"][one["task"]]["scores"][one["variant"]]["mean"]),

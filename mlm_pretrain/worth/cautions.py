@@ -11,11 +11,10 @@ from mlm_pretrain.compare.comparison import NOT_SHOWN
 from mlm_pretrain.worth.families import among
 from mlm_pretrain.worth.findings import Records
 from mlm_pretrain.worth.saying import Findings
-from mlm_pretrain.worth.variants import ADAPTED, CONTROL, Variant
+from mlm_pretrain.worth.variants import ADAPTED, CONTROL, Variant, unlike_unit
 from mlm_pretrain.worth.wording import duration, signed
 
 FEW_SEEDS = 5
-_UNLIKE = 1.2  # times the training that the other had
 
 
 def cautions(found: Findings, records: Records, tasks: Sequence[LabelledTask]) -> list[str]:
@@ -68,17 +67,18 @@ def _of_training(variants: Sequence[Variant]) -> list[str]:
 
 
 def _unlike_training(one: Variant, control: Variant) -> str:
-    """By tokens where both are known, else by time; "" where they are alike."""
-    for unit, said in (("tokens", lambda n: f"{n:,.0f} tokens"), ("seconds", duration)):
-        mine, its = one.cost.get(unit), control.cost.get(unit)
-        if mine and its is not None:
-            if 1 / _UNLIKE <= its / mine <= _UNLIKE:
-                return ""
-            return (
-                f"The control {control.name} was trained for {said(its)}, {one.name} for {said(mine)}: "
-                "what sets them apart may be that."
-            )
-    return ""
+    """ "" where they were trained alike."""
+    unit = unlike_unit(one, control)
+    if unit is None:
+        return ""
+    mine, its = (
+        duration(v.cost[unit]) if unit == "seconds" else f"{v.cost[unit]:,.0f} {unit}"
+        for v in (one, control)
+    )
+    return (
+        f"The control {control.name} was trained for {its}, {one.name} for {mine}: what sets them apart may "
+        "be that."
+    )
 
 
 def _of_choice(found: Findings) -> list[str]:

@@ -75,7 +75,7 @@ def gain_drawing(
     ends = [100 * one[end] for _, one in drawn for end in ("low", "high")]
     up = scale_of([0, *ends], _BOTTOM - 1.5 * TEXT_SIZE, _TOP + 1.5 * TEXT_SIZE)
     base = Mark(gains[0]["against"], across.at(0), up.at(0), up.at(0) - 4, up.at(0) + 4)
-    marks = [base, *_apart([_mark(across.at(cost / each), up, one) for cost, one in drawn])]
+    marks = _apart([base, *(_mark(across.at(cost / each), up, one) for cost, one in drawn)])
     parts = [*axis(across, _BOTTOM, f"{unit} of training"), *_upward(up, gains[0]["metric"])]
     parts += [part for one in marks for part in _drawn(one, one.name in controls)]
     told = "; ".join(_told(cost, one) for cost, one in drawn)

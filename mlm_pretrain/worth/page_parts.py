@@ -26,7 +26,7 @@ def against_the_base(result: Result) -> list[Block]:
     gains = [one for one in result["comparisons"] if one["family"] == "gain"]
     blocks: list[Block] = [
         Heading("Gain over the base"),
-        Table(head, [_gain_row(one, result) for one in gains]),
+        Table(head, [_gain_row(one, result) for one in gains], "Every variant against the base"),
     ]
     for number, (task, found) in enumerate(result["tasks"].items()):
         told = (
@@ -51,8 +51,7 @@ def against_the_controls(result: Result) -> list[Block]:
     ]
     return [
         Heading("Is it the domain?"),
-        Paragraph("Adapted models against models trained as much on other text, directly."),
-        Table(head, rows),
+        Table(head, rows, "Adapted models against models trained on other text, directly"),
     ]
 
 
@@ -71,10 +70,11 @@ def selection(result: Result) -> list[Block]:
         for name, variant in sorted(result["variants"].items(), key=lambda item: -gains[item[0]])
     ]  # fmt: skip
     rule = (
-        "In the order of the validation files, which no figure above comes from. Kept is the first adapted "
-        "model whose gain is shown, and the base where none is; the test files do not rank."
+        "In the order of the validation files. Kept is the first adapted model whose gain is shown, and the "
+        "base where none is: the test files say whether it is, and do not rank."
     )
-    return [Heading("Which to keep"), Paragraph(rule), Table(head, rows)]
+    told = "Gain over the base on validation: the mean over tasks, in points"
+    return [Heading("Which to keep"), Paragraph(rule), Table(head, rows, told)]
 
 
 def labels_part(result: Result) -> list[Block]:
@@ -112,9 +112,9 @@ def what_was_forgotten(result: Result) -> list[Block]:
     ]  # fmt: skip
     if not rows:
         return []
-    told = "One measurement each: no interval, so a small change may be chance."
+    told = "One measurement each, without an interval: a small change may be chance"
     head = ["what was measured", "before", "after", "change", ""]
-    return [Heading("What was forgotten"), Paragraph(told), Table(head, rows)]
+    return [Heading("What was forgotten"), Table(head, rows, told)]
 
 
 def figures_by_seed(result: Result) -> list[Block]:
@@ -140,7 +140,7 @@ def provenance(result: Result) -> list[Block]:
         for name, v in result["variants"].items()
     ]  # fmt: skip
     data = [
-        [f"{task}, {role}", file["path"], file.get("xxh3_128", "")[:_HASH_LETTERS]]
+        [f"{task}, {role}", file["path"], _identity(file)]
         for task, found in result["tasks"].items()
         for role, file in found["data"].items()
     ]
@@ -149,8 +149,8 @@ def provenance(result: Result) -> list[Block]:
     return [
         Heading("What it was made of"),
         Table(["variant", "role", "model", "hash", "parameters", "cost", "s a fine-tuning", "notes"],
-              models),
-        Table(["file", "path", "hash"], data),
+              models, "Models"),
+        Table(["file", "path", "hash"], data, "Labelled files"),
         *([Code(result["command"])] if result["command"] else []),
         Paragraph(
             f"{len(result['runs'])} fine-tunings in {result['seconds']:,.0f} s; {machines}; {versions}; "
@@ -158,6 +158,11 @@ def provenance(result: Result) -> list[Block]:
             "small",
         ),
     ]  # fmt: skip
+
+
+def _identity(file: Result) -> str:
+    """The beginning of a file's hash, or of the commit of what came from the Hub."""
+    return str(file.get("xxh3_128") or file.get("revision") or "")[:_HASH_LETTERS]
 
 
 def _gain_row(one: Result, result: Result) -> list[str]:

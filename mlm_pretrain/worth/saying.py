@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mlm_pretrain.compare.comparison import BETTER, NOT_SHOWN, WORSE
 from mlm_pretrain.worth.choosing import Choice
 from mlm_pretrain.worth.families import DOMAIN, GAIN, MIXED, Comparison, among, joint_verdict
-from mlm_pretrain.worth.variants import ADAPTED, BASE, CONTROL, Variant
+from mlm_pretrain.worth.variants import ADAPTED, BASE, CONTROL, Variant, unlike_unit
 from mlm_pretrain.worth.wording import duration, interval, metric_name, signed
 
 WORTH_IT, HARMFUL, DEPENDS = "worth it", "harmful", "depends on the task"
@@ -159,10 +159,16 @@ def _domain_sentences(found: Findings, gain: Comparison) -> list[str]:
         lines.append(
             f"On {one.task} the control {one.against} gives {signed(control.effect.difference)} "
             f"({_interval(control)}) over the base, and {one.variant} is "
-            f"{signed(one.effect.difference)} ({_interval(one)}) beside it: "
-            f"{_DOMAIN_ANSWERS[one.verdict]}."
+            f"{signed(one.effect.difference)} ({_interval(one)}) beside it: {_domain_answer(found, one)}."
         )
     return lines
+
+
+def _domain_answer(found: Findings, one: Comparison) -> str:
+    is_alike = unlike_unit(found.variant(one.variant), found.variant(one.against)) is None
+    if one.verdict == BETTER and not is_alike:
+        return "the two were not trained as much, so it may be the domain or the training"
+    return _DOMAIN_ANSWERS[one.verdict]
 
 
 def _interval(one: Comparison) -> str:

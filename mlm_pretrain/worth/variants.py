@@ -11,6 +11,7 @@ from mlm_pretrain.errors import InputError
 Role = Literal["base", "adapted", "control"]
 BASE, ADAPTED, CONTROL = get_args(Role)
 COSTS = ("seconds", "tokens", "text_bytes")
+_UNLIKE = 1.2  # times the training that the other had
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,18 @@ class Variant:
     def seconds(self) -> float | None:
         """Of training; None where nobody said."""
         return self.cost.get("seconds")
+
+
+def unlike_unit(one: Variant, control: Variant) -> str | None:
+    """In what two models were trained differently much, more than a fifth apart; None where they were not.
+
+    By tokens where both are known, else by seconds; nobody can tell where neither is.
+    """
+    for unit in ("tokens", "seconds"):
+        mine, its = one.cost.get(unit), control.cost.get(unit)
+        if mine and its is not None:
+            return None if 1 / _UNLIKE <= its / mine <= _UNLIKE else unit
+    return None
 
 
 def checked(variants: Sequence[Variant]) -> list[Variant]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from made_up import said, variants
@@ -67,6 +68,18 @@ def test_a_gain_that_the_control_has_too(verdict: str, answer: str) -> None:
     ]
     found = _findings(variants("DAPT", control="wiki"), comparisons, {"DAPT": 0.021})
     assert sentences(found)[1].endswith(answer)
+
+
+def test_a_control_that_was_trained_less_proves_no_domain() -> None:
+    base, adapted, control = variants("DAPT", control="wiki")
+    given = [base, adapted, replace(control, cost={"seconds": 600.0})]
+    comparisons = [
+        said("DAPT", "base", (1.8, 0.6, 3.0), "better"),
+        said("wiki", "base", (0.2, -0.8, 1.1), "not shown"),
+        said("DAPT", "wiki", (1.6, 0.3, 2.9), "better", family="domain"),
+    ]
+    told = sentences(_findings(given, comparisons, {"DAPT": 0.021}))[1]
+    assert told.endswith("not trained as much, so it may be the domain or the training.")
 
 
 def test_nothing_shown() -> None:
