@@ -36,6 +36,15 @@ def test_preparation(tmp_path: Path) -> None:
     assert results["stock"]["text_megabytes"] == results["prepare"]["text_megabytes"] > 0
 
 
+def test_tokenizer_extension(tmp_path: Path) -> None:
+    results = quick("tokenizer_extension", tmp_path / "record.json")["results"]
+    assert set(results) == {"wordpiece", "byte-bpe"}
+    for found in results.values():
+        assert found["entries"][1] - found["entries"][0] == found["words"] == 100
+        assert found["corpus"]["saved_share"] > 0.01
+        assert found["ratio"]["extended"]["median"] < 2  # a busy machine is no measurement
+
+
 def test_masking(tmp_path: Path) -> None:
     results = quick("masking", tmp_path / "record.json")["results"]
     assert results["word 1024"]["ratio"]["median"] > 1

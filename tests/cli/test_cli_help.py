@@ -8,7 +8,8 @@ import package_process
 
 VERBS = (
     "prepare", "pretrain", "export", "finetune", "search", "robustness", "evaluate", "fill", "demo", "env",
-    "compare", "worth", "tokenizer", "push", "tokenizer train", "tokenizer report",
+    "adapt", "domain", "compare", "worth", "tokenizer", "push", "tokenizer train", "tokenizer extend",
+    "tokenizer report",
 )  # fmt: skip
 
 # Every verb's help in one process, then what it has loaded.

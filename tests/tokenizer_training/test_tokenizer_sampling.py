@@ -77,6 +77,41 @@ def test_distinct_words_are_bounded_and_the_frequent_stay() -> None:
     assert sample.counts["rare_words_dropped"] == 20 * 5000
 
 
+def test_documents_of_a_word_are_counted_as_the_words_are(paragraphs: list[str]) -> None:
+    long = "lymphocyte " * 60 + "x" * 101
+    documents = [*paragraphs[:600], long, "Lymphocyte, lymphocyte!\u00a0lymphocyte"]
+    for algorithm in ALGORITHM_NAMES:
+        chosen = ALGORITHMS[algorithm]
+        pipeline = chosen.pipeline(TokenizerConfig())
+        counting, plain = (
+            WordSample(pipeline, chosen.chunks, 1 << 30, 1 << 30, 100, counts_documents=is_counting)
+            for is_counting in (True, False)
+        )
+        held: Counter[str] = Counter()
+        for document in documents:
+            counting.add(document)
+            plain.add(document)
+            text = " ".join(document.split()) if algorithm in ("bpe", "unigram") else document
+            held.update({word for word in cut_whole(pipeline, text) if len(word) <= 100})
+        words = counting.words()
+        assert words == plain.words()
+        assert counting.document_counts == held
+        assert counting.counts["words_too_long"] == plain.counts["words_too_long"] == 1
+
+
+def test_documents_of_dropped_words_are_forgotten() -> None:
+    chosen = ALGORITHMS["wordpiece"]
+    pipeline = chosen.pipeline(TokenizerConfig())
+    sample = WordSample(pipeline, chosen.chunks, 1 << 30, 1000, 100, counts_documents=True)
+    for block in range(4):
+        sample.add("the of " * 50 + " ".join(f"rare{block}n{number}" for number in range(5000)))
+        sample._shrink()
+        held = sum(len(level.holders) for level in sample._levels.values())
+        assert held <= 1000
+    assert sample.words() == {"of": 200, "the": 200}
+    assert sample.document_counts == {"of": 4, "the": 4}
+
+
 def test_duplicates_and_overlong_words_are_counted() -> None:
     sample = make_sample()
     for text in ("one two", "one two", "x" * 101, "y" * 100):

