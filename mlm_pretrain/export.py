@@ -88,7 +88,8 @@ def export(run: str | Path, out: str | Path, *, overwrite: bool = False) -> dict
     _check_reload(model, source_tokenizer, out, trained_as)
     if record["config"].get("lora"):
         first = first_with_change([read_run(place)["config"] for place in runs])
-        export_adapter(model, source, out, record["config"], first and _hub_name(first["init"]))
+        base = _hub_name(first["init"]) if first is not None else None
+        export_adapter(model, source, out, record["config"], base)
     inputs = {"run": {"path": run.name, "weights": source.name}}
     counts = {"parameters": facts["parameters"]}
     manifest = write_manifest(out, "export", facts["config"], inputs, counts)
