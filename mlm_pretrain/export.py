@@ -23,11 +23,15 @@ from mlm_pretrain.objectives.together import recorded
 from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
 from mlm_pretrain.training.checkpoints.finding import newest_weights
-from mlm_pretrain.training.following import lineage, prepared_length
+from mlm_pretrain.training.followed import (
+    is_checkpoint,
+    lineage,
+    prepared_length,
+    read_followed,
+    run_of,
+)
 from mlm_pretrain.training.heads import GENERATOR_FOLDER, export_heads, read_generator
-from mlm_pretrain.training.learning.adapters import export_adapter
-from mlm_pretrain.training.learning.config import LoraConfig
-from mlm_pretrain.training.learning.vocabulary import added_tokens
+from mlm_pretrain.training.learning.adapters import export_adapter, first_with_change
 from mlm_pretrain.training.phases import newest_run
 from mlm_pretrain.training.run_folder import MODEL_FOLDER, read_run
 
@@ -70,7 +74,8 @@ def export(run: str | Path, out: str | Path, *, overwrite: bool = False) -> dict
     model, source_tokenizer, objective = load_for_evaluation(source, trained_as)
     out = claim_output(_apart(Path(out), run), overwrite)
     _write_model(model, out, objective.is_causal or model.config.is_encoder_decoder)
-    runs = lineage(run)
+    places = lineage(run)
+    runs = [run_of(place) for place in places]
     _copy_tokenizer(run / "tokenizer", out, runs, model.config)
     learnt = recorded(record["config"])
     if "clm" in learnt.served and not objective.is_causal:
@@ -80,13 +85,13 @@ def export(run: str | Path, out: str | Path, *, overwrite: bool = False) -> dict
     export_heads(learnt, source, out)
     facts = _facts(run, record, model) | _card_facts(learnt, record["config"])
     if len(runs) > 1:
-        facts |= _phase_facts(runs, facts)
+        facts |= _phase_facts(places, facts)
     (out / "README.md").write_text(model_card(facts), encoding="utf-8")
     _check_reload(model, source_tokenizer, out, trained_as)
     if record["config"].get("lora"):
-        change = LoraConfig.model_validate(record["config"]["lora"])
-        has_added = added_tokens(run / "tokenizer") is not None
-        export_adapter(model, source, out, change, _base_of_change(runs), has_added)
+        first = first_with_change([read_run(place)["config"] for place in runs])
+        base = hub_name(first["init"]) if first is not None else None
+        export_adapter(model, source, out, record["config"], base)
     inputs = {"run": {"path": run.name, "weights": source.name}}
     counts = {"parameters": facts["parameters"]}
     manifest = write_manifest(out, "export", facts["config"], inputs, counts)
@@ -223,10 +228,10 @@ def _card_facts(learnt: Objective, config: dict[str, Any]) -> dict[str, Any]:
     return {"learnt": card, "use": f"{card.use(settings)} {card.alone}".strip()}
 
 
-def _phase_facts(runs: list[Path], facts: dict[str, Any]) -> dict[str, Any]:
+def _phase_facts(places: list[Path], facts: dict[str, Any]) -> dict[str, Any]:
     """Of a run that follows others: how the first one began, sums over all, and each by itself."""
-    phases = [_phase(run) for run in runs]
-    first = read_run(runs[0])["config"]
+    phases = [_phase(place) for place in places]
+    first = read_run(run_of(places[0]))["config"]
     beginning = _shareable({name: first.get(name) for name in ("arch", "init", "start")})
     counts = {k: v for k, v in facts["counts"].items() if k != "epochs"}
     counts |= {name: sum(part["counts"].get(name, 0) for part in phases) for name in _SUMMED}
@@ -237,15 +242,18 @@ def _phase_facts(runs: list[Path], facts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _phase(run: Path) -> dict[str, Any]:
+def _phase(place: Path) -> dict[str, Any]:
+    """Of a run, or of a run until one of its checkpoints."""
+    run = run_of(place)
     record = read_run(run)
     config, is_finished = record["config"], (run / MANIFEST).is_file()
+    counts = read_manifest(run, "pretrain").counts if is_finished else {}
     return {
         "name": config.get("name") or run.name,
         "max_length": prepared_length(config["data"]),
         "data_hash": record["data_hash"],
         "config": _shareable(config),
-        "counts": read_manifest(run, "pretrain").counts if is_finished else {},
+        "counts": read_followed(place).counts if is_checkpoint(place) else counts,
     }
 
 
@@ -257,14 +265,6 @@ def _shareable(config: dict[str, Any]) -> dict[str, Any]:
         plain = Path(value).name if is_path else value
         shown[name] = _shareable(plain) if isinstance(plain, dict) else plain
     return shown
-
-
-def _base_of_change(runs: list[Path]) -> str | None:
-    """What a low-rank change was made on, where others can find it: a run that follows another without the
-    same change began on what that one left."""
-    configs = [read_run(run)["config"] for run in runs]
-    is_one = all(config.get("lora") == configs[-1]["lora"] for config in configs)
-    return hub_name(configs[0]["init"]) if is_one else None
 
 
 def _check_reload(

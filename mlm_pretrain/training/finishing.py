@@ -11,7 +11,7 @@ from mlm_pretrain.manifest import write_manifest
 from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.training.assembling import Materials
 from mlm_pretrain.training.best import take_best
-from mlm_pretrain.training.following import EPOCHS_BEGUN, WEIGHTS_STEP
+from mlm_pretrain.training.followed import EPOCHS_BEGUN, WEIGHTS_STEP
 from mlm_pretrain.training.heads import count_parameters
 from mlm_pretrain.training.run_folder import COMES_AND_GOES, MODEL_FOLDER
 from mlm_pretrain.training.trainer import TokenTrainer

@@ -8,109 +8,22 @@ another.
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
-from mlm_pretrain.claiming import PHASES_FILE, RUN_FILE
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.manifest import MANIFEST, hash_json, read_manifest
 from mlm_pretrain.progress import say
 from mlm_pretrain.training.checkpoints.finding import checkpoint_name, open_checkpoint
 from mlm_pretrain.training.checkpoints.states import read_state
+from mlm_pretrain.training.followed import STEPS, WEIGHTS_STEP, Followed
 from mlm_pretrain.training.heads import carry_heads
 from mlm_pretrain.training.learning.lora import is_of_lora, read_lora
 from mlm_pretrain.training.pretrain_config import PretrainConfig
-from mlm_pretrain.training.run_folder import MODEL_FOLDER, read_run
 
-STEPS, EPOCHS_BEGUN = "steps", "epochs_begun"
-WEIGHTS_STEP = "weights_step"  # whose weights the final model has, where it is not simply the last
 _OPTIMIZER_FILE = "optimizer.safetensors"
 _BEGIN_FRESH = "put it back, or give optimizer_state: fresh"
-
-
-class Followed(NamedTuple):
-    """A finished run, as the run after it sees it.
-
-    Attributes:
-        run: its folder.
-        config: its settings.
-        counts: what it counted.
-        weights_hash: of its final weights.
-        max_length: tokens in a row of its data; None where the data is gone.
-    """
-
-    run: Path
-    config: dict[str, Any]
-    counts: dict[str, Any]
-    weights_hash: str
-    max_length: int | None
-
-    @property
-    def model(self) -> Path:
-        """The folder of its final weights."""
-        return self.run / MODEL_FOLDER
-
-    @property
-    def epochs_begun(self) -> int:
-        """Epochs whose order and masks it has used, with those of the runs that it followed."""
-        known = self.counts.get(EPOCHS_BEGUN)
-        return int(known if known is not None else math.ceil(self.counts.get("epochs", 0)) + 1)
-
-
-def read_followed(folder: str | Path) -> Followed:
-    """The finished run in `folder`.
-
-    Raises:
-        InputError: when there is none, or it has not ended.
-    """
-    run = Path(folder)
-    if (run / PHASES_FILE).is_file():
-        raise InputError(
-            f"{run}: holds several phases, of which one can be followed",
-            f"name one of its folders: {', '.join(sorted(p.name for p in run.glob('*-*/')))}",
-        )
-    if not (run / RUN_FILE).is_file():
-        raise InputError(
-            f"follows: {run}: no {RUN_FILE}, so there is no run to go on from",
-            "name the folder of a finished run, or the one it was moved to: --set pretrain.follows=FOLDER",
-        )
-    record = read_run(run)
-    if not (run / MANIFEST).is_file():
-        raise InputError(
-            f"{run}: has not ended yet, so nothing can follow it",
-            f"end it first: mlm-pretrain pretrain --out {run} --resume",
-        )
-    manifest = read_manifest(run, "pretrain")
-    weights = {
-        n: f["xxh3_128"] for n, f in manifest.files.items() if n.startswith(f"{MODEL_FOLDER}/")
-    }
-    length = prepared_length(record["config"]["data"])
-    return Followed(run, record["config"], manifest.counts, hash_json(weights), length)
-
-
-def prepared_length(data: str) -> int | None:
-    """The length in tokens that `data` was prepared with; None where it is no longer there."""
-    try:
-        return int(read_manifest(data, "prepare").config["max_length"])
-    except (InputError, KeyError):
-        return None
-
-
-def lineage(run: str | Path) -> list[Path]:
-    """The runs that led to `run`, the first one first and itself last; of those that are still there."""
-    found = [Path(run)]
-    while follows := read_run(found[0])["config"].get("follows"):
-        before = Path(follows)
-        moved = found[0].parent / before.name  # phases lie side by side, and move together
-        place = next((p for p in (before, moved) if (p / RUN_FILE).is_file()), None)
-        if place is None or place in found:
-            say(f"{before}: gone, so nothing is told of the runs before {found[0]}")
-            break
-        found.insert(0, place)
-    return found
 
 
 def settings_followed(config: PretrainConfig, before: Followed, max_length: int) -> dict[str, Any]:
@@ -130,7 +43,7 @@ def settings_followed(config: PretrainConfig, before: Followed, max_length: int)
     is_same = before.config["optimizer"] == config.optimizer
     if config.optimizer_state == "carried" and not is_same:
         raise InputError(
-            f"optimizer_state: carried, but {before.run} was trained with {before.config['optimizer']} "
+            f"optimizer_state: carried, but {before.place} was trained with {before.config['optimizer']} "
             f"and this run shall be with {config.optimizer}",
             f"give optimizer: {before.config['optimizer']}, or optimizer_state: fresh",
         )
@@ -146,13 +59,14 @@ def same_tokens(rows: int, length: int | None, new_length: int) -> int:
 
 
 def final_checkpoint(before: Followed) -> Path:
-    """The checkpoint whose weights are the run before's final ones, whole: its last, or its best one.
+    """The checkpoint whose weights are those that are followed, whole: the run's last, its best one, or the
+    one that was named.
 
     Raises:
         InputError: when it is gone or damaged, with the way to go on without it.
     """
     step = before.counts.get(WEIGHTS_STEP, before.counts[STEPS])
-    found = before.run / checkpoint_name(step)
+    found = before.checkpoint or before.run / checkpoint_name(step)
     if not found.is_dir():
         raise InputError(f"{found}: is gone, and the optimiser's state with it", _BEGIN_FRESH)
     try:
@@ -173,7 +87,7 @@ def take_heads(model: Any, before: Followed, config: PretrainConfig) -> frozense
     if fresh or left:
         parts = [f"begin anew: {', '.join(fresh)}"] * bool(fresh)
         parts += [f"not needed any more: {', '.join(left)}"] * bool(left)
-        say(f"{before.run}: heads that {'; '.join(parts)}")
+        say(f"{before.place}: heads that {'; '.join(parts)}")
     return carried
 
 
@@ -198,7 +112,7 @@ def carry_lora(model: Any, before: Followed | None, config: PretrainConfig) -> f
     if before is None or config.lora is None:
         return frozenset()
     if before.config.get("lora") != config.lora.model_dump(mode="json"):
-        say(f"{before.run}: had another change than lora asks for; this one begins anew")
+        say(f"{before.place}: had another change than lora asks for; this one begins anew")
         return frozenset()
     read_lora(model, before.model)
     return frozenset(name for name, _ in model.named_parameters() if is_of_lora(name))

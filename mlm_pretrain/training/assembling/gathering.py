@@ -21,11 +21,10 @@ from mlm_pretrain.training.assembling.models import build_model, pinned
 from mlm_pretrain.training.assembling.objectives import objective_config_of, objective_of
 from mlm_pretrain.training.assembling.settings import budget_of, resolved
 from mlm_pretrain.training.curriculum import build_curriculum
+from mlm_pretrain.training.followed import Followed, read_followed
 from mlm_pretrain.training.following import (
-    Followed,
     carry_lora,
     lora_followed,
-    read_followed,
     settings_followed,
     take_heads,
 )

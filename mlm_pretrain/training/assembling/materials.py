@@ -15,7 +15,7 @@ from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.training.assembling.objectives import objective_config_of
 from mlm_pretrain.training.budget import Budget
 from mlm_pretrain.training.curriculum import Curriculum
-from mlm_pretrain.training.following import Followed
+from mlm_pretrain.training.followed import Followed
 from mlm_pretrain.training.learning.learner import Learner
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.replay import Replay
@@ -63,7 +63,7 @@ class Materials:
         data = self.manifest.content_hash
         found = {"data": {"path": self.config.data, "xxh3_128": data}}
         if (before := self.followed) is not None:
-            found["followed"] = {"path": str(before.run), "xxh3_128": before.weights_hash}
+            found["followed"] = {"path": str(before.place), "xxh3_128": before.weights_hash}
         if self.replay is not None:
             other = self.replay.data
             content = other.manifest.content_hash

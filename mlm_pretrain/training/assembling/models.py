@@ -9,7 +9,7 @@ import torch
 from mlm_pretrain.hub import resolve_commit
 from mlm_pretrain.modeling.build import continued_model, new_model
 from mlm_pretrain.objectives import Objective
-from mlm_pretrain.training.following import Followed
+from mlm_pretrain.training.followed import Followed
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 
 # By whether it looks only to the left.

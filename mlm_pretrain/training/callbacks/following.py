@@ -13,7 +13,8 @@ from mlm_pretrain.training.checkpoints.finding import STAGE
 from mlm_pretrain.training.checkpoints.generators import restore_generators, seed_generators
 from mlm_pretrain.training.checkpoints.states import read_state
 from mlm_pretrain.training.checkpoints.writing import ADAPTIVE_FILE, generators_name
-from mlm_pretrain.training.following import Followed, carried_state, final_checkpoint
+from mlm_pretrain.training.followed import Followed
+from mlm_pretrain.training.following import carried_state, final_checkpoint
 
 _FIRST_STEPS = 1 << 40  # places of draws beside those of steps, which no run has so many of
 

@@ -11,7 +11,7 @@ tokens were added, the table of token vectors, for a checkpoint that was given r
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,38 +22,49 @@ from mlm_pretrain.errors import InputError
 from mlm_pretrain.training.heads import NAME as HEADS
 from mlm_pretrain.training.learning.config import LoraConfig
 from mlm_pretrain.training.learning.lora import LORA_FILE, lora_layers, require_peft, target_names
+from mlm_pretrain.training.learning.vocabulary import added_tokens
+from mlm_pretrain.training.run_folder import TOKENIZER_FOLDER
 
 ADAPTERS_FOLDER = "adapters"
 # Of the scores of the plain model, by which those of the change on its base may differ.
 TOLERANCE = 1e-4
 
 
+def first_with_change(configs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The first of runs that follow each other, if all of them learn the same change on what it began with.
+
+    A run that follows another without the same change begins on what that one left.
+    """
+    is_one = all(config.get("lora") == configs[-1]["lora"] for config in configs)
+    return configs[0] if is_one else None
+
+
 def export_adapter(
-    model: Any, source: Path, out: Path, config: LoraConfig, base: str | None, has_added: bool
+    model: Any, source: Path, out: Path, settings: Mapping[str, Any], base: str | None
 ) -> Path:
     """Write the change that `source` holds as `out`/adapters/NAME, and show that it scores as `model` does.
 
     Args:
         model: the plain model of `source`, with the change in its matrices.
-        source: a folder that a run wrote its model into.
-        config: of the change.
+        source: a folder in that of the run, which it wrote its model into.
+        settings: of the run, as it was recorded.
         base: name of the checkpoint that it is a change of, where others can find it.
-        has_added: whether tokens were added to the checkpoint's vocabulary.
 
     Raises:
         InputError: without peft; when the change on its matrices scores differently than `model`.
     """
-    peft = require_peft()
+    peft, config = require_peft(), LoraConfig.model_validate(settings["lora"])
     ids = torch.arange(min(16, model.config.vocab_size))[None]
     expected = _scores(model, ids)
     kept = _heads(model) * bool(config.head)
-    kept += [_table_name(model)] * has_added
-    settings = peft.LoraConfig(
+    if added_tokens(source.parent / TOKENIZER_FOLDER) is not None:
+        kept.append(_table_name(model))
+    change = peft.LoraConfig(
         r=config.rank, lora_alpha=config.scale, lora_dropout=0.0,
         target_modules=target_names(model, config), modules_to_save=kept or None,
         base_model_name_or_path=base,
     )  # fmt: skip
-    wrapped = peft.get_peft_model(model, settings, adapter_name=config.name)
+    wrapped = peft.get_peft_model(model, change, adapter_name=config.name)
     _fill(model, load_file(source / LORA_FILE))
     found = _scores(wrapped, ids)
     if (found - expected).abs().max() > TOLERANCE * expected.abs().max():

@@ -14,7 +14,7 @@ from mlm_pretrain.config import StrictConfig, build_config
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import read_manifest
 from mlm_pretrain.modeling.sizes import check_length
-from mlm_pretrain.training.following import read_followed
+from mlm_pretrain.training.followed import read_followed
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 
 _LENGTHS = ("steps", "epochs", "minutes")

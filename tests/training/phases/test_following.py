@@ -14,7 +14,7 @@ from mlm_pretrain.errors import InputError
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.training.assembling import Materials, assemble, build_trainer
 from mlm_pretrain.training.checkpoints.states import read_state
-from mlm_pretrain.training.following import read_followed
+from mlm_pretrain.training.followed import read_followed
 from mlm_pretrain.training.heads import NAME
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
 
