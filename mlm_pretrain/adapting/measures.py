@@ -53,6 +53,12 @@ def _measure(
     )  # fmt: skip
     if task is not None:
         found["overlap"] = {task.name: texts["overlap"]}
+        sizes = [texts["domain"][split] for split in ("train", "validation")]
+        found["cleaned"] = {
+            "corpus": str(places.texts), "overlap": texts["overlap"], "read": {},
+            "documents": sum(size["documents"] for size in sizes),
+            "bytes": sum(size["bytes"] for size in sizes),
+        }  # fmt: skip
     return found
 
 
