@@ -82,34 +82,41 @@ def domain(
     adapt with new vocabulary, or not to, with reasons; the thresholds come from measured pairs. Finds the
     test texts of tasks in the corpus, however they are written there, and with --clean takes them out.
     """
+    from mlm_pretrain.claiming import make_writable
     from mlm_pretrain.compare import parse_task
     from mlm_pretrain.config import build_config
     from mlm_pretrain.corpus import ReadOptions
-    from mlm_pretrain.domain.config import MeasureConfig
 
     values = reading.reading_of(locals())
     read = build_config(ReadOptions, values, "domain")
     other = {**values, "text_field": general_text_field, "limit_documents": None}
-    config = build_config(
-        MeasureConfig,
-        {
-            "sample_bytes": sample_bytes, "loss_rows": loss_rows, "seed": seed, "read": read,
-            "read_general": build_config(ReadOptions, other, "domain"),
-        },
-        "domain",
-    )  # fmt: skip
     tasks = [parse_task(text) for text in task or []]
+    make_writable(out)
 
     from mlm_pretrain import domain as room
 
     has_budget = room.check_budget(minutes=minutes, steps=steps, tokens=tokens)
-    found = room.measure(model, corpus, general=general, tasks=tasks, config=config)
+    cleaned: dict[str, Any] = {}
     if clean is not None:
         options = read.model_copy(update={"drop_duplicates": drop_copies})
-        found["clean"] = room.clean(
+        cleaned = room.clean(
             corpus, clean, tasks=tasks, reading=options, drop_near_duplicates=drop_copies,
             overwrite=overwrite,
         )  # fmt: skip
+        # What is measured is what will be trained on.
+        corpus, read = [cleaned["corpus"]], ReadOptions()
+    settings = {
+        "sample_bytes": sample_bytes, "loss_rows": loss_rows, "seed": seed, "read": read,
+        "read_general": build_config(ReadOptions, other, "domain"),
+    }  # fmt: skip
+    config = build_config(room.MeasureConfig, settings, "domain")
+    sought = [] if cleaned else tasks
+    found = room.measure(model, corpus, general=general, tasks=sought, config=config)
+    if cleaned:
+        found["clean"] = cleaned
+        found["overlap"] = (
+            {" and ".join(t.name for t in tasks): cleaned["overlap"]} if tasks else {}
+        )
     if has_budget:
         found["forecast"] = room.forecast(
             model,
@@ -121,12 +128,8 @@ def domain(
             read=read,
         )
     written = room.write_report(out, found)
-    finish(
-        found,
-        json,
-        [*_lines(found), f"written: {', '.join(written)}"],
-        _next(found, model, corpus, read),
-    )
+    lines = [*_lines(found), f"written: {', '.join(written)}"]
+    finish(found, json, lines, _next(found, model, corpus, read))
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
@@ -141,8 +144,6 @@ def _next(found: dict[str, Any], model: str, corpus: list[str], options: ReadOpt
     """Making the text ready, unless the advice is against it."""
     if found["advice"]["verdict"] == "don't":
         return ""
-    cleaned = found.get("clean")
-    corpora = [cleaned["corpus"]] if cleaned else corpus
-    words = [part for spec in corpora for part in ("--corpus", spec)]
-    words += [] if cleaned else reading.flags_unlike_default(options)
+    corpora = [part for spec in corpus for part in ("--corpus", spec)]
+    words = [*corpora, *reading.flags_unlike_default(options)]
     return shlex.join(["mlm-pretrain", "prepare", *words, "--tokenizer", model, "--out", "data"])
