@@ -54,7 +54,7 @@ def _measure(
     if task is not None:
         found["overlap"] = {task.name: texts["overlap"]}
         sizes = [texts["domain"][split] for split in ("train", "validation")]
-        found["cleaned"] = {
+        found["clean"] = {
             "corpus": str(places.texts), "overlap": texts["overlap"], "read": {},
             "documents": sum(size["documents"] for size in sizes),
             "bytes": sum(size["bytes"] for size in sizes),
