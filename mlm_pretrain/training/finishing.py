@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from mlm_pretrain.evaluation.record import write_metrics
 from mlm_pretrain.manifest import write_manifest
 from mlm_pretrain.precision import resolve_precision
-from mlm_pretrain.training.assembling import Materials
+from mlm_pretrain.training.assembling import Materials, assemble
 from mlm_pretrain.training.best import take_best
 from mlm_pretrain.training.followed import EPOCHS_BEGUN, WEIGHTS_STEP
 from mlm_pretrain.training.heads import count_parameters
@@ -31,11 +31,16 @@ def finish(trained: Trained) -> dict[str, Any]:
     """Write the final model, validate it, and record what was counted; the run's result."""
     trainer, materials, watchers = trained
     out = Path(materials.config.out)
-    result = _counted(trainer, materials) | watchers.result()
+    result = _counted(trainer, materials)
+    if watchers.probing is not None:
+        result["probes"] = watchers.probing.result()
     if not trainer.is_world_process_zero():
         return result
-    if (probing := watchers.probing) is not None:
-        result[WEIGHTS_STEP] = take_best(trainer, out, probing.standing.best_step)
+    step = _take_chosen(trained)
+    if watchers.probing is not None or watchers.guarding is not None:
+        result[WEIGHTS_STEP] = step
+    if watchers.guarding is not None:
+        result["forgetting"] = watchers.guarding.result(step)
     trainer.save_model(str(out / MODEL_FOLDER))
     if has_validation(materials):
         result["validation"] = validate(materials)
@@ -44,6 +49,17 @@ def finish(trained: Trained) -> dict[str, Any]:
     settings = materials.config.model_dump(mode="json")
     write_manifest(out, "pretrain", settings, materials.inputs(), counts, leave_out=COMES_AND_GOES)
     return result
+
+
+def _take_chosen(trained: Trained) -> int:
+    """Give the model the weights that the run shall end with; the step that they are of."""
+    trainer, materials, watchers = trained
+    step = watchers.chosen_step
+    if step == 0:  # no step was any good: those it began with
+        begun = assemble(materials.config).model.state_dict()
+        trainer.model.load_state_dict(begun)
+        return 0
+    return take_best(trainer, Path(materials.config.out), step or 0)
 
 
 def _counted(trainer: TokenTrainer, materials: Materials) -> dict[str, Any]:

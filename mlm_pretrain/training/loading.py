@@ -13,6 +13,7 @@ from transformers.trainer_utils import has_length
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.objectives.vocabulary import read_vocabulary
+from mlm_pretrain.progress import say
 from mlm_pretrain.training.checkpoints.generators import drawing_from
 from mlm_pretrain.training.curriculum.order import paced_order
 from mlm_pretrain.training.placement import DealtBatches, PlacedCollator, PlacedDataset, shuffled
@@ -20,6 +21,7 @@ from mlm_pretrain.training.replay.reading import JoinedRows
 
 _ORDER_PART = 3
 _DEFAULT_SEED = 42  # of TrainingArguments
+_MADE_AHEAD = 2  # batches a process of torch's loaders
 
 
 def order_seed(args: Any) -> int:
@@ -77,7 +79,7 @@ def placed_loader(trainer: Any) -> DataLoader:
     if trainer.curriculum is not None:
         batches.order, batches.repeats = _paced(trainer, batches), True
     trainer.placed_batches = batches
-    workers = args.dataloader_num_workers
+    workers = _workers(trainer)
     collate: Any = PlacedCollator(collator, trainer.order_seed, trainer.makes_batches)
     if trainer.adaptive is not None:  # masked when their step begins, see there
         trainer.late_collator, collate = collate, list
@@ -92,6 +94,19 @@ def placed_loader(trainer: Any) -> DataLoader:
         multiprocessing_context=args.dataloader_multiprocessing_context if workers else None,
         generator=torch.Generator().manual_seed(trainer.order_seed),  # leaves the global one alone
     )
+
+
+def _workers(trainer: Any) -> int:
+    """Processes that make batches: fewer where they would run ahead of what is still to be decided."""
+    args = trainer.args
+    workers = int(args.dataloader_num_workers)
+    if trainer.replay is None or not trainer.replay.may_change:
+        return workers
+    ahead = args.dataloader_prefetch_factor or _MADE_AHEAD
+    most = trainer.replay.most_workers(args.gradient_accumulation_steps, ahead)
+    if workers > most and args.process_index == 0:
+        say(f"workers: {most} in place of {workers}, since the share of replay may change")
+    return min(workers, most)
 
 
 def _mixed(trainer: Any, batches: DealtBatches, dataset: Any) -> JoinedRows:

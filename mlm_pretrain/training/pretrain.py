@@ -105,6 +105,8 @@ def _require_data(config: PretrainConfig) -> None:
     ways = {config.data: "as --data"}
     if config.replay is not None:
         ways[config.replay.data] = "by --set pretrain.replay.data=FOLDER"
+    if config.guard is not None:
+        ways[config.guard.data] = "by --set pretrain.guard.data=FOLDER"
     for folder, way in ways.items():
         if not Path(folder).is_dir():
             raise InputError(

@@ -15,6 +15,7 @@ from mlm_pretrain.objectives.together.config import Balance, Part, Way, fault_of
 from mlm_pretrain.precision import Precision
 from mlm_pretrain.training.callbacks.loss_watch import SPIKE_NATS
 from mlm_pretrain.training.curriculum.config import CurriculumConfig
+from mlm_pretrain.training.forgetting.config import GuardConfig
 from mlm_pretrain.training.learning.config import LoraConfig, TrainsConfig
 from mlm_pretrain.training.optimizers import OptimizerName
 from mlm_pretrain.training.probing.config import ProbesConfig
@@ -75,6 +76,8 @@ class PretrainConfig(StrictConfig):
         validate_every: steps between validation losses; 0 validates at the end alone.
         probes: what the model is asked while it is trained, without fine-tuning (see `ProbesConfig`); None
             asks nothing.
+        guard: how well general text is still predicted meanwhile, and what is done when it is not (see
+            `GuardConfig`); None does not look.
         checkpoint_minutes: minutes between checkpoints; `keep_checkpoints` of them are kept.
         on_spike: when a loss is no number or lies far above those before. "stop" ends the run before the
             update; "skip" goes back to the last checkpoint and passes over the batches up to the spike.
@@ -126,6 +129,7 @@ class PretrainConfig(StrictConfig):
     log_every: int = Field(20, ge=1)
     validate_every: int = Field(0, ge=0)
     probes: ProbesConfig | None = None
+    guard: GuardConfig | None = None
     checkpoint_minutes: float = Field(10.0, gt=0)
     keep_checkpoints: int = Field(2, ge=1)
     on_spike: Literal["stop", "skip"] = "stop"
@@ -166,6 +170,7 @@ class PretrainConfig(StrictConfig):
         if self.warmup_share + self.decay_share > 1:
             raise ValueError("warmup_share + decay_share must not exceed 1")
         self._check_start()
+        self._check_guard()
         if self.curriculum is not None and self.replay is not None:
             raise ValueError(
                 "a curriculum ranks the rows of one text: leave out curriculum or replay"
@@ -175,6 +180,21 @@ class PretrainConfig(StrictConfig):
                 "a curriculum needs the length of the run: give steps or epochs, not minutes"
             )
         return self
+
+    def _check_guard(self) -> None:
+        """A guard of something that is there, with what its action needs, and one choice of the weights."""
+        if self.guard is None:
+            return
+        if self.init is None and self.follows is None:
+            raise ValueError("guard looks after what a checkpoint knows: give init or follows")
+        if self.guard.action == "replay" and self.replay is None:
+            raise ValueError(
+                "guard.action replay raises a share: give replay, whose share may be 0"
+            )
+        if self.guard.action == "stop" and self.probes is not None and self.probes.keep_best:
+            raise ValueError(
+                "guard.action stop and probes.keep_best both choose the final weights: give one of them"
+            )
 
     def _check_start(self) -> None:
         """One beginning, and what belongs to it."""

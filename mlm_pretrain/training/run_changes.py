@@ -16,7 +16,7 @@ _HARMLESS = {
     "out", "data", "name", "follows", "workers", "log_every", "validate_every", "checkpoint_minutes",
     "keep_checkpoints", "on_spike", "spike_nats", "probes",
 }  # fmt: skip
-_WITH_FOLDER = ("replay",)
+_WITH_FOLDER = ("replay", "guard")
 _BATCH = ("batch_size", "accumulation")
 
 

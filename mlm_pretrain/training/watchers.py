@@ -1,4 +1,4 @@
-"""Who looks on while a run trains: the clock, signals, the log, validation and probes."""
+"""Who looks on while a run trains: the clock, signals, the log, validation, probes and the guard."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from mlm_pretrain.training.assembling import Materials
 from mlm_pretrain.training.callbacks.clock import ClockCallback
+from mlm_pretrain.training.callbacks.forgetting import ForgettingCallback
 from mlm_pretrain.training.callbacks.interruption import InterruptionCallback
 from mlm_pretrain.training.callbacks.probing import ProbingCallback
 from mlm_pretrain.training.callbacks.report import ReportCallback
@@ -21,6 +22,7 @@ class Watchers(NamedTuple):
 
     materials: Materials
     probing: ProbingCallback | None = None
+    guarding: ForgettingCallback | None = None
 
     def callbacks(self, interruption: InterruptionCallback) -> list[Any]:
         """All of them, in the order in which they look at a step."""
@@ -38,7 +40,7 @@ class Watchers(NamedTuple):
 
     @property
     def _remembering(self) -> dict[str, Any]:
-        named = {"probes": self.probing}
+        named = {"probes": self.probing, "forgetting": self.guarding}
         return {name: watcher for name, watcher in named.items() if watcher is not None}
 
     def facts(self) -> dict[str, Any]:
@@ -54,17 +56,27 @@ class Watchers(NamedTuple):
     @property
     def has_stopped(self) -> bool:
         """Whether one of them has ended the run."""
-        return self.probing is not None and self.probing.standing.has_stopped
+        by_probes = self.probing is not None and self.probing.standing.has_stopped
+        return by_probes or (self.guarding is not None and self.guarding.ledger.has_stopped)
 
-    def result(self) -> dict[str, Any]:
-        """What the run says of what they saw."""
-        return {name: watcher.result() for name, watcher in self._remembering.items()}
+    @property
+    def chosen_step(self) -> int | None:
+        """The step whose weights the run shall end with, 0 for those it began with; None leaves the last."""
+        if self.guarding is not None and self.guarding.ledger.has_stopped:
+            return self.guarding.ledger.kept_step
+        best = self.probing.standing.best_step if self.probing is not None else 0
+        return best or None
 
 
 def watchers_of(materials: Materials) -> Watchers:
     """Those that the settings ask for."""
-    config, suite = materials.config.probes, materials.probes
-    if config is None or suite is None:
-        return Watchers(materials)
-    score = partial(suite.score, materials.model)
-    return Watchers(materials, ProbingCallback(config, score, materials.budget))
+    config, suite, probing, guarding = materials.config, materials.probes, None, None
+    if config.probes is not None and suite is not None:
+        score = partial(suite.score, materials.model)
+        probing = ProbingCallback(config.probes, score, materials.budget)
+    if config.guard is not None and materials.guard is not None:
+        guarding = ForgettingCallback(
+            config.guard, materials.guard, materials.model, materials.budget, materials.learner,
+            materials.replay,
+        )  # fmt: skip
+    return Watchers(materials, probing, guarding)

@@ -8,7 +8,7 @@ from typing import Any
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 
 _PLAIN = ("data", "init", "follows")
-_IN_SECTIONS = {"curriculum": "target", "replay": "data"}
+_IN_SECTIONS = {"curriculum": "target", "replay": "data", "guard": "data"}
 
 
 def with_whole_paths(config: PretrainConfig) -> PretrainConfig:

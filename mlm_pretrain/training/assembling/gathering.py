@@ -28,6 +28,7 @@ from mlm_pretrain.training.following import (
     settings_followed,
     take_heads,
 )
+from mlm_pretrain.training.forgetting.building import build_guard
 from mlm_pretrain.training.heads import attach_heads
 from mlm_pretrain.training.learning.beginning import begin_learning, settled_head
 from mlm_pretrain.training.partners import require_documents
@@ -80,10 +81,14 @@ def assemble(config: PretrainConfig, checksums: bool = False) -> Materials:
         probes = build_suite(
             config.probes, objective, config.data, texts.tokenizer, model, config.precision
         )
+    budget = budget_of(config, texts.rows)
+    guard = build_guard(config, objective, texts.tokenizer, texts.vocabulary, model, budget)
+    if texts.replay is not None and config.guard is not None:
+        texts.replay.may_change = config.guard.action == "replay"
     return Materials(
         config, objective, texts.manifest, texts.tokenizer, texts.vocabulary, texts.train, model,
-        budget_of(config, texts.rows), curriculum, followed, carried, probes, texts.replay,
-        learner if learner.has_effect else None,
+        budget, curriculum, followed, carried, probes, texts.replay,
+        learner if learner.has_effect else None, guard,
     )  # fmt: skip
 
 

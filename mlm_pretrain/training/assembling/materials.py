@@ -16,6 +16,7 @@ from mlm_pretrain.training.assembling.objectives import objective_config_of
 from mlm_pretrain.training.budget import Budget
 from mlm_pretrain.training.curriculum import Curriculum
 from mlm_pretrain.training.followed import Followed
+from mlm_pretrain.training.forgetting.building import Guard
 from mlm_pretrain.training.learning.learner import Learner
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.replay import Replay
@@ -31,6 +32,7 @@ class Materials:
         probes: what the model is asked while it is trained.
         replay: other text that is mixed in.
         learner: what of the model learns, where not all of it does, or not all alike.
+        guard: what looks after what the model knew.
     """
 
     config: PretrainConfig
@@ -47,6 +49,7 @@ class Materials:
     probes: Suite | None = None
     replay: Replay | None = None
     learner: Learner | None = None
+    guard: Guard | None = None
 
     @property
     def rows_an_epoch(self) -> int:
@@ -68,6 +71,8 @@ class Materials:
             other = self.replay.data
             content = other.manifest.content_hash
             found["replay"] = {"path": str(other.folder), "xxh3_128": content}
+        if self.guard is not None and self.config.guard is not None:
+            found["guard"] = {"path": self.config.guard.data, "xxh3_128": self.guard.data_hash}
         return found
 
     @property

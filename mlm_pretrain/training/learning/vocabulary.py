@@ -33,3 +33,11 @@ def added_tokens(tokenizer: str | Path) -> range | None:
             "extend the tokenizer again, and prepare the data with it",
         )
     return added if ids else None
+
+
+def old_pieces(tokenizer: str | Path) -> dict[int, list[int]]:
+    """Of each token that was added, the ids that the text had before in its place; {} without any."""
+    if added_tokens(tokenizer) is None:
+        return {}
+    found = json.loads((Path(tokenizer) / EXTENSION_FILE).read_text(encoding="utf-8"))
+    return {int(key): [int(i) for i in part] for key, part in found["pieces"].items()}

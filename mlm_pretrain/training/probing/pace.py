@@ -43,6 +43,7 @@ class Pace:
         cost_seconds: of the last one.
         last_step, last_progress: where that was; −1 before the first.
         stretch: how many times `every` the interval is now.
+        most: probings that are spread over a run where nobody says how often.
     """
 
     every: int | None
@@ -53,6 +54,7 @@ class Pace:
     last_step: int = -1
     last_progress: float = 0.0
     stretch: int = 1
+    most: int = MOST_PROBINGS
 
     def note(self, moment: Moment, cost_seconds: float) -> None:
         """A probing was made at `moment`."""
@@ -68,7 +70,7 @@ class Pace:
         if is_last:
             return True
         if self.every is None:
-            gap = max((1 - self.last_progress) / left, 1 / MOST_PROBINGS)
+            gap = max((1 - self.last_progress) / left, 1 / self.most)
             return moment.progress >= self.last_progress + gap - 1e-9
         if moment.step % self.every or not moment.progress:
             return False

@@ -22,12 +22,14 @@ class Replay:
 
     Attributes:
         changes: of the share while the run went on.
+        may_change: whether somebody may change the share, so that batches must not be made too far ahead.
         rows, replay_rows, replay_tokens: that the run has shown so far, on all processes.
     """
 
     config: ReplayConfig
     data: PackedDataset
     changes: list[Change] = field(default_factory=list)
+    may_change: bool = False
     rows: int = 0
     replay_rows: int = 0
     replay_tokens: int = 0
@@ -53,6 +55,14 @@ class Replay:
     def share(self) -> float:
         """The newest one, which may hold from a later step on."""
         return self.changes[-1].share if self.changes else self.config.share
+
+    def most_workers(self, accumulation: int, ahead: int) -> int:
+        """Processes that may make batches so that a changed share still reaches its first step.
+
+        Args:
+            ahead: batches that each of them makes ahead.
+        """
+        return (AHEAD_STEPS * accumulation - 1) // ahead
 
     def change(self, step: int, share: float) -> Change:
         """Let `share` hold from some steps after `step` steps on."""

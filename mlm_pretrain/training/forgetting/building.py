@@ -1,0 +1,149 @@
+"""Reads what a run is guarded by, and refuses what cannot work before its first step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mlm_pretrain.environment import process_count
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.texts import EvaluationRows, open_rows
+from mlm_pretrain.manifest import read_manifest
+from mlm_pretrain.modeling.build import continued_model
+from mlm_pretrain.modeling.sizes import check_length
+from mlm_pretrain.objectives import OBJECTIVES, Objective
+from mlm_pretrain.objectives.vocabulary import Vocabulary
+from mlm_pretrain.training.budget import Budget
+from mlm_pretrain.training.forgetting.measure import DOMAIN, GENERAL, Measure
+from mlm_pretrain.training.forgetting.plan import (
+    StepPlan,
+    Work,
+    clock_plan,
+    fitting_rows,
+    step_plan,
+)
+from mlm_pretrain.training.forgetting.rows import some_of
+from mlm_pretrain.training.forgetting.words import HiddenWords, hidden_words
+from mlm_pretrain.training.learning.vocabulary import old_pieces
+from mlm_pretrain.training.pretrain_config import PretrainConfig
+from mlm_pretrain.training.probing.pace import Pace
+from mlm_pretrain.training.same_tokenizer import require_same_tokenizer
+
+_SETTING = "guard"
+_MEASURED = ("mlm", "clm")  # what a loss of tokens is known of
+_MOST_ROWS_AT_ONCE = 32
+_ACROSS = (
+    3  # measurements' worth of scoring where tokens were added: the checkpoint, before and after
+)
+
+
+@dataclass
+class Guard:
+    """What a run is guarded by.
+
+    Attributes:
+        data_hash: of the general text.
+        words: of each text, where tokens were added to the checkpoint's vocabulary.
+        checkpoint: opens the model that the run begins with as it was, with its own vocabulary.
+    """
+
+    measure: Measure
+    plan: StepPlan | Pace
+    data_hash: str
+    words: dict[str, HiddenWords] = field(default_factory=dict)
+    checkpoint: Callable[[], Any] | None = None
+
+
+def build_guard(
+    config: PretrainConfig,
+    objective: Objective,
+    tokenizer: Any,
+    vocabulary: Vocabulary,
+    model: Any,
+    budget: Budget,
+) -> Guard | None:
+    """All that `config.guard` asks for, ready to measure `model` again and again; None where it asks nothing.
+
+    Raises:
+        InputError: for general text of another tokenizer, that is damaged, too long for the model, or the
+            very rows that are replayed; for an objective whose model predicts no tokens.
+    """
+    guard = config.guard
+    if guard is None:
+        return None
+    if objective.figures is not None or objective.served[0] not in _MEASURED:
+        raise InputError(
+            f"{_SETTING}: {objective.name} trains a model that predicts no tokens of a text",
+            "leave it out; probes can look after such a model",
+        )
+    require_same_tokenizer(guard.data, tokenizer, f"{_SETTING}.data")
+    texts = {GENERAL: open_rows(guard.data, tokenizer, model.config, None)}
+    _refuse_replayed(config, texts[GENERAL])
+    check_length(model.config, texts[GENERAL].max_length)
+    if read_manifest(config.data, "prepare").counts.get("validation", {}).get("rows"):
+        texts[DOMAIN] = open_rows(config.data, tokenizer, model.config, None)
+    pieces = old_pieces(Path(config.data) / "tokenizer")
+    asked = sum(min(guard.rows, len(rows)) for rows in texts.values())
+    a_step = config.batch_size * config.accumulation * process_count()
+    work = Work(budget.steps or 0, a_step, asked, _ACROSS if pieces else 0)
+    count = guard.rows
+    plan: StepPlan | Pace = clock_plan(guard)
+    if budget.steps is not None:
+        count = fitting_rows(guard.rows, len(texts), work, guard.budget_share)
+        shown = sum(min(count, len(rows)) for rows in texts.values())
+        plan = step_plan(guard, work._replace(rows=shown))
+    served = OBJECTIVES[objective.served[0]]
+    measure = Measure(
+        texts, count, served, vocabulary, config.precision,
+        min(_MOST_ROWS_AT_ONCE, config.batch_size),
+    )  # fmt: skip
+    found = Guard(measure, plan, read_manifest(guard.data, "prepare").content_hash)
+    if pieces:
+        _look_across(found, config, objective, pieces)
+    return found
+
+
+def _look_across(
+    guard: Guard, config: PretrainConfig, objective: Objective, pieces: dict[int, list[int]]
+) -> None:
+    """Let it also compare with the checkpoint, whose vocabulary was a smaller one."""
+    measure = guard.measure
+    guard.words = {
+        name: hidden_words(
+            some_of(rows, measure.count), pieces, measure.objective, measure.vocabulary
+        )
+        for name, rows in measure.texts.items()
+    }
+    if config.init is not None:
+        longest = max(rows.max_length for rows in measure.texts.values())
+        guard.checkpoint = partial(_checkpoint, config, objective, longest)
+
+
+def _checkpoint(config: PretrainConfig, objective: Objective, max_length: int) -> Any:
+    from transformers import AutoTokenizer
+
+    own = AutoTokenizer.from_pretrained(
+        config.init, revision=config.revision or "main", trust_remote_code=False
+    )
+    return continued_model(
+        str(config.init), objective.auto_class, own, max_length, config.seed, config.revision,
+        objective.family_classes,
+    )  # fmt: skip
+
+
+def _refuse_replayed(config: PretrainConfig, rows: EvaluationRows) -> None:
+    """Rows that the run learns from say nothing about what it forgets."""
+    if config.replay is None or config.guard is None or rows.split != "train":
+        return
+    hashes = {
+        read_manifest(data, "prepare").content_hash
+        for data in (config.guard.data, config.replay.data)
+    }
+    if len(hashes) == 1:
+        raise InputError(
+            f"{_SETTING}.data: {config.guard.data}: has no validation split, and its rows are replayed",
+            "prepare it with a validation_share, or measure other general text",
+        )
