@@ -43,7 +43,9 @@ class AdaptConfig(StrictConfig):
         words: how many words of the domain the vocabulary gets. "auto" follows what is measured, up to
             `most_words`; 0 leaves the vocabulary as it is.
         replay_share: of each batch, general text.
-        tolerance: relative rise of the masked loss on general text from which on `guard_action` is taken.
+        tolerance: relative rise of the masked loss on general text beyond which `guard_action` is taken:
+            "replay" raises the share of general text, "stop" ends the training with the last weights that
+            were within it, "warn" says so.
         own_text_share: of the minutes (or steps), for training on the task's own texts (TAPT).
         variants: which models are made beside the base. None: all that the settings allow.
         seeds: fine-tunings of each model.

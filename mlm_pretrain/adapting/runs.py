@@ -57,7 +57,8 @@ def run_settings(
 
 def _guarded(config: AdaptConfig, general: str) -> dict[str, Any]:
     """General text among the rows, and an eye on what is forgotten of it."""
-    found: dict[str, Any] = {}
-    if config.replay_share:
-        found["replay"] = {"data": general, "share": config.replay_share}
-    return found
+    guard = {"data": general, "tolerance": config.tolerance, "action": config.guard_action}
+    # A guard that raises the share needs one to raise, and may begin from none.
+    needs_replay = config.replay_share or config.guard_action == "replay"
+    replay = {"replay": {"data": general, "share": config.replay_share}} if needs_replay else {}
+    return {"guard": guard, **replay}
