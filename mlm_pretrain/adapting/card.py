@@ -10,6 +10,7 @@ from typing import Any
 from transformers import AutoConfig, AutoTokenizer
 
 from mlm_pretrain.adapting.config import AdaptConfig
+from mlm_pretrain.adapting.losses import changes_of
 from mlm_pretrain.adapting.places import Places
 from mlm_pretrain.adapting.variants import BASE, chain_of
 from mlm_pretrain.cards import (
@@ -30,8 +31,6 @@ from mlm_pretrain.environment import processor_name, usable_cores
 from mlm_pretrain.evaluation.statistics.effect import LEVEL
 from mlm_pretrain.manifest import read_manifest, versions
 from mlm_pretrain.training.run_folder import read_run
-
-_PER_BYTE = "bits_per_byte"
 
 
 def write_card(
@@ -56,8 +55,8 @@ def _facts(
         removed=_removed(result["texts"].get("overlap")), distance=_distance(result["measures"]),
         training=_training(config, result, places),
         vocabulary=_vocabulary(result["vocabulary"]), worth=_worth(result["worth"], kept),
-        worth_level=1 - LEVEL, domain_loss=_pair(result["losses"], kept, "domain"),
-        general_loss=_pair(result["losses"], kept, "general"),
+        worth_level=1 - LEVEL, domain_loss=_pair(result, "domain"),
+        general_loss=_pair(result, "general"),
         examples=card_examples(
             _held_out(places), tokenizer, prefer=words,
             never=[] if task is None else [text.text for text in held_out_texts(task)],
@@ -153,11 +152,13 @@ def _worth(worth: dict[str, Any] | None, kept: str) -> list[WorthResult]:
     return rows
 
 
-def _pair(losses: dict[str, Any], kept: str, text: str) -> LossPair | None:
-    before, after = (losses.get(name, {}).get(text) for name in (BASE, kept))
-    if not before or not after:
+def _pair(result: dict[str, Any], text: str) -> LossPair | None:
+    """What the kept model lost or won on a text."""
+    kept = result["kept"]
+    found = changes_of(result["losses"], kept, result["variants"][kept], BASE).get(text)
+    if found is None:
         return None
-    return LossPair(before=before[_PER_BYTE], after=after[_PER_BYTE], unit="bits a byte")
+    return LossPair(before=found.before, after=found.after, unit=found.unit)
 
 
 def _held_out(places: Places) -> Iterator[str]:

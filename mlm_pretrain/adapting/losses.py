@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from mlm_pretrain.adapting.places import Places
 from mlm_pretrain.errors import InputError
@@ -14,6 +14,16 @@ from mlm_pretrain.finetune.outputs import describe_model
 from mlm_pretrain.manifest import hash_file, hash_json, write_json
 
 TEXTS = ("domain", "general")
+
+
+class Change(NamedTuple):
+    """A loss before and after."""
+
+    before: float
+    after: float
+    unit: Literal["bits a byte", "nats a token"]
+
+
 _ROWS = 512
 # Per token they compare models of one vocabulary; per byte, all.
 _KEPT = ("loss_nats", "perplexity", "bits_per_byte", "predicted_tokens")
@@ -37,6 +47,30 @@ def losses_of(models: Mapping[str, str], places: Places, max_length: int) -> dic
         model: {name: _kept(folder, path, places, max_length) for name, path in files.items()}
         for model, folder in models.items()
     }
+
+
+def changes_of(
+    losses: Mapping[str, Any], name: str, run: Mapping[str, Any], before: str
+) -> dict[str, Change]:
+    """Of each held-out text what was lost or won from the checkpoint to a model, where both can be told.
+
+    A checkpoint without a head has no loss. What the guard measured is taken then: it begins when a fresh
+    head has learnt alone.
+
+    Args:
+        run: what the model's training returned.
+        before: what the checkpoint is called.
+    """
+    found = {}
+    for text in TEXTS:
+        first, last = (losses.get(model, {}).get(text) for model in (before, name))
+        guarded = run.get("forgetting", {})
+        start, end = (guarded.get(f"{text}_{place}") for place in ("before", "after"))
+        if first and last:
+            found[text] = Change(first["bits_per_byte"], last["bits_per_byte"], "bits a byte")
+        elif start is not None and end is not None:
+            found[text] = Change(start, end, "nats a token")
+    return found
 
 
 def _kept(model: str, text: Path, places: Places, max_length: int) -> dict[str, float] | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlm_pretrain.adapting.config import AdaptConfig
+from mlm_pretrain.adapting.losses import changes_of
 from mlm_pretrain.adapting.places import Places
 from mlm_pretrain.adapting.variants import BASE, chain_of
 from mlm_pretrain.compare import LabelledTask
@@ -20,7 +21,6 @@ _NOTES = {
     "control": "trained as long on text of another domain",
 }
 CONTROL = "control"
-_MEASURED = "bits_per_byte"
 
 
 def prove(
@@ -42,7 +42,7 @@ def prove(
     found += [_variant(name, trained) for name in trained]
     return worth(
         found, [task], places.proof, seeds=config.seeds, settings=config.finetune,
-        forgotten=_changes(losses, list(trained)),
+        forgotten=_forgotten(losses, trained),
     )  # fmt: skip
 
 
@@ -54,16 +54,14 @@ def _variant(name: str, trained: Mapping[str, dict[str, Any]]) -> Variant:
     return Variant(name, trained[name]["model_folder"], role, cost, _NOTES[name])
 
 
-def _changes(losses: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
-    """Before and after, where the checkpoint itself could be asked."""
-    before = losses.get(BASE, {})
+def _forgotten(
+    losses: Mapping[str, Any], trained: Mapping[str, dict[str, Any]]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Losses before and after, as the page takes them."""
     return {
         name: {
-            f"{text} text, bits a byte": {
-                "before": before[text][_MEASURED], "after": losses[name][text][_MEASURED],
-            }
-            for text in losses[name]
-            if before.get(text) and losses[name][text]
+            f"{text} text, {change.unit}": {"before": change.before, "after": change.after}
+            for text, change in changes_of(losses, name, run, BASE).items()
         }
-        for name in names
-    }  # fmt: skip
+        for name, run in trained.items()
+    }

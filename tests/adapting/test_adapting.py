@@ -106,6 +106,11 @@ def test_the_report_says_what_was_gained_and_what_was_forgotten(adapted: Adaptat
     assert compared == [("dapt", "base"), ("dapt+tapt", "base")]
     assert report["variants"]["dapt"]["steps"] == 6
     assert report["variants"]["dapt+tapt"]["steps"] == 3
+    guarded = report["variants"]["dapt"]["forgetting"]
+    assert [m["step"] for m in guarded["measures"]][:: len(guarded["measures"]) - 1] == [0, 6]
+    assert report["worth"]["forgotten"]["dapt"].keys() == {
+        "domain text, bits a byte", "general text, bits a byte",
+    }  # fmt: skip
     assert (adapted.out / "worth" / "worth.html").stat().st_size > 1000
     card = (adapted.out / "model" / "README.md").read_text()
     front = yaml.safe_load(card.split("---")[1])
