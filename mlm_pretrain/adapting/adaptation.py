@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from mlm_pretrain.adapting.base import base_folder
@@ -11,13 +12,15 @@ from mlm_pretrain.adapting.folder import opened
 from mlm_pretrain.adapting.keeping import chosen, put_in_place
 from mlm_pretrain.adapting.losses import losses_of
 from mlm_pretrain.adapting.measures import measured, words_for
+from mlm_pretrain.adapting.places import Places
 from mlm_pretrain.adapting.proof import prove
 from mlm_pretrain.adapting.rows import pack_all
-from mlm_pretrain.adapting.runs import train_variant
+from mlm_pretrain.adapting.runs import run_settings, train_variant
 from mlm_pretrain.adapting.tasks import task_of
 from mlm_pretrain.adapting.texts import write_texts
 from mlm_pretrain.adapting.variants import BASE, variants_of
 from mlm_pretrain.adapting.vocabulary import extended
+from mlm_pretrain.compare import LabelledTask
 from mlm_pretrain.environment import process_count
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import write_json
@@ -46,8 +49,7 @@ def adapt(config: AdaptConfig, *, overwrite: bool = False) -> dict[str, Any]:
     """
     if process_count() > 1:
         raise InputError("adapt is work for one process", "start it without torchrun")
-    task = task_of(config)
-    base = base_folder(config.model, config.revision)
+    task, base = _checked(config)
     with opened(config, overwrite) as places:
         texts = write_texts(config, task, places)
         measures = measured(config, task, texts, places, base)
@@ -76,8 +78,7 @@ def plan(config: AdaptConfig) -> dict[str, Any]:
 
     The texts and measures are written below `config.out`, where `adapt` finds them.
     """
-    task = task_of(config)
-    base = base_folder(config.model, config.revision)
+    task, base = _checked(config)
     with opened(config, overwrite=False) as places:
         texts = write_texts(config, task, places)
         measures = measured(config, task, texts, places, base)
@@ -87,3 +88,12 @@ def plan(config: AdaptConfig) -> dict[str, Any]:
         "variants": [v._asdict() for v in variants_of(config)], "seeds": config.seeds,
         "fine_tunings": 0 if task is None else (1 + len(variants_of(config))) * config.seeds,
     }  # fmt: skip
+
+
+def _checked(config: AdaptConfig) -> tuple[LabelledTask | None, str]:
+    """The task and the checkpoint's folder, once all settings are known to be possible."""
+    task = task_of(config)
+    base = base_folder(config.model, config.revision)
+    for variant in variants_of(config):
+        run_settings(config, variant, Places(Path(config.out)), base)
+    return task, base

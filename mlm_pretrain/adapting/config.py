@@ -10,7 +10,6 @@ from pydantic import Field, model_validator
 from mlm_pretrain.config import StrictConfig
 from mlm_pretrain.corpus import ReadOptions
 from mlm_pretrain.packing import PrepareConfig
-from mlm_pretrain.training.pretrain import PretrainConfig
 
 DEFAULT_MINUTES = 30.0
 _SPLITS = ("train", "validation", "test")
@@ -50,7 +49,8 @@ class AdaptConfig(StrictConfig):
         variants: which models are made beside the base. None: all that the settings allow.
         seeds: fine-tunings of each model.
         seed: of everything else that is drawn.
-        prepare, pretrain, finetune: settings of these stages, for all models alike.
+        prepare, pretrain, finetune: settings of these stages, for all models alike; `pretrain` also chooses
+            what learns, such as `lora: {rank: 16, name: legal}` or `trains: {layers: last:2}`.
     """
 
     model: str
@@ -76,7 +76,7 @@ class AdaptConfig(StrictConfig):
     seeds: int = Field(5, ge=2)
     seed: int = Field(0, ge=0, lt=1 << 32)
     prepare: PrepareConfig = PrepareConfig(max_length=128)
-    pretrain: PretrainConfig = PretrainConfig()
+    pretrain: dict[str, Any] = Field(default_factory=dict)
     finetune: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -85,8 +85,8 @@ class AdaptConfig(StrictConfig):
             raise ValueError("give minutes or steps, not both")
         if isinstance(self.words, int) and self.words < 0:
             raise ValueError("words: a number, 0 for none, or auto")
-        for section, names in _OURS.items():
-            _refuse(section, getattr(self, section).model_fields_set, names)
+        _refuse("pretrain", self.pretrain, _OURS["pretrain"])
+        _refuse("prepare", self.prepare.model_fields_set, _OURS["prepare"])
         self._check_task()
         if "control" in (self.variants or []) and not self.control:
             raise ValueError("variants: control needs text of another domain: give control")

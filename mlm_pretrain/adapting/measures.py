@@ -27,14 +27,13 @@ def measured(
     """
     written = read_manifest(places.texts, "adapt texts").content_hash
     length = {"steps": config.steps} if config.steps else {"minutes": _minutes(config)}
-    settings = config.pretrain.model_dump(mode="json", exclude_unset=True)
-    key = hash_json([written, describe_model(base, None), length, settings, config.seed])
+    key = hash_json([written, describe_model(base, None), length, config.pretrain, config.seed])
     report, known = places.measures / "domain_report.json", places.measures / _KEY_FILE
     if not (known.is_file() and json.loads(known.read_text(encoding="utf-8")) == {"key": key}):
         found = _measure(config, task, texts, places, base)
         found["forecast"] = forecast(
             base, [str(places.texts / "domain-train.jsonl")], max_length=config.prepare.max_length,
-            settings=config.pretrain.model_dump(exclude_unset=True), **length,
+            settings=config.pretrain, **length,
         )  # fmt: skip
         write_report(places.measures, found)
         write_json(known, {"key": key})

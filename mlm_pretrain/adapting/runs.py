@@ -51,8 +51,7 @@ def run_settings(
         own["follows"] = str(places.run(variant.after.replace("+", "-")))
     if variant.is_guarded and config.general:
         own |= _guarded(config, str(places.data(GENERAL)))
-    shared = config.pretrain.model_dump(exclude_unset=True)
-    return build_config(PretrainConfig, {**shared, **own}, "pretrain")
+    return build_config(PretrainConfig, {**config.pretrain, **own}, "pretrain")
 
 
 def _guarded(config: AdaptConfig, general: str) -> dict[str, Any]:

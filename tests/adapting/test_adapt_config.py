@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mlm_pretrain.adapting import AdaptConfig
+from mlm_pretrain.adapting import AdaptConfig, adapt
 from mlm_pretrain.adapting.folder import opened
 from mlm_pretrain.adapting.places import Places
 from mlm_pretrain.adapting.runs import run_settings
@@ -75,6 +75,14 @@ def test_what_cannot_be_asked_is_said(more: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError) as refused:
         config(**more)
     assert says in str(refused.value)
+
+
+def test_what_is_no_setting_of_a_training_is_said_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "base").mkdir()
+    given = {"model": str(tmp_path / "base"), "out": str(tmp_path / "out")}
+    with pytest.raises(InputError, match="did you mean 'learning_rate'"):
+        adapt(config(**given, pretrain={"learning_rat": 1e-4}))
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_is_gone_on_with_only_under_the_same_settings(tmp_path: Path) -> None:
