@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,10 @@ def test_a_small_model_grows_twice_and_goes_on_without_growing(
     assert f"2040 entries that is not that of the model {tiny_model} (2000 entries)" in found
     assert f"--tokenizer {tiny_model}" in found
     assert not (tmp_path / "wrong").exists()
+    leave = shutil.ignore_patterns("tokenizer*", "manifest.json")
+    bare = shutil.copytree(tiny_model, tmp_path / "bare", ignore=leave)
+    with pytest.raises(InputError, match=r"no tokenizer lies with the model .*bare"):
+        trained_on(tmp_path / "1" / "data", bare, tmp_path / "wrong")
 
 
 def test_new_rows_are_what_the_setting_says(
