@@ -49,12 +49,17 @@ def grow_for(
         own: the vocabulary that lies with the model; empty where none does.
 
     Raises:
-        InputError: when the tokenizer extends another vocabulary.
+        InputError: when the tokenizer extends another vocabulary, or none that is known.
     """
     place = getattr(tokenizer, "name_or_path", "")
     extension = read_extension(place) if place and Path(place).is_dir() else None
-    if extension is None or not own or own == tokenizer.get_vocab():
+    if extension is None or own == tokenizer.get_vocab():
         return False
+    if not own:
+        raise InputError(
+            f"no tokenizer lies with the model {source}, so nobody can tell whether {place} extends it",
+            "put the model's own tokenizer beside it",
+        )
     if not extension.extends(own):
         raise InputError(
             f"the data's tokenizer {place} extends a vocabulary of {extension.base.entries} entries that is "

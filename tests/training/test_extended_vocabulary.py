@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from package_process import call_verb
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from mlm_pretrain.errors import InputError
@@ -130,6 +133,10 @@ def test_a_small_model_grows_twice_and_goes_on_without_growing(
     assert f"2040 entries that is not that of the model {tiny_model} (2000 entries)" in found
     assert f"--tokenizer {tiny_model}" in found
     assert not (tmp_path / "wrong").exists()
+    leave = shutil.ignore_patterns("tokenizer*", "manifest.json")
+    bare = shutil.copytree(tiny_model, tmp_path / "bare", ignore=leave)
+    with pytest.raises(InputError, match=r"no tokenizer lies with the model .*bare"):
+        trained_on(tmp_path / "1" / "data", bare, tmp_path / "wrong")
 
 
 def test_new_rows_are_what_the_setting_says(
@@ -152,3 +159,24 @@ def test_new_rows_are_what_the_setting_says(
     for grown in (mean, weighted):
         assert torch.equal(grown.get_input_embeddings().weight[:2000], old)
         assert grown.get_output_embeddings().weight is grown.get_input_embeddings().weight
+
+
+def test_the_readme_commands_run_as_written(
+    tiny_model: Path, corpus_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    root = Path(__file__).parents[2]
+    section = (root / "README.md").read_text("utf-8").split("## Words of your field")[1]
+    lines = section.split("```")[1].splitlines()[1:]
+    for name in ("texts", "general", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "part.jsonl").write_bytes(corpus_file.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    small = {"MODEL": str(tiny_model), "2000": "30", "128": "64", "1000": "1"}
+    for line in lines:
+        words = [small.get(word, word) for word in shlex.split(line)[1:]]
+        done = call_verb(capfd, *words)
+        assert done.returncode == 0, done.stderr
+    assert len(lines) == 3
+    config = json.loads((tmp_path / "run" / "model" / "config.json").read_text("utf-8"))
+    assert config["vocab_size"] == 2030

@@ -74,6 +74,8 @@ def open_base(tokenizer: str | Path, revision: str | None = None) -> Base:
         InputError: when it has no tokenizer.json, does not cut text into words, has ids without an entry, or
             transformers reads it differently from what it says.
     """
+    if Path(tokenizer).is_file():
+        raise InputError(f"{tokenizer}: is a file", "give the folder that holds tokenizer.json")
     folder = Path(tokenizer) if Path(tokenizer).is_dir() else _from_hub(str(tokenizer), revision)
     if not (folder / TOKENIZER_FILE).is_file():
         raise InputError(

@@ -1,9 +1,9 @@
 """Byte-pair encoding where words cannot be looked up whole: new words by merges after all old ones.
 
 A new word is merged from the pieces that it had, in a chain that ends in the word. Such merges come last in
-priority, so old ones do what they did; but the first pair of a chain is merged in other words too, which then
-have a token less. Where the entries of words end in a suffix ("low</w>") chains go from the end, so that what
-a chain passes through can only end words; otherwise they go from the beginning.
+priority, so old ones do what they did; but other words that hold the same pieces side by side have a token
+less then. Where the entries of words end in a suffix ("low</w>") chains go from the end, so that what a chain
+passes through can only end words; otherwise they go from the beginning.
 
 What a chain passes through needs entries too. A later word that holds them goes on from there, so that
 "lymphocyte" and "lymphocytes" share their chain.
@@ -34,7 +34,7 @@ class Chains:
     """A BPE vocabulary that grows by merges of lower priority than all before."""
 
     name = "merges of BPE"
-    promise = "a word that does not hold the first pair of a new chain of merges keeps its ids"
+    promise = "a word in which no two pieces stand together that a new merge joins keeps its ids"
 
     def __init__(self, model: Mapping[str, Any], base: Tokenizer, known: Known) -> None:
         self._model = model

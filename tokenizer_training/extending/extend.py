@@ -138,18 +138,17 @@ def _make(
     choice = choose(base, found, mechanism, words, config, _normalised(base, limit_to))
     _say_how_many(choice, words, corpus)
     content, after, extension = build(base, choice, mechanism)
-    counts = {"corpus": found.counts, **({"kept": kept.counts} if kept else {})}
-    texts = {"corpus": found.words, **({"kept": kept.words} if kept else {})}
+    texts = {"corpus": found, **({"kept": kept} if kept else {})}
     if config.validation:
-        held_out = count_words(
+        texts["validation"] = count_words(
             base, config.validation, config, "the held-out text", counts_long_words=True
         )
-        counts["validation"], texts["validation"] = held_out.counts, held_out.words
     new = {word.word for word in choice.words}
     figures = {
-        name: measure(counted, base.tokenizer, after, base.unknown, new)
-        for name, counted in texts.items()
+        name: measure(text.words, base.tokenizer, after, base.unknown, new)
+        for name, text in texts.items()
     }
+    counts = {name: text.counts for name, text in texts.items()}
     return _Made(base, choice, mechanism, content, extension, counts, figures)
 
 

@@ -57,7 +57,9 @@ def keeps_old_words(base: Base) -> bool:
         return True
     bare = Tokenizer(base.tokenizer.model)
     # The model never sees these: they are cut out of the text before.
-    cut_out = {token["content"] for token in base.content["added_tokens"] if not token["special"]}
+    cut_out = {
+        token["content"] for token in base.content.get("added_tokens", []) if not token["special"]
+    }
     entries = [entry for entry in base.vocabulary if entry not in cut_out]
     coded = bare.encode_batch(entries)
     changed = (

@@ -78,7 +78,7 @@ def extend(
 ) -> None:
     """Add whole words of a field to a tokenizer; its old entries and their ids stay."""
     from mlm_pretrain.config import build_config
-    from tokenizer_training.extending import ExtendConfig, extend_tokenizer, plan_extension
+    from tokenizer_training import ExtendConfig, extend_tokenizer, plan_extension
 
     values: dict[str, Any] = {
         "keep": keep or [],

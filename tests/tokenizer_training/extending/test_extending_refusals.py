@@ -88,6 +88,8 @@ def test_no_tokenizer(tmp_path: Path, text: str) -> None:
     assert "holds no tokenizer.json" in refusal(tmp_path / "b", text, tmp_path / "out")
     (tmp_path / "b" / "tokenizer.json").write_text("{")
     assert "not a tokenizer" in refusal(tmp_path / "b", text, tmp_path / "out")
+    file = str(tmp_path / "b" / "tokenizer.json")
+    assert "tokenizer.json: is a file" in refusal(file, text, tmp_path / "out")
     assert "nobody/nothing: no such folder" in refusal("nobody/nothing", text, tmp_path / "out")
 
 
