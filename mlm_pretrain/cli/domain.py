@@ -86,7 +86,10 @@ def domain(
     from mlm_pretrain.compare import parse_task
     from mlm_pretrain.config import build_config
     from mlm_pretrain.corpus import ReadOptions
+    from mlm_pretrain.errors import InputError
 
+    if drop_copies and clean is None:
+        raise InputError("--drop-copies: says how to clean", "give --clean FOLDER with it")
     values = reading.reading_of(locals())
     read = build_config(ReadOptions, values, "domain")
     other = {**values, "text_field": general_text_field, "limit_documents": None}

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from mlm_pretrain.corpus import ReadOptions
+from mlm_pretrain.domain.loss import why_no_loss
 from mlm_pretrain.domain.reading import CorpusReading
 from mlm_pretrain.domain.sampling import draw
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.perplexity import objective_of_head
 from mlm_pretrain.packing import PrepareConfig, prepare
 from mlm_pretrain.training.planning import plan
 from mlm_pretrain.training.pretrain import PretrainConfig
@@ -41,7 +43,8 @@ def forecast(
     Args:
         minutes, steps, tokens: the budget, one of them.
         max_length: tokens of a row; 128 by default, or what the model takes where that is less.
-        settings: of `PretrainConfig`, such as objective or batch_size.
+        settings: of `PretrainConfig`, such as batch_size; the objective is what the model's head serves,
+            and masking where it has none.
 
     Returns:
         `corpus_tokens`, `tokens_per_second`, `tokens_a_step`, `seconds_a_step`; of the budget `steps`,
@@ -58,7 +61,7 @@ def forecast(
         packed = _packed(sample.texts, model, folder, max_length)
         # A short run takes smaller steps.
         length = {"minutes": minutes} if minutes is not None else {"steps": steps or 1000}
-        values = {**length, **dict(settings or {})}
+        values = {"objective": _objective(model), **length, **dict(settings or {})}
         config = PretrainConfig(
             data=str(folder / "data"), out=str(folder / "run"), init=str(model), **values
         )
@@ -105,6 +108,13 @@ def _packed(
     length = max_length or _row_length(model)
     config = PrepareConfig(max_length=length, validation_share=0.0, processes=1)
     return prepare([str(path)], model, folder / "data", config)
+
+
+def _objective(model: str | Path) -> str:
+    from transformers import AutoConfig
+
+    settings = AutoConfig.from_pretrained(model, trust_remote_code=False)
+    return "mlm" if why_no_loss(model, settings) else objective_of_head(model, settings)
 
 
 def _row_length(model: str | Path) -> int:

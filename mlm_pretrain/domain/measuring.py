@@ -128,4 +128,6 @@ def _loss(
     found = losses(model, texts, config)
     for name in texts:
         found[name]["known"] = 1 - found[name]["loss_nats"] / fits[name]["unigram_nats"]
+    if found.get("difference_within") is not None:
+        found["known_within"] = found["difference_within"] / fits["domain"]["unigram_nats"]
     return found

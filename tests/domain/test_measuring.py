@@ -80,6 +80,8 @@ def test_advice_says_what_is_not_known() -> None:
     found = {**measured(None, 0.5, 0.0, 2_000_000), "words": None}
     found["domain"]["copies"]["near"] = 5
     found["fit"]["domain"]["unknown_rate"] = 0.2
+    untrained = advise(measured((-0.5, -0.3), 0.5, 0.0, 2_000_000))
+    assert any("hardly trained" in sentence for sentence in untrained["warnings"])
     advice = advise(found)
     assert advice["verdict"] == NEW_VOCABULARY
     assert "give general text" in advice["reasons"][0]
@@ -208,6 +210,7 @@ def test_mistakes_are_one_line_each(tiny_model: Path, corpus_file: Path, capfd: 
     words = ["domain", "--model", tiny_model, "--corpus", corpus_file]
     for more, problem in [
         (["--minutes", 1, "--steps", 3], "minutes and steps: one budget"),
+        (["--drop-copies"], "--drop-copies: says how to clean"),
         (["--minutes", 0], "minutes: must be more than 0"),
         (["--task", "ner"], "--task ner: names no task"),
         (["--model", corpus_file.parent], "cannot be read"),
