@@ -94,11 +94,17 @@ def domain(
     read = build_config(ReadOptions, values, "domain")
     other = {**values, "text_field": general_text_field, "limit_documents": None}
     tasks = [parse_task(text) for text in task or []]
-    make_writable(out)
 
     from mlm_pretrain import domain as room
 
+    settings = {
+        "sample_bytes": sample_bytes, "loss_rows": loss_rows, "seed": seed, "read": read,
+        "read_general": build_config(ReadOptions, other, "domain"),
+    }  # fmt: skip
+    config = build_config(room.MeasureConfig, settings, "domain")
     has_budget = room.check_budget(minutes=minutes, steps=steps, tokens=tokens)
+    room.open_model(model)  # before anything is written
+    make_writable(out)
     cleaned: dict[str, Any] = {}
     if clean is not None:
         options = read.model_copy(update={"drop_duplicates": drop_copies})
@@ -108,28 +114,18 @@ def domain(
         )  # fmt: skip
         # What is measured is what will be trained on.
         corpus, read = [cleaned["corpus"]], ReadOptions()
-    settings = {
-        "sample_bytes": sample_bytes, "loss_rows": loss_rows, "seed": seed, "read": read,
-        "read_general": build_config(ReadOptions, other, "domain"),
-    }  # fmt: skip
-    config = build_config(room.MeasureConfig, settings, "domain")
+        config = config.model_copy(update={"read": read})
     sought = [] if cleaned else tasks
     found = room.measure(model, corpus, general=general, tasks=sought, config=config)
     if cleaned:
         found["clean"] = cleaned
-        found["overlap"] = (
-            {" and ".join(t.name for t in tasks): cleaned["overlap"]} if tasks else {}
-        )
+        names = " and ".join(of.name for of in tasks)
+        found["overlap"] = {names: cleaned["overlap"]} if tasks else {}
     if has_budget:
         found["forecast"] = room.forecast(
-            model,
-            corpus,
-            minutes=minutes,
-            steps=steps,
-            tokens=tokens,
-            max_length=max_length,
+            model, corpus, minutes=minutes, steps=steps, tokens=tokens, max_length=max_length,
             read=read,
-        )
+        )  # fmt: skip
     written = room.write_report(out, found)
     lines = [*_lines(found), f"written: {', '.join(written)}"]
     finish(found, json, lines, _next(found, model, corpus, read))

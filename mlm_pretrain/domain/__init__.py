@@ -11,7 +11,15 @@ from __future__ import annotations
 from mlm_pretrain.domain.cleaning import clean
 from mlm_pretrain.domain.config import MeasureConfig
 from mlm_pretrain.domain.forecast import check_budget, forecast
-from mlm_pretrain.domain.measuring import measure
+from mlm_pretrain.domain.measuring import measure, open_model
 from mlm_pretrain.domain.report import write_report
 
-__all__ = ["MeasureConfig", "check_budget", "clean", "forecast", "measure", "write_report"]
+__all__ = [
+    "MeasureConfig",
+    "check_budget",
+    "clean",
+    "forecast",
+    "measure",
+    "open_model",
+    "write_report",
+]

@@ -42,7 +42,7 @@ def measure(
         tasks: whose validation and test texts are looked for in the corpus.
 
     Returns:
-        `corpus` and `general` (sizes, copies), `fit` of the tokenizer to both (`fit.tokenizer_fit`),
+        `domain` and `general` (sizes, copies), `fit` of the tokenizer to both (`fit.tokenizer_fit`),
         `words` (`divergence.compare_words`), `loss` (`loss.losses`, or why there is none), `overlap` by
         task (`overlap.Overlap`), and `advice` (`advice.advise`).
 
@@ -50,7 +50,7 @@ def measure(
         InputError: for a model, text or task that cannot be used.
     """
     config = config or MeasureConfig()
-    tokenizer, settings = _open(model)
+    tokenizer, settings = open_model(model)
     read = CorpusReading([str(spec) for spec in corpus], config.read)
     held_out = {task.name: held_out_texts(task) for task in tasks}
     samples = {"domain": _drawn(read, config, config.seed)}
@@ -83,8 +83,12 @@ def _words(texts: Mapping[str, Sequence[str]], config: MeasureConfig) -> dict[st
 
 
 @quiet_transformers()
-def _open(model: str | Path) -> tuple[Any, Any]:
-    """The tokenizer and the configuration of a model."""
+def open_model(model: str | Path) -> tuple[Any, Any]:
+    """The tokenizer and the configuration of a model.
+
+    Raises:
+        InputError: when either cannot be read.
+    """
     import transformers
 
     verify_model(model)

@@ -104,8 +104,8 @@ def test_figures_are_those_of_the_parts(
     )
     assert loss["difference"] == loss["domain"]["loss_nats"] - loss["general"]["loss_nats"]
     assert loss["difference_within"] > loss["domain"]["loss_within"]
-    # Its tokenizer and its eight steps of training are of the domain's text.
-    assert fit["domain"]["fertility"] < fit["general"]["fertility"]
+    # Its vocabulary and its eight steps of training are of the domain's text.
+    assert fit["domain"]["top_words_whole"] > fit["general"]["top_words_whole"]
     assert found["advice"]["verdict"] == LEAVE
     rate = fit["domain"]["bytes_per_token"]
     assert found["domain"]["tokens"] == round(found["domain"]["bytes"] / rate)
@@ -206,14 +206,16 @@ def test_the_verb_measures_cleans_and_forecasts(
     assert "On this machine" in page
 
 
-def test_mistakes_are_one_line_each(tiny_model: Path, corpus_file: Path, capfd: Any) -> None:
-    words = ["domain", "--model", tiny_model, "--corpus", corpus_file]
+def test_mistakes_are_one_line_each(
+    tiny_model: Path, corpus_file: Path, tmp_path: Path, capfd: Any
+) -> None:
+    words = ["domain", "--model", tiny_model, "--corpus", corpus_file, "--out", tmp_path / "report"]
     for more, problem in [
         (["--minutes", 1, "--steps", 3], "minutes and steps: one budget"),
         (["--drop-copies"], "--drop-copies: says how to clean"),
         (["--minutes", 0], "minutes: must be more than 0"),
         (["--task", "ner"], "--task ner: names no task"),
-        (["--model", corpus_file.parent], "cannot be read"),
+        (["--model", corpus_file.parent, "--clean", tmp_path / "clean"], "cannot be read"),
         (["--general", "nowhere.txt"], "nowhere.txt: no such file"),
         (["--general", corpus_file, "--general-text-field", "body"], "no field 'body'"),
     ]:
@@ -221,3 +223,4 @@ def test_mistakes_are_one_line_each(tiny_model: Path, corpus_file: Path, capfd: 
         assert done.returncode == 2, done.stderr
         assert problem in done.stderr
         assert "Traceback" not in done.stderr
+    assert not (tmp_path / "clean").exists()
