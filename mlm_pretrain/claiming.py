@@ -26,7 +26,9 @@ SEARCH_FILE = "search_plan.json"  # of a folder of trials
 ADAPTATION_FILE = "adaptation.json"  # of a folder of an adaptation
 _OUR_MARKS = (RUNNING_FILE, RUN_FILE, PHASES_FILE, SEARCH_FILE, ADAPTATION_FILE)
 # What is there when a run was killed before it could say what it was asked for.
-_FALSE_START = {RUNNING_FILE, "tokenizer", f"{RUN_FILE}.partial", f"{PHASES_FILE}.partial"}
+_FALSE_START = {
+    RUNNING_FILE, "tokenizer", f"{RUN_FILE}.partial", f"{PHASES_FILE}.partial", f"{ADAPTATION_FILE}.partial",
+}  # fmt: skip
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 

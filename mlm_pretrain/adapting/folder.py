@@ -10,7 +10,7 @@ from typing import Any
 
 from mlm_pretrain.adapting.config import AdaptConfig
 from mlm_pretrain.adapting.places import Places
-from mlm_pretrain.claiming import claim_output
+from mlm_pretrain.claiming import claim_output, clear_false_start
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import versions, write_json
 from mlm_pretrain.redaction import redacted_values
@@ -32,15 +32,21 @@ def opened(config: AdaptConfig, overwrite: bool) -> Iterator[Places]:
     occupy(out)
     try:
         places = Places(out)
-        if overwrite or not places.record.is_file():
-            claim_output(out, overwrite)
-        else:
-            _check_same(places.record, config)
+        _claim(places, config, overwrite)
         sign(out)
         write_json(places.record, {"given": _said(config), "versions": versions()})
         yield places
     finally:
         leave(out)
+
+
+def _claim(places: Places, config: AdaptConfig, overwrite: bool) -> None:
+    """Until something is trained, settings may change: what was measured is measured anew where need be."""
+    if overwrite or not places.record.is_file():
+        clear_false_start(places.root)
+        claim_output(places.root, overwrite)
+    elif places.runs.is_dir():
+        _check_same(places.record, config)
 
 
 def _check_same(record: Path, config: AdaptConfig) -> None:

@@ -52,13 +52,17 @@ class Places:
     def model(self) -> Path:
         return self.root / "model"
 
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
     def data(self, name: str) -> Path:
         """Packed rows."""
         return self.root / "data" / name
 
     def run(self, variant: str) -> Path:
         """A training."""
-        return self.root / "runs" / variant
+        return self.runs / variant
 
     def exported(self, variant: str) -> Path:
         """What it ended in."""
