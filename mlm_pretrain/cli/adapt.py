@@ -116,6 +116,9 @@ def adapt(
     except Interrupted as stop:
         print(f"{stop}\nthe same command goes on from there", file=sys.stderr)
         raise typer.Exit(128 + stop.signal_number) from None
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on from there", file=sys.stderr)
+        raise typer.Exit(130) from None
     finish(result, json, adapted_lines(result), next_command(result))
 
 

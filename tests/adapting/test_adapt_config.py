@@ -12,15 +12,28 @@ from mlm_pretrain.adapting.folder import opened
 from mlm_pretrain.adapting.places import Places
 from mlm_pretrain.adapting.runs import run_settings
 from mlm_pretrain.adapting.variants import length_of, variants_of
-from mlm_pretrain.config import build_config
+from mlm_pretrain.config import build_config, load_config
 from mlm_pretrain.errors import InputError
 
+RECIPES = Path(__file__).parents[2] / "recipes" / "domain_adaptation"
 TASK = {"task": "ner", "train": "a", "validation": "b", "test": "c"}
 
 
 def config(**more: Any) -> AdaptConfig:
     given = {"model": "m", "corpus": ["text"], "out": "out", **more}
     return build_config(AdaptConfig, given, "settings")
+
+
+@pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_recipe_says_what_is_proved(recipe: Path) -> None:
+    found = load_config(AdaptConfig, recipe)
+    assert [v.name for v in variants_of(found)][0] == "dapt"
+    assert "control" in found.chosen_variants
+    assert found.seeds >= 5
+    for variant in variants_of(found):
+        run_settings(found, variant, Places(Path(found.out)), found.model)
+    for name in ("train", "validation", "test"):
+        assert str(getattr(found, name)).startswith("data/")
 
 
 def test_without_a_task_only_the_domain_is_learnt() -> None:
