@@ -27,7 +27,7 @@ def config(**more: Any) -> AdaptConfig:
 @pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_recipe_says_what_is_proved(recipe: Path) -> None:
     found = load_config(AdaptConfig, recipe)
-    assert [v.name for v in variants_of(found)][0] == "dapt"
+    assert variants_of(found)[0].name == "dapt"
     assert "control" in found.chosen_variants
     assert found.seeds >= 5
     for variant in variants_of(found):
