@@ -2,53 +2,35 @@
 
 from __future__ import annotations
 
-import time
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 LENGTH = 128
-_TIMING_STEPS, _FIRST_TIMED = 25, 5
 
 
 def _train_stock(arguments: Namespace) -> dict[str, Any]:
-    """Its schedule needs a number of steps, which is told from the speed of the first ones."""
-    from transformers import AutoTokenizer, TrainerCallback
+    from transformers import AutoTokenizer
 
-    from benchmarks.stock import stock_blocks, stock_trainer
+    from benchmarks.stock import stock_blocks, stock_trainer, train_for
 
-    folder, seconds = Path(arguments.folder), arguments.budget * 60
+    folder = Path(arguments.folder)
     tokenizer = AutoTokenizer.from_pretrained(folder.parent / "tokenizer")
     blocks = stock_blocks(folder.parent / "train.jsonl", tokenizer, LENGTH, folder.parent / "cache")
 
-    class Clock(TrainerCallback):
-        def __init__(self, limit: float) -> None:
-            self.limit, self.ticks = limit, [time.perf_counter()]
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            self.ticks.append(time.perf_counter())
-            is_over = self.ticks[-1] - self.ticks[0] > self.limit
-            control.should_training_stop |= is_over and len(self.ticks) > _FIRST_TIMED + 1
-
-    def train(steps: int, limit: float) -> tuple[Any, Clock]:
-        trainer = stock_trainer(
+    def make(steps: int) -> Any:
+        return stock_trainer(
             arguments.arch, tokenizer, blocks, LENGTH, output_dir=str(folder), max_steps=steps,
             learning_rate=arguments.rate, per_device_train_batch_size=arguments.stock_batch,
         )  # fmt: skip
-        clock = Clock(limit)
-        trainer.add_callback(clock)
-        trainer.train()
-        return trainer, clock
 
-    ticks = train(_TIMING_STEPS, seconds)[1].ticks[_FIRST_TIMED:]
-    step_seconds = (ticks[-1] - ticks[0]) / (len(ticks) - 1)
-    trainer, clock = train(max(1, round(seconds / step_seconds)), seconds)
+    trainer, minutes = train_for(make, arguments.budget * 60)
     trainer.model.save_pretrained(folder / "model")
     tokenizer.save_pretrained(folder / "model")
     steps = trainer.state.global_step
     return {
-        "learning_rate": arguments.rate, "minutes": round((clock.ticks[-1] - clock.ticks[0]) / 60, 2),
-        "steps": steps, "tokens": steps * arguments.stock_batch * LENGTH,
+        "learning_rate": arguments.rate, "minutes": minutes, "steps": steps,
+        "tokens": steps * arguments.stock_batch * LENGTH,
     }  # fmt: skip
 
 
