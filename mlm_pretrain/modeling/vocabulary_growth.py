@@ -92,6 +92,7 @@ def grow_vocabulary(
 
     Raises:
         InputError: when the model has fewer rows than the base has entries, or cannot have more.
+        ValueError: for "weighted" without a tokenizer.
     """
     rows = len(model.get_input_embeddings().weight)
     if rows < extension.base.entries:
@@ -212,6 +213,8 @@ def _combinations(extension: Extension, way: NewRows, tokenizer: Any) -> list[Co
     """For each new entry, how its row comes from those of its pieces."""
     if way == "mean":
         return [_mean for _ in extension.new_ids]
+    if tokenizer is None:
+        raise ValueError('"weighted" needs the extended tokenizer, for the lengths of pieces')
     special = set(tokenizer.all_special_ids)
     found: list[Combine] = []
     for new in extension.new_ids:

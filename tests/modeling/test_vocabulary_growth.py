@@ -193,3 +193,5 @@ def test_growing_twice() -> None:
 def test_a_model_with_fewer_rows_than_the_base_is_refused() -> None:
     with pytest.raises(InputError, match="has 211 rows, fewer than the 300 entries"):
         grow_vocabulary(build("bert"), extension(300))
+    with pytest.raises(ValueError, match="needs the extended tokenizer"):
+        grow_vocabulary(build("bert"), extension(ENTRIES), "weighted")

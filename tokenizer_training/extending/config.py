@@ -19,8 +19,8 @@ class ExtendConfig(StrictConfig):
         min_documents: nor is one that stands in fewer documents: the name of one paper is no term.
         keep: general text (as `corpus`) of which every word that is not itself a new one keeps its ids. A
             candidate that would change another word of it is left out.
-        derived: what may become of other words of the corpus, which only WordPiece and merges can change
-            ("lymphocytes", once "lymphocyte" is an entry). "shorter": they may get fewer tokens, and a
+        derived: what may become of other words of the corpus ("lymphocytes", once "lymphocyte" is an entry),
+            of which BPE that looks words up whole changes none. "shorter": they may get fewer tokens, and a
             candidate is left out if one of them would change without; "same": none may change.
         validation: held-out text to measure the savings on.
         revision: commit or branch of a tokenizer from the Hub.

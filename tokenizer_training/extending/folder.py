@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.extension import Extension, write_extension
+from mlm_pretrain.progress import say
 from tokenizer_training.extending.base import FILES, SAMPLES, Base, ids_of, open_with_transformers
 from tokenizer_training.folder import PORTABLE_CLASS, TOKENIZER_FILE
 
@@ -62,6 +63,10 @@ def _written_each_way(folder: Path, base: Base, content: Mapping[str, Any]) -> I
     """Under the old class; under the portable one; and there with the pipeline that the old class made."""
     _write_json(folder / TOKENIZER_FILE, content)
     yield
+    say(
+        f"{type(base.library).__name__} would build another model: the new tokenizer is a {PORTABLE_CLASS}, "
+        f"which takes {TOKENIZER_FILE} as it is"
+    )
     _write_json(folder / _CONFIG, _portable_config(base))
     yield
     made = json.loads(base.library.backend_tokenizer.to_str())
