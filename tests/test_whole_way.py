@@ -102,6 +102,15 @@ def test_the_recipe_in_phases_walks_the_whole_way(
     result = run_recipe(load_config(Recipe, ROOT / "recipes" / "phases.yaml", [*small, *lengths]))
     assert [part["steps"] for part in result["phases"]] == [4, 1]
     assert (Path(result["model_folder"]) / "model.safetensors").is_file()
+    # And a branch of its first phase.
+    small = ["folder=runs/anneal", "read.limit_bytes=300000", "prepare.processes=1"]
+    small += ["pretrain.steps=4", "pretrain.replay.data=runs/phases/data/64"]
+    small += ["prepare.max_length=64", "pretrain.guard.data=runs/phases/data/64"]
+    branch = run_recipe(load_config(Recipe, ROOT / "recipes" / "anneal.yaml", small))
+    assert branch["replay"]["rows"] == pytest.approx(
+        0.3 * branch["replay"]["domain_rows"] / 0.7, abs=1
+    )
+    assert branch["forgetting"]["general_after"] > 0 and branch["forgetting"]["before_step"] == 0
 
 
 @pytest.mark.parametrize("task", sorted(FINETUNE_RECIPES))

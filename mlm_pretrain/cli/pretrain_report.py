@@ -34,6 +34,12 @@ def trained(result: dict[str, Any]) -> list[str]:
             f"validation loss{way} {part['loss_nats']:.4f}, perplexity {part['perplexity']:.2f}"
             for way, part in {"": score, **others}.items()
         ]
+    if "trained_parameters" in result:
+        lines.append(f"weights that learnt: {result['trained_parameters']:,}")
+    if "replay" in result:
+        lines.append(_replay(result["replay"]))
+    if "forgetting" in result:
+        lines += _forgetting(result["forgetting"])
     if "probes" in result:
         lines.append(_probes(result["probes"], result.get("weights_step")))
     lines.append(f"wrote {result.get('model_folder', result['out'])}")
@@ -48,6 +54,32 @@ def _phase(part: dict[str, Any]) -> str:
         f"  {part['name']}: {part['steps']:,} steps, {part['tokens']:,} tokens in "
         f"{part['seconds']:,.0f} s{loss}"
     )
+
+
+def _replay(found: dict[str, Any]) -> str:
+    share = f"{found['share']:.2f}"
+    if found["share_at_end"] != found["share"]:
+        share += f", {found['share_at_end']:.2f} at the end"
+    return (
+        f"replay: {found['rows']:,} of {found['rows'] + found['domain_rows']:,} rows (share {share}), "
+        f"all of its text {found['times_seen']:.2f} times"
+    )
+
+
+def _forgetting(found: dict[str, Any]) -> list[str]:
+    """The losses before and after, and what was done."""
+    texts = [
+        f"{text} {found[f'{text}_before']:.4f} → {found[f'{text}_after']:.4f}"
+        for text in ("general", "domain")
+        if f"{text}_before" in found
+    ]
+    lines = [f"forgetting: {', '.join(texts)} nats, general text {found['rise']:+.2%}"]
+    done = [f"{one['action']} at step {one['step']:,}" for one in found["actions"]]
+    lines += [f"  over the tolerance of {found['tolerance']:.2%}: {', '.join(done)}"] * bool(done)
+    for text, bits in found.get("bits_per_byte", {}).items():
+        shown = ", ".join(f"{moment} {value:.3f}" for moment, value in bits.items())
+        lines.append(f"  {text} text in bits for each byte of hidden words: {shown}")
+    return lines
 
 
 def _probes(found: dict[str, Any], step: int | None) -> str:

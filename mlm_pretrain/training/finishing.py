@@ -12,7 +12,7 @@ from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.training.assembling import Materials, assemble
 from mlm_pretrain.training.best import take_best
 from mlm_pretrain.training.followed import EPOCHS_BEGUN, WEIGHTS_STEP
-from mlm_pretrain.training.heads import count_parameters
+from mlm_pretrain.training.heads import count_learning, count_parameters
 from mlm_pretrain.training.run_folder import COMES_AND_GOES, MODEL_FOLDER
 from mlm_pretrain.training.trainer import TokenTrainer
 from mlm_pretrain.training.validating import has_validation, validate
@@ -78,6 +78,8 @@ def _counted(trainer: TokenTrainer, materials: Materials) -> dict[str, Any]:
         "precision": resolve_precision(config.precision),
         "attention": config.attention,
     }
+    if materials.config.lora is not None or not materials.config.trains.is_all:
+        found["trained_parameters"] = count_learning(materials.model)
     if materials.replay is not None:
         found["replay"] = materials.replay.result(trainer.tokens_seen)
     return found

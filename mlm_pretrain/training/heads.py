@@ -61,6 +61,11 @@ def count_parameters(model: Any) -> int:
     return sum(p.numel() for p in own.values())
 
 
+def count_learning(model: Any) -> int:
+    """Weights that training changes, with those beside the model; of a table all rows."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
 def own_state(model: Any) -> dict[str, torch.Tensor] | None:
     """The plain model's weights: without heads, and with what is added to its matrices in them. None where
     the model is the plain one."""

@@ -20,7 +20,7 @@ from mlm_pretrain.training.assembling import Materials, assemble, build_trainer
 from mlm_pretrain.training.batches import made
 from mlm_pretrain.training.budget import Budget
 from mlm_pretrain.training.callbacks.flops import FlopsCallback
-from mlm_pretrain.training.heads import count_parameters
+from mlm_pretrain.training.heads import count_learning, count_parameters
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.trainer import TokenTrainer
 
@@ -102,6 +102,7 @@ def _sizes(materials: Materials) -> dict[str, Any]:
     return {
         "model": type(materials.model).__name__,
         "parameters": count_parameters(materials.model),
+        **({} if _learns_all(config) else {"trained_parameters": count_learning(materials.model)}),
         "rows": len(materials.train),
         **({"replay_rows": len(materials.replay.data)} if materials.replay else {}),
         "tokens": materials.manifest.counts["train"]["tokens"],
@@ -109,6 +110,10 @@ def _sizes(materials: Materials) -> dict[str, Any]:
         "max_length": materials.train.max_length,
         "learning_rate": config.learning_rate,
     }
+
+
+def _learns_all(config: PretrainConfig) -> bool:
+    return config.lora is None and config.trains.is_all
 
 
 def _curriculum(materials: Materials) -> dict[str, Any]:

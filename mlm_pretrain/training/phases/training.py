@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from accelerate.utils.memory import clear_device_cache
+from transformers import AutoTokenizer
 
 from mlm_pretrain.claiming import claim_output, clear_false_start
 from mlm_pretrain.environment import process_rank
@@ -29,6 +30,7 @@ from mlm_pretrain.training.pretrain import Interrupted, pretrain
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.probing.building import read_inputs
 from mlm_pretrain.training.run_folder import finished_result
+from mlm_pretrain.training.same_tokenizer import require_same_tokenizer
 
 
 def pretrain_phases(
@@ -110,6 +112,7 @@ def check_together(configs: Sequence[PretrainConfig]) -> None:
         objective_config_of(config)  # for what it refuses
         if config.probes is not None:
             read_inputs(config.probes, objective)
+        _require_other_texts(config)
         _require_rows(config, manifest)
         found = (config, _tokenizer(manifest), (objective.is_causal, objective.is_packed))
         first = first or found
@@ -125,6 +128,18 @@ def check_together(configs: Sequence[PretrainConfig]) -> None:
                 f"{first[0].objective} of {first[0].name}",
                 "choose objectives of one kind: of encoders, of decoders, or of both together",
             )
+
+
+def _require_other_texts(config: PretrainConfig) -> None:
+    """What is mixed in and what is measured has the tokenizer of the phase's data."""
+    sections = {"replay": config.replay, "guard": config.guard}
+    given = {name: section.data for name, section in sections.items() if section is not None}
+    if not given:
+        return
+    folder = Path(config.data) / "tokenizer"
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    for name, data in given.items():
+        require_same_tokenizer(data, tokenizer, f"phases.{config.name}.{name}.data")
 
 
 def _require_rows(config: PretrainConfig, manifest: Manifest) -> None:
