@@ -39,9 +39,9 @@ def adapt(config: AdaptConfig, *, overwrite: bool = False) -> dict[str, Any]:
         overwrite: begin again, whatever adaptation lies there.
 
     Returns:
-        What report.json holds: `texts` (documents, bytes, what was taken out), `measures` and
-        `recommendation`, `vocabulary`, `variants` (steps, tokens, seconds, what was forgotten), `losses`,
-        `worth` (None without a task), `kept` and `model_folder`.
+        What report.json holds: `texts` (documents, bytes, what was taken out), `measures` with the advice,
+        `vocabulary` (None where it is as it was), `rows`, `variants` (steps, tokens, seconds, what the guard
+        saw), `losses`, `worth` (None without a task), `kept`, `is_shown_better` and `model_folder`.
 
     Raises:
         InputError: for settings, text or labels that cannot work, before anything is trained.
