@@ -226,7 +226,7 @@ class TokenTrainer(Resuming, Evaluating, Trainer):
         return batches, counts
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Log with each term's own loss, and the tokens seen so far, padding not counted; of replay by itself."""
+        """Log with each term's own loss, and the tokens seen so far without padding, of replay by itself."""
         parts = part_figures(self) if "loss" in logs else {}
         replayed = self.replay.seen() if self.replay is not None else {}
         super().log({**logs, **parts, **replayed, "tokens": self.tokens_seen}, start_time)
