@@ -16,6 +16,7 @@ from mlm_pretrain.manifest import MANIFEST
 _MODEL_FILES = {
     "README.md", "config.json", "generation_config.json", "metrics.json", "model.safetensors",
     "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "extension.json",
+    "heads.safetensors", "causal", "generator", "adapters",
 }  # fmt: skip
 
 

@@ -43,8 +43,9 @@ class PretrainConfig(StrictConfig):
         positions: tokens that a fresh model has room for, where later training will need more than the data
             here has in a row. None is the length of the data.
         follows: folder of a finished run to go on from as its next phase (see `following`): from its weights,
-            with its learning rate unless another is given, and with draws that it has not used. In place
-            of `arch` and `init`.
+            with its learning rate unless another is given, and with draws that it has not used; or a
+            checkpoint in the folder of a run, finished or not, for as long as it is kept there. In place of
+            `arch` and `init`.
         optimizer_state: of the run that `follows` names. "carried" goes on with it, parameter by parameter by
             name; "fresh" begins anew; "auto" carries it where the optimiser is the same.
         start: of a fresh model. "informed" counts which tokens stand near which in the data for its

@@ -226,9 +226,10 @@ class TokenTrainer(Resuming, Evaluating, Trainer):
         return batches, counts
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Log with each term's own loss, and the tokens seen so far, padding not counted."""
+        """Log with each term's own loss, and the tokens seen so far without padding, of replay by itself."""
         parts = part_figures(self) if "loss" in logs else {}
-        super().log({**logs, **parts, "tokens": self.tokens_seen}, start_time)
+        replayed = self.replay.seen() if self.replay is not None else {}
+        super().log({**logs, **parts, **replayed, "tokens": self.tokens_seen}, start_time)
 
     def compute_loss(
         self,

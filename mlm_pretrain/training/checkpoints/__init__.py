@@ -2,6 +2,8 @@
 
     checkpoint-20/
       model.safetensors, config.json, tokenizer files   opened by `from_pretrained` as they are
+      heads.safetensors                                 what is trained beside the model, if anything
+      lora.safetensors                                  of a low-rank change: the matrices without it, and it
       optimizer.safetensors, scheduler.safetensors      (and scaler.safetensors under fp16)
       generators-0.safetensors                          random generators, one file a process
       trainer_state.json                                steps, tokens, log

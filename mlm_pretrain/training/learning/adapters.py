@@ -11,6 +11,7 @@ tokens were added, the table of token vectors, for a checkpoint that was given r
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,11 @@ def export_adapter(
         target_modules=target_names(model, config), modules_to_save=kept or None,
         base_model_name_or_path=base,
     )  # fmt: skip
-    wrapped = peft.get_peft_model(model, change, adapter_name=config.name)
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", FutureWarning
+        )  # of a setting that peft reads by its old name
+        wrapped = peft.get_peft_model(model, change, adapter_name=config.name)
     _fill(model, load_file(source / LORA_FILE))
     found = _scores(wrapped, ids)
     if (found - expected).abs().max() > TOLERANCE * expected.abs().max():

@@ -28,12 +28,14 @@ def settled_head(model: Any, config: Any, trains_head: bool) -> Any:
         config: a `PretrainConfig`.
         trains_head: whether the objective's loss goes through the model's own output layer.
     """
-    is_fresh = trains_head and bool(lacked_weights(model))
+    is_fresh = trains_head and bool(lacked_weights(model)) and bool(head_weights(model))
     found: dict[str, Any] = {}
+    learns = True
+    if config.lora is not None:
+        learns = is_fresh if config.lora.head is None else config.lora.head
+        found["lora"] = config.lora.model_copy(update={"head": learns})
     if config.head_warmup_share is None:
-        found["head_warmup_share"] = FRESH_HEAD_SHARE if is_fresh else 0.0
-    if config.lora is not None and config.lora.head is None:
-        found["lora"] = config.lora.model_copy(update={"head": is_fresh})
+        found["head_warmup_share"] = FRESH_HEAD_SHARE if is_fresh and learns else 0.0
     return config.model_copy(update=found)
 
 

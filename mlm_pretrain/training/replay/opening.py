@@ -75,6 +75,10 @@ class Replay:
         self.replay_rows += replay_rows
         self.replay_tokens += replay_tokens
 
+    def seen(self) -> dict[str, float]:
+        """For the log: rows and tokens of the other text so far."""
+        return {"replay_rows": self.replay_rows, "replay_tokens": self.replay_tokens}
+
     def identity(self) -> dict[str, Any]:
         """What must stay the same when a run is resumed: the folder may have moved, its rows may not."""
         return {"share": self.config.share, "data": hash_dataset(self.data)}

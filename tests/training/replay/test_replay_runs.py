@@ -91,6 +91,7 @@ def test_rows_tokens_and_losses_of_either_text(
         own, other = predicted[line["step"]]
         apart = (own * line["loss_domain"] + other * line["loss_replay"]) / (own + other)
         assert line["loss_domain"] != line["loss_replay"]
+        assert line["replay_rows"] == 8 * line["step"]
         if objective != "hybrid":  # which weighs its two ways by rows
             assert line["loss"] == pytest.approx(apart, rel=1e-6)
     assert len(lines) == 4
