@@ -54,7 +54,7 @@ class ForgettingCallback(TrainerCallback):
     ) -> None:
         self.config, self.guard, self.model, self.budget = config, guard, model, budget
         self.learner, self.replay, self.clock = learner, replay, clock
-        self.ledger = Ledger(config)
+        self.ledger = Ledger(config, guard.has_fresh_head)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if state.global_step == 0:  # also when it begins again, for want of memory
@@ -121,7 +121,7 @@ class ForgettingCallback(TrainerCallback):
 
     def _report(self, out: Path, measure: dict[str, Any], seconds: float) -> None:
         step = measure["step"]
-        texts = {k: v for k, v in measure.items() if k not in ("step", "rise")}
+        texts = {name: measure[name] for name in self.guard.measure.texts}
         shown = ", ".join(f"{name} {loss:.4f}" for name, loss in texts.items())
         say(f"forgetting at step {step} ({seconds:.1f} s): {shown} nats, {measure['rise']:+.2%}")
         elapsed = round(self.budget.elapsed_seconds, 2)
@@ -149,8 +149,7 @@ class ForgettingCallback(TrainerCallback):
         if state.is_world_process_zero:
             say(
                 f"step {step}: general text costs {measure['rise']:.2%} more nats than at step "
-                f"{(ledger.first or measure)['step']}, over the tolerance of "
-                f"{self.config.tolerance:.2%}{done}"
+                f"{measure['against_step']}, over the tolerance of {self.config.tolerance:.2%}{done}"
             )
 
     def _is_waiting(self, step: int) -> bool:

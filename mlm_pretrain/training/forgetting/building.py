@@ -12,7 +12,7 @@ from mlm_pretrain.environment import process_count
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.texts import EvaluationRows, open_rows
 from mlm_pretrain.manifest import read_manifest
-from mlm_pretrain.modeling.build import continued_model
+from mlm_pretrain.modeling.build import continued_model, lacked_weights
 from mlm_pretrain.modeling.sizes import check_length
 from mlm_pretrain.objectives import OBJECTIVES, Objective
 from mlm_pretrain.objectives.vocabulary import Vocabulary
@@ -47,12 +47,14 @@ class Guard:
     Attributes:
         data_hash: of the general text.
         words: of each text, where tokens were added to the checkpoint's vocabulary.
+        has_fresh_head: whether the loss falls by what a new head learns, whatever is forgotten.
         checkpoint: opens the model that the run begins with as it was, with its own vocabulary.
     """
 
     measure: Measure
     plan: StepPlan | Pace
     data_hash: str
+    has_fresh_head: bool = False
     words: dict[str, HiddenWords] = field(default_factory=dict)
     checkpoint: Callable[[], Any] | None = None
 
@@ -100,7 +102,9 @@ def build_guard(
         texts, count, served, vocabulary, config.precision,
         min(_MOST_ROWS_AT_ONCE, config.batch_size),
     )  # fmt: skip
-    found = Guard(measure, plan, read_manifest(guard.data, "prepare").content_hash)
+    content = read_manifest(guard.data, "prepare").content_hash
+    is_fresh = objective.trains_head and bool(lacked_weights(model))
+    found = Guard(measure, plan, content, is_fresh)
     if pieces:
         _look_across(found, config, objective, pieces)
     return found

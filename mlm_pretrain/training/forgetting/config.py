@@ -16,7 +16,9 @@ class GuardConfig(StrictConfig):
     """How well general text is still predicted while another text is learnt, and what is done when not.
 
     The loss has fixed masks, and is compared with that before the first step, or where the head learns first
-    with that after it has. Where the run's data has a validation split, its loss is taken beside it.
+    with that after it has. A head that was not in the checkpoint lowers the loss by learning, whatever the
+    layers forget meanwhile: there it is compared with the lowest so far. Where the run's data has a
+    validation split, its loss is taken beside it.
 
     Attributes:
         data: general text: a folder that `prepare` wrote with the same tokenizer. Its validation split is
@@ -28,7 +30,7 @@ class GuardConfig(StrictConfig):
         budget_share: of the run that measuring may take. In a run by steps it is a share of the work, where
             a row that is only scored is a third of one that is learnt: then the same steps are measured on
             any machine. In a run by minutes it is a share of the time. 1 sets no limit.
-        tolerance: by how much of its first value the general loss may rise.
+        tolerance: by how much of the value it is compared with the general loss may rise.
         action: when it has risen by more. "warn" says so, once; "stop" ends the run, whose model is then
             that of the last measurement within the bound; "replay" raises the share of replay.
         replay_step, replay_most: by how much each time, and up to which share.

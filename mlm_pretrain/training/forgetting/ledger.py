@@ -9,11 +9,14 @@ from mlm_pretrain.training.forgetting.measure import DOMAIN, GENERAL
 
 
 class Ledger:
-    """The measurements of a run, the first one being what the others are compared with.
+    """The measurements of a run, and what they are compared with: the first one, or the lowest so far.
+
+    Args:
+        from_lowest: whether that is the lowest.
 
     Attributes:
-        measures: of each its step, the loss of each text, and by how much of its first value the general one
-            has risen.
+        measures: of each its step, the loss of each text, and by how much the general one has risen, as a
+            share of what it is compared with, at `against_step`.
         actions: of each its step and what was done.
         kept_step: the last one within the bound.
         has_stopped: whether the run was ended for it.
@@ -21,8 +24,8 @@ class Ledger:
         across: bits for each byte, comparable between tokenizers (see `words`).
     """
 
-    def __init__(self, config: GuardConfig) -> None:
-        self.config = config
+    def __init__(self, config: GuardConfig, from_lowest: bool = False) -> None:
+        self.config, self.from_lowest = config, from_lowest
         self.measures: list[dict[str, Any]] = []
         self.actions: list[dict[str, Any]] = []
         self.kept_step, self.has_stopped, self.seconds = 0, False, 0.0
@@ -34,13 +37,19 @@ class Ledger:
 
     def note(self, step: int, losses: dict[str, float], seconds: float) -> dict[str, Any]:
         """One measurement, as it is kept."""
-        before = self.first[GENERAL] if self.first else losses[GENERAL]
-        rise = losses[GENERAL] / before - 1.0
-        self.measures.append({"step": step, **losses, "rise": rise})
+        against, reference = self._reference(step, losses[GENERAL])
+        rise = losses[GENERAL] / reference - 1.0
+        self.measures.append({"step": step, **losses, "rise": rise, "against_step": against})
         self.seconds += seconds
         if rise <= self.config.tolerance:
             self.kept_step = step
         return self.measures[-1]
+
+    def _reference(self, step: int, loss: float) -> tuple[int, float]:
+        """(step, general loss) of what the newest one is compared with: itself where there is no other."""
+        known = [(int(found["step"]), float(found[GENERAL])) for found in self.measures]
+        known.append((step, loss))
+        return min(known, key=lambda one: one[1]) if self.from_lowest else known[0]
 
     def is_within(self, measure: dict[str, Any]) -> bool:
         return bool(measure["rise"] <= self.config.tolerance)

@@ -174,6 +174,14 @@ def test_a_fresh_head_is_measured_once_it_has_learnt(
     (run / "manifest.json").unlink()
     again = pretrain(config, resume=True)["forgetting"]
     assert again["measures"] == told["measures"]
+    own = {"steps": 8, "head_warmup_share": 0.0, "learning_rate": 1e-3}
+    told = pretrain(guarded.config(foreign, headless, tmp_path / "at-once", guard, **own))[
+        "forgetting"
+    ]
+    assert [(m["step"], m["rise"], m["against_step"]) for m in told["measures"]] == [
+        (step, 0.0, step) for step in (0, 4, 8)
+    ]
+    assert told["general_after"] < told["general_before"]
 
 
 @pytest.mark.parametrize("objective", ["mlm", "clm"])

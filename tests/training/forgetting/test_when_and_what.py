@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from mlm_pretrain.evaluation.texts import EvaluationRows, open_rows
 from mlm_pretrain.objectives import OBJECTIVES
 from mlm_pretrain.objectives.vocabulary import read_vocabulary
 from mlm_pretrain.training.forgetting.config import GuardConfig
+from mlm_pretrain.training.forgetting.ledger import Ledger
 from mlm_pretrain.training.forgetting.plan import Work, clock_plan, fitting_rows, step_plan
 from mlm_pretrain.training.forgetting.rows import some_of
 from mlm_pretrain.training.forgetting.words import hidden_words
@@ -59,6 +61,25 @@ def test_a_run_by_minutes_keeps_to_its_share_of_the_time() -> None:
             taken, elapsed = taken + 1, elapsed + 2.0
         elapsed += 0.6
     assert taken == 5 and 2.0 * taken <= 0.03 * 600  # and one is left for the last step
+
+
+@pytest.mark.parametrize("from_lowest", [False, True])
+def test_a_fresh_head_is_compared_with_the_lowest_loss_so_far(from_lowest: bool) -> None:
+    """Also after a checkpoint; any other run with the first one."""
+    config = GuardConfig(data="x", tolerance=0.04)
+    ledger = Ledger(config, from_lowest)
+    for step, loss in ((0, 10.0), (4, 6.0)):
+        ledger.note(step, {"general": loss}, 1.0)
+    resumed = Ledger(config, from_lowest)
+    resumed.restore(json.loads(json.dumps(ledger.facts())))
+    measure = resumed.note(8, {"general": 6.3}, 1.0)
+    assert measure["rise"] == pytest.approx(0.05 if from_lowest else -0.37)
+    assert measure["against_step"] == (4 if from_lowest else 0)
+    assert resumed.is_within(measure) != from_lowest
+    assert resumed.kept_step == (4 if from_lowest else 8)
+    told = resumed.result(8, 60.0)
+    assert (told["general_before"], told["general_after"]) == (10.0, 6.3)
+    assert told["share_of_time"] == 0.05
 
 
 def test_some_rows_are_spread_over_all() -> None:
