@@ -107,6 +107,7 @@ def _words(text: str) -> list[str]:
 
 def _terms(p: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """p · log₂(p / mean), 0 where p is."""
-    safe = np.where(p > 0, p, 1.0)
-    found: np.ndarray = np.where(p > 0, p * np.log2(safe / mean), 0.0)
+    is_there = p > 0
+    ratio = np.divide(p, mean, out=np.ones_like(p), where=is_there)
+    found: np.ndarray = p * np.log2(ratio)
     return found
