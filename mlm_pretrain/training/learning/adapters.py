@@ -97,7 +97,7 @@ def open_adapters(base: Any, folders: Mapping[str, str | Path]) -> Any:
     `set_adapter(NAME)` switches, `with disable_adapter():` gives the base itself.
 
     Raises:
-        InputError: without peft, without a folder, or for one that is none of peft's.
+        InputError: without peft, without a folder, or for one that is none of peft's or of another model.
     """
     peft = require_peft()
     if not folders:
@@ -106,10 +106,30 @@ def open_adapters(base: Any, folders: Mapping[str, str | Path]) -> Any:
         if not (Path(folder) / "adapter_config.json").is_file():
             raise InputError(f"{folder}: holds no adapter", "give a folder adapters/NAME")
     (first, folder), *others = folders.items()
-    model = peft.PeftModel.from_pretrained(base, folder, adapter_name=first)
-    for name, other in others:
-        model.load_adapter(other, adapter_name=name)
+    try:
+        model = peft.PeftModel.from_pretrained(base, folder, adapter_name=first)
+        for name, other in others:
+            model.load_adapter(other, adapter_name=name)
+    except (ValueError, RuntimeError) as error:
+        raise _of_another_model(folder, base, str(error).partition(".")[0]) from None
+    for name, place in folders.items():
+        _require_taken(model, name, Path(place))
     return model.eval()
+
+
+def _require_taken(model: Any, name: str, folder: Path) -> None:
+    """peft leaves out what it finds no place for, and a change of nothing would remain."""
+    taken = require_peft().get_peft_model_state_dict(model, adapter_name=name)
+    for key, weight in load_file(folder / "adapter_model.safetensors").items():
+        if key not in taken or not torch.equal(taken[key].cpu(), weight.to(taken[key].dtype)):
+            raise _of_another_model(folder, model.get_base_model(), f"no place for {key}")
+
+
+def _of_another_model(folder: str | Path, model: Any, reason: str) -> InputError:
+    return InputError(
+        f"{folder}: does not fit {type(model).__name__} ({reason})",
+        "open it on the checkpoint that it is a change of, by the class that it was trained with",
+    )
 
 
 def _scores(model: Any, ids: torch.Tensor) -> torch.Tensor:

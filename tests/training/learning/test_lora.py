@@ -15,7 +15,7 @@ import pytest
 import torch
 from resumable import checkpoints, flip_bit, unfinished_copy
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
+from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.export import export
@@ -173,6 +173,8 @@ def test_domains_on_one_base_switched_by_name(
         assert torch.equal(scores(model, ids), base)
     with pytest.raises(InputError, match="holds no adapter"):
         open_adapters(AutoModelForMaskedLM.from_pretrained(tiny_model), {"a": tmp_path})
+    with pytest.raises(InputError, match="does not fit ModernBertModel"):
+        open_adapters(AutoModel.from_pretrained(tiny_model), folders)
 
 
 def test_a_fresh_head_and_added_tokens_go_with_the_change(
