@@ -56,9 +56,9 @@ class PretrainConfig(StrictConfig):
         lora: a low-rank change learns in place of the matrices (see `LoraConfig`); None changes these.
         new_rows_rate: a factor on the learning rate of what tokens have to themselves that were added to the
             checkpoint's vocabulary: their vectors, and their part of the output layer.
-        head_warmup_share: of the run, in which only the head and the vectors of added tokens learn, so that
-            a fresh head does not unlearn what the layers know. None is `FRESH_HEAD_SHARE` where the
-            checkpoint had no head, and 0 otherwise.
+        head_warmup_share: of the run, in which only the head and the vectors of added tokens learn. A fresh
+            head begins as the identity and not as noise, so that the layers lose nothing by learning at once:
+            see `learner`.
         steps, epochs, minutes: how long; exactly one (one epoch when none is given).
         batch_size: rows a process takes at a time; `accumulation` of them make a step. 0 follows
             `defaults.default_batch_size`; with `follows`, as many tokens as there.
@@ -108,7 +108,7 @@ class PretrainConfig(StrictConfig):
     trains: TrainsConfig = TrainsConfig()
     lora: LoraConfig | None = None
     new_rows_rate: float = Field(1.0, gt=0)
-    head_warmup_share: float | None = Field(None, ge=0, lt=1)
+    head_warmup_share: float = Field(0.0, ge=0, lt=1)
     steps: int | None = Field(None, ge=1)
     epochs: float | None = Field(None, gt=0)
     minutes: float | None = Field(None, gt=0)

@@ -136,7 +136,7 @@ def recorded_choices(out: Path, config: PretrainConfig) -> dict[str, Any]:
     before = {"attention": "masks", **read_run(out)["config"]}  # what there was before methods
     is_open = {
         "attention": "auto", "batch_size": 0, "learning_rate": 0.0, "workers": None, "revision": None,
-        "optimizer_state": "auto", "head_warmup_share": None,
+        "optimizer_state": "auto",
     }  # fmt: skip
     found = {
         name: before[name]

@@ -117,7 +117,8 @@ class ForgettingCallback(TrainerCallback):
     def _bits(self, moment: str, model: Any, is_old: bool) -> dict[str, dict[str, Any]]:
         how = (self.guard.measure.precision, self.guard.measure.batch_size)
         words = self.guard.words.items()
-        return {name: {moment: part.bits(model, is_old, *how)} for name, part in words}
+        found = {name: part.bits(model, is_old, *how) for name, part in words}
+        return {name: {moment: bits} for name, bits in found.items() if bits is not None}
 
     def _report(self, out: Path, measure: dict[str, Any], seconds: float) -> None:
         step = measure["step"]

@@ -33,7 +33,8 @@ class GuardConfig(StrictConfig):
         tolerance: by how much of the value it is compared with the general loss may rise.
         action: when it has risen by more. "warn" says so, once; "stop" ends the run, whose model is then
             that of the last measurement within the bound; "replay" raises the share of replay.
-        replay_step, replay_most: by how much each time, and up to which share.
+        replay_step, replay_most: by how much each time, from eight steps after it was measured on, since
+            batches are made ahead; and up to which share.
     """
 
     data: str
@@ -50,9 +51,8 @@ class GuardConfig(StrictConfig):
     def _fits_together(self) -> GuardConfig:
         if self.every_steps is not None and self.times is not None:
             raise ValueError("give every_steps or times, not both")
-        given = [name for name in _OF_REPLAY if name in self.model_fields_set]
-        if given and self.action != "replay":
-            changed = [n for n in given if getattr(self, n) != type(self).model_fields[n].default]
-            if changed:
-                raise ValueError(f"{changed[0]} is for the action replay, not for {self.action}")
+        usual = type(self).model_fields
+        changed = [name for name in _OF_REPLAY if getattr(self, name) != usual[name].default]
+        if changed and self.action != "replay":
+            raise ValueError(f"{changed[0]} is for the action replay, not for {self.action}")
         return self

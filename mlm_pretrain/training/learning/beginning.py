@@ -16,27 +16,18 @@ from mlm_pretrain.training.learning.lora import inject_lora
 from mlm_pretrain.training.learning.rows import Table, token_tables
 from mlm_pretrain.training.learning.vocabulary import EXTENSION_FILE, added_tokens
 
-# Of a run whose head was not in the checkpoint, without a share being given.
-FRESH_HEAD_SHARE = 0.0
-
 
 def settled_head(model: Any, config: Any, trains_head: bool) -> Any:
-    """The settings with what they leave open about the head: whether it learns beside a low-rank change, and
-    for how long it learns alone.
+    """The settings with what they leave open: whether the head learns beside a low-rank change.
 
     Args:
         config: a `PretrainConfig`.
         trains_head: whether the objective's loss goes through the model's own output layer.
     """
-    is_fresh = trains_head and bool(lacked_weights(model)) and bool(head_weights(model))
-    found: dict[str, Any] = {}
-    learns = True
-    if config.lora is not None:
-        learns = is_fresh if config.lora.head is None else config.lora.head
-        found["lora"] = config.lora.model_copy(update={"head": learns})
-    if config.head_warmup_share is None:
-        found["head_warmup_share"] = FRESH_HEAD_SHARE if is_fresh and learns else 0.0
-    return config.model_copy(update=found)
+    if config.lora is None or config.lora.head is not None:
+        return config
+    is_fresh = trains_head and bool(lacked_weights(model))
+    return config.model_copy(update={"lora": config.lora.model_copy(update={"head": is_fresh})})
 
 
 def begin_learning(model: Any, config: Any, tokenizer: str | Path) -> Learner:
