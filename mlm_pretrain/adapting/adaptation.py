@@ -17,7 +17,7 @@ from mlm_pretrain.adapting.proof import prove
 from mlm_pretrain.adapting.rows import pack_all
 from mlm_pretrain.adapting.runs import run_settings, train_variant
 from mlm_pretrain.adapting.tasks import task_of
-from mlm_pretrain.adapting.texts import write_texts
+from mlm_pretrain.adapting.texts import gather_texts
 from mlm_pretrain.adapting.variants import BASE, variants_of
 from mlm_pretrain.adapting.vocabulary import extended
 from mlm_pretrain.compare import LabelledTask
@@ -51,7 +51,7 @@ def adapt(config: AdaptConfig, *, overwrite: bool = False) -> dict[str, Any]:
         raise InputError("adapt is work for one process", "start it without torchrun")
     task, base = _checked(config)
     with opened(config, overwrite) as places:
-        texts = write_texts(config, task, places)
+        texts = gather_texts(config, task, places)
         measures = measured(config, task, texts, places, base)
         words = words_for(config, measures)
         vocabulary = extended(config, words, places, base) if words else None
@@ -80,7 +80,7 @@ def plan(config: AdaptConfig) -> dict[str, Any]:
     """
     task, base = _checked(config)
     with opened(config, overwrite=False) as places:
-        texts = write_texts(config, task, places)
+        texts = gather_texts(config, task, places)
         measures = measured(config, task, texts, places, base)
     words = words_for(config, measures)
     return {

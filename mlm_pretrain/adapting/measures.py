@@ -7,6 +7,7 @@ from typing import Any
 
 from mlm_pretrain.adapting.config import DEFAULT_MINUTES, AdaptConfig
 from mlm_pretrain.adapting.places import Places
+from mlm_pretrain.adapting.texts import STAGE
 from mlm_pretrain.compare import LabelledTask
 from mlm_pretrain.domain import MeasureConfig, forecast, measure, write_report
 from mlm_pretrain.domain.advice import NEW_VOCABULARY
@@ -23,9 +24,9 @@ def measured(
     """What `domain.measure` finds of the texts as they lie in texts/, with a forecast; kept in measures/.
 
     Args:
-        texts: what `write_texts` counted.
+        texts: what `gather_texts` counted.
     """
-    written = read_manifest(places.texts, "adapt texts").content_hash
+    written = read_manifest(places.texts, STAGE).content_hash
     length = {"steps": config.steps} if config.steps else {"minutes": _minutes(config)}
     key = hash_json([written, describe_model(base, None), length, config.pretrain, config.seed])
     report, known = places.measures / "domain_report.json", places.measures / _KEY_FILE

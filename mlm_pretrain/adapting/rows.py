@@ -9,12 +9,10 @@ from typing import Any
 from mlm_pretrain.adapting.config import AdaptConfig
 from mlm_pretrain.adapting.places import Places
 from mlm_pretrain.adapting.variants import variants_of
-from mlm_pretrain.corpus import ReadOptions, fingerprint_corpus
-from mlm_pretrain.made import is_made
-from mlm_pretrain.manifest import hash_file, read_manifest
-from mlm_pretrain.packing import PrepareConfig, prepare
+from mlm_pretrain.corpus import ReadOptions
+from mlm_pretrain.manifest import read_manifest
+from mlm_pretrain.packing import PrepareConfig, is_prepared, prepare
 
-_STAGE = "prepare"
 GENERAL = "general"
 
 
@@ -56,8 +54,6 @@ def _source(config: AdaptConfig, places: Places, text: str) -> tuple[list[str], 
 
 def _packed(source: tuple[Sequence[str], PrepareConfig], tokenizer: str, folder: Path) -> Any:
     corpus, config = source
-    inputs = {"corpus": str(fingerprint_corpus(corpus, config.read)["xxh3_128"])}
-    inputs["tokenizer"] = hash_file(Path(tokenizer) / "tokenizer.json")
-    if not is_made(folder, _STAGE, config.model_dump(mode="json"), inputs):
+    if not is_prepared(corpus, tokenizer, folder, config):
         prepare(list(corpus), tokenizer, folder, config, overwrite=True)
-    return read_manifest(folder, _STAGE).counts
+    return read_manifest(folder, "prepare").counts

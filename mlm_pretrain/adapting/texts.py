@@ -5,9 +5,7 @@ whatever its vocabulary.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +15,10 @@ from mlm_pretrain.claiming import written_whole
 from mlm_pretrain.compare import LabelledTask
 from mlm_pretrain.corpus import Document, fingerprint_corpus, read_corpus
 from mlm_pretrain.corpus.split import is_validation
-from mlm_pretrain.domain.overlap import (
-    Overlap,
-    TextIndex,
-    held_out_texts,
-    texts_of_split,
-    without_overlap,
-)
+from mlm_pretrain.corpus.writing import TextFile, write_texts
+from mlm_pretrain.domain.cleaning import texts_left
+from mlm_pretrain.domain.overlap import HELD_OUT, Overlap, TextIndex, held_out_texts, texts_of_split
+from mlm_pretrain.domain.reading import CorpusReading
 from mlm_pretrain.finetune.outputs import describe_input
 from mlm_pretrain.made import is_made
 from mlm_pretrain.manifest import read_manifest, write_manifest
@@ -31,10 +26,10 @@ from mlm_pretrain.progress import say
 
 STAGE = "adapt texts"
 HELD_OUT_SHARE = 0.05
-_TASK_FILES = ("train", "validation", "test")
+_TASK_FILES = ("train", *HELD_OUT)
 
 
-def write_texts(config: AdaptConfig, task: LabelledTask | None, places: Places) -> dict[str, Any]:
+def gather_texts(config: AdaptConfig, task: LabelledTask | None, places: Places) -> dict[str, Any]:
     """Write `texts/`, or find it written from the same files.
 
     Returns:
@@ -62,56 +57,26 @@ def _inputs(config: AdaptConfig, task: LabelledTask | None) -> dict[str, dict[st
 
 def _write_all(config: AdaptConfig, task: LabelledTask | None, folder: Path) -> dict[str, Any]:
     counts: dict[str, Any] = {}
-    overlap = None if task is None else Overlap(TextIndex(held_out_texts(task)))
-    counts["domain"] = _write_split(_domain(config, overlap), folder, "domain", config.seed)
-    if overlap is not None:
-        counts["overlap"] = overlap.as_dict()
+    overlap = Overlap(TextIndex([] if task is None else held_out_texts(task)))
+    domain = texts_left(CorpusReading(config.corpus, config.read), overlap)
+    counts["domain"] = _write_split(domain, folder, "domain", config.seed)
     if config.general:
         general = (document.text for document in read_corpus(config.general, config.read))
         counts["general"] = _write_split(general, folder, "general", config.seed)
     if task is not None:
-        counts["task"] = _write(
-            (text for text, _ in texts_of_split(task, "train")), folder / "task.jsonl"
-        )
+        counts["overlap"] = overlap.as_dict()
+        own = dict.fromkeys(text for text, _ in texts_of_split(task, "train") if text.strip())
+        counts["task"] = {"train": write_texts(folder / "task.jsonl", own)}
     return counts
-
-
-def _domain(config: AdaptConfig, overlap: Overlap | None) -> Iterator[str]:
-    """Its documents, without what `overlap` finds in them."""
-
-    def read() -> Iterator[Document]:
-        return read_corpus(config.corpus, config.read)
-
-    if overlap is None:
-        yield from (document.text for document in read())
-        return
-    yield from (rest for _, rest in without_overlap(read, overlap) if rest)
 
 
 def _write_split(texts: Iterable[str], folder: Path, name: str, seed: int) -> dict[str, Any]:
     """NAME-train.jsonl and NAME-validation.jsonl; a document's text decides where it goes."""
-    counts = {split: {"documents": 0, "bytes": 0} for split in ("train", "validation")}
-    with ExitStack() as stack:
-        files = {
-            split: stack.enter_context(
-                (folder / f"{name}-{split}.jsonl").open("w", encoding="utf-8")
-            )
-            for split in counts
-        }
+    train, validation = (folder / f"{name}-{split}.jsonl" for split in ("train", "validation"))
+    with TextFile(train) as learnt, TextFile(validation) as held_out:
         for text in texts:
             is_held_out = is_validation(Document(text, ""), HELD_OUT_SHARE, seed)
-            split = "validation" if is_held_out else "train"
-            files[split].write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
-            counts[split]["documents"] += 1
-            counts[split]["bytes"] += len(text.encode())
-    if not counts["validation"]["documents"]:
+            (held_out if is_held_out else learnt).add(text)
+    if not held_out.documents:
         say(f"{name} text: too few documents to hold any back, so nothing is measured on it")
-    return counts
-
-
-def _write(texts: Iterable[str], path: Path) -> dict[str, Any]:
-    """Each text once."""
-    found = dict.fromkeys(text for text in texts if text.strip())
-    lines = [json.dumps({"text": text}, ensure_ascii=False) for text in found]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return {"train": {"documents": len(found), "bytes": sum(len(t.encode()) for t in found)}}
+    return {"train": learnt.counts, "validation": held_out.counts}

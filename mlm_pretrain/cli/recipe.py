@@ -19,8 +19,7 @@ from mlm_pretrain.environment import process_count
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.export import export
 from mlm_pretrain.made import is_made
-from mlm_pretrain.manifest import hash_file
-from mlm_pretrain.packing import PrepareConfig, prepare
+from mlm_pretrain.packing import PrepareConfig, is_prepared, prepare
 from mlm_pretrain.training.phases import Phase, is_phased, plan_phases, pretrain_phases
 from mlm_pretrain.training.phases.config import resolve
 from mlm_pretrain.training.planning import plan
@@ -161,12 +160,7 @@ def _prepare(
     recipe: Recipe, tokenizer: str, folder: Path, config: PrepareConfig, overwrite: bool
 ) -> None:
     config = config.model_copy(update={"read": recipe.read})
-    inputs = {"corpus": _fingerprint(recipe.corpus, recipe)}
-    if config.validation_corpus:
-        inputs["validation_corpus"] = _fingerprint(config.validation_corpus, recipe)
-    if (file := Path(tokenizer) / "tokenizer.json").is_file():
-        inputs["tokenizer"] = hash_file(file)
-    if overwrite or not is_made(folder, "prepare", config.model_dump(mode="json"), inputs):
+    if overwrite or not is_prepared(recipe.corpus, tokenizer, folder, config):
         _refuse_several_processes()
         prepare(recipe.corpus, tokenizer, folder, config, overwrite=True)
 

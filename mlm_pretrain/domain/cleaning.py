@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlm_pretrain.claiming import telling_of_a_full_disk, written_whole
 from mlm_pretrain.compare import LabelledTask
 from mlm_pretrain.corpus import ReadOptions, fingerprint_corpus
+from mlm_pretrain.corpus.writing import write_texts
 from mlm_pretrain.domain.overlap import (
     HELD_OUT,
     Overlap,
@@ -62,12 +62,12 @@ def clean(
         telling_of_a_full_disk(out, "free some space and run again"),
         written_whole(out, overwrite) as folder,
     ):
-        written, size = _write(folder / CORPUS_FILE, _left(read, overlap))
-        if not written:
+        written = write_texts(folder / CORPUS_FILE, texts_left(read, overlap))
+        if not written["documents"]:
             raise InputError(f"{', '.join(read.specs)}: nothing is left", "give more text")
         found = redacted_values(overlap.as_dict())
         write_json(folder / OVERLAP_FILE, found)
-        counts = {"documents": written, "bytes": size, "read": read.audit.as_dict()}
+        counts = {**written, "read": read.audit.as_dict()}
         settings = {
             "read": read.options.model_dump(mode="json"),
             "drop_near_duplicates": drop_near_duplicates,
@@ -76,22 +76,12 @@ def clean(
     return {"out": str(out), "corpus": str(Path(out) / CORPUS_FILE), **counts, "overlap": found}
 
 
-def _left(read: CorpusReading, overlap: Overlap) -> Iterator[str]:
+def texts_left(read: CorpusReading, overlap: Overlap) -> Iterator[str]:
     """What is left of each document that is left."""
     if not overlap.index.texts:
         return (document.text for document in track(read(), "doc", "cleaning"))
     cleaned = track(without_overlap(read, overlap), "doc", "cleaning")
     return (text for _, text in cleaned if text)
-
-
-def _write(path: Path, texts: Iterable[str]) -> tuple[int, int]:
-    """Documents written, and bytes of their text."""
-    documents = size = 0
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        for text in texts:
-            file.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
-            documents, size = documents + 1, size + len(text.encode())
-    return documents, size
 
 
 def _inputs(read: CorpusReading, tasks: Sequence[LabelledTask]) -> dict[str, dict[str, Any]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlm_pretrain.corpus import ReadOptions
+from mlm_pretrain.corpus.writing import write_texts
 from mlm_pretrain.domain.loss import why_no_loss
 from mlm_pretrain.domain.reading import CorpusReading
 from mlm_pretrain.domain.sampling import draw
@@ -103,8 +103,7 @@ def _packed(
 ) -> dict[str, Any]:
     """The sample as rows of tokens in `folder`/data, and what was counted."""
     path = folder / "sample.jsonl"
-    with path.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts)
+    write_texts(path, texts)
     length = max_length or _row_length(model)
     config = PrepareConfig(max_length=length, validation_share=0.0, processes=1)
     return prepare([str(path)], model, folder / "data", config)

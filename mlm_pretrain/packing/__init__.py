@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from mlm_pretrain.packing.config import PrepareConfig
 from mlm_pretrain.packing.dataset import PackedDataset, RowBlock
+from mlm_pretrain.packing.made import is_prepared
 from mlm_pretrain.packing.plan import describe_plan
 from mlm_pretrain.packing.prepare import prepare
 
-__all__ = ["PackedDataset", "PrepareConfig", "RowBlock", "describe_plan", "prepare"]
+__all__ = ["PackedDataset", "PrepareConfig", "RowBlock", "describe_plan", "is_prepared", "prepare"]
