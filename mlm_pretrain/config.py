@@ -46,10 +46,21 @@ def build_config(cls: type[Config], values: dict[str, Any], origin: str) -> Conf
 
 def load_config(cls: type[Config], path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Read a YAML file into `cls`, with `key=value` overrides (dots reach into sections)."""
-    values = read_yaml(path)
+    return build_config(cls, overridden(read_yaml(path), overrides), str(path))
+
+
+def overridden(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """`values`, with `key=value` overrides applied in place."""
     for item in overrides:
         set_value(values, item)
-    return build_config(cls, values, str(path))
+    return values
+
+
+def require_given(values: dict[str, Any], names: Sequence[str]) -> None:
+    """Refuse settings that lack one of those a verb cannot do without, naming its flags."""
+    if missing := [name for name in names if not values.get(name)]:
+        needed = " ".join(f"--{name} …" for name in missing)
+        raise InputError(f"not given: {', '.join(missing)}", f"add {needed}, or --config")
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from mlm_pretrain.adapting.places import Places
-from mlm_pretrain.errors import InputError
+from mlm_pretrain.domain import open_model
+from mlm_pretrain.domain.loss import why_no_loss
 from mlm_pretrain.evaluation.perplexity import evaluate
 from mlm_pretrain.finetune.outputs import describe_model
 from mlm_pretrain.manifest import hash_file, hash_json, write_json
@@ -85,10 +86,8 @@ def _kept(model: str, text: Path, places: Places, max_length: int) -> dict[str, 
 
 
 def _loss(model: str, text: Path, max_length: int) -> dict[str, float] | None:
-    try:
-        found = evaluate(model, text, max_length=max_length, limit_rows=_ROWS)
-    except InputError as error:
-        if "head" not in error.problem:
-            raise
-        return None  # of an encoder without one, whatever head it were given would be judged
+    _, settings = open_model(model)
+    if why_no_loss(model, settings):
+        return None
+    found = evaluate(model, text, max_length=max_length, limit_rows=_ROWS)
     return {name: found[name] for name in _KEPT if found.get(name) is not None}

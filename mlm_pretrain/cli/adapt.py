@@ -129,14 +129,9 @@ def _number(words: str | None) -> int | str | None:
 def _settings(config: str | None, overrides: list[str], flags: dict[str, Any]) -> AdaptConfig:
     """The file's values, under `--set`, under the flags that were given."""
     from mlm_pretrain.adapting import AdaptConfig
-    from mlm_pretrain.config import build_config, read_yaml, set_value
-    from mlm_pretrain.errors import InputError
+    from mlm_pretrain.config import build_config, overridden, read_yaml, require_given
 
-    values = read_yaml(config) if config else {}
-    for item in overrides:
-        set_value(values, item)
+    values = overridden(read_yaml(config) if config else {}, overrides)
     values |= {name: value for name, value in flags.items() if value not in (None, [])}
-    if missing := [name for name in ("model", "corpus", "out") if not values.get(name)]:
-        needed = " ".join(f"--{name} …" for name in missing)
-        raise InputError(f"not given: {', '.join(missing)}", f"add {needed}, or --config")
+    require_given(values, ("model", "corpus", "out"))
     return build_config(AdaptConfig, values, config or "settings")

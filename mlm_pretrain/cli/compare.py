@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mlm_pretrain.cli.comparing import Labels, Overrides, Seeds, settings_of
 from mlm_pretrain.cli.output import DryRun, Json, finish, table
 
 
@@ -25,16 +26,9 @@ def compare(
     out: Annotated[
         str, typer.Option(help="Folder for runs and result; runs that lie there are used again.")
     ] = "comparison",
-    seeds: Annotated[
-        int, typer.Option(min=1, help="Runs of each model on each task; fewer than 5 show little.")
-    ] = 5,
-    labels: Annotated[
-        int | None, typer.Option(help="Train on N examples, others with each seed. [default: all]")
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Any setting of `finetune` as key=value, for all runs."),
-    ] = None,
+    seeds: Seeds = 5,
+    labels: Labels = None,
+    set_: Overrides = None,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
@@ -45,13 +39,8 @@ def compare(
     one model are called different in at most 1 comparison of 20.
     """
     from mlm_pretrain.compare import parse_task
-    from mlm_pretrain.config import set_value
 
-    settings: dict[str, Any] = {}
-    for item in set_ or []:
-        set_value(settings, item)
-    if labels is not None:
-        settings["max_train_examples"] = labels
+    settings = settings_of(set_, labels)
     tasks = [parse_task(text) for text in task]
 
     from mlm_pretrain.compare import compare as run
@@ -80,11 +69,22 @@ def _lines(result: dict[str, Any]) -> list[str]:
 
 
 def _row(name: str, found: dict[str, Any]) -> list[str]:
+    from mlm_pretrain.worth.wording import p_text
+
     first, second = (f"{100 * mean:.1f}" for mean in found["means"])
     difference, low, high = (f"{100 * found[key]:+.1f}" for key in ("difference", "low", "high"))
     score = f"{found['metric']} of {found['scored']}"
     interval = f"{low} to {high}"
-    return [name, score, first, second, difference, interval, _p(found["p_holm"]), found["verdict"]]
+    return [
+        name,
+        score,
+        first,
+        second,
+        difference,
+        interval,
+        p_text(found["p_holm"]),
+        found["verdict"],
+    ]
 
 
 def _more(name: str, found: dict[str, Any]) -> str:
@@ -105,7 +105,3 @@ def _cost(cost: dict[str, Any]) -> str:
     return (
         f"{cost['parameters'] / 1e6:.1f} M parameters, {cost['seconds_a_run']:.0f} s a fine-tuning"
     )
-
-
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"

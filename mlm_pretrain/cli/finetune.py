@@ -147,18 +147,13 @@ def _require_access(push_to: str | None, private: bool | None, settings: Any) ->
 
 def settings_of(config: str | None, overrides: list[str], flags: dict[str, Any]) -> Any:
     """The file's values, under `--set`, under the flags that were given."""
-    from mlm_pretrain.config import build_config, read_yaml, set_value
+    from mlm_pretrain.config import build_config, overridden, read_yaml, require_given
     from mlm_pretrain.finetune.config import FinetuneConfig, with_sides
 
-    values = read_yaml(config) if config else {}
-    for item in overrides:
-        set_value(values, item)
+    values = overridden(read_yaml(config) if config else {}, overrides)
     given = {_FLAG_NAMES.get(name, name): v for name, v in flags.items() if v is not None}
     values = with_sides({**values, **given})
-    missing = [key for key in ("model", "train", "validation", "out") if not values.get(key)]
-    if missing:
-        flags_needed = " ".join(f"--{name} …" for name in missing)
-        raise InputError(f"not given: {', '.join(missing)}", f"add {flags_needed}, or --config")
+    require_given(values, ("model", "train", "validation", "out"))
     return build_config(FinetuneConfig, values, config or "settings")
 
 

@@ -79,10 +79,11 @@ def _training(recipe: Any) -> Work:
 
 def _recorded_phases(settings: list[str], given: dict[str, Any]) -> Work:
     """The phases in `--out` as their record has them, but for what is given now for all of them."""
+    from mlm_pretrain.config import overridden
     from mlm_pretrain.training import phases
 
     out = given["out"]
-    values = _with_flags(_overridden({}, settings), given)
+    values = _with_flags(overridden({}, settings), given)
     changes = {name: value for name, value in values["pretrain"].items() if name != "out"}
     return Work(
         lambda: phases.plan_all(phases.recorded_phases(out, changes)),
@@ -98,19 +99,11 @@ def _read(
 ) -> Any:
     """A recipe from file, --set and flags; without a file, from the settings `before` a resume."""
     from mlm_pretrain.cli.recipe import Recipe
-    from mlm_pretrain.config import build_config, read_yaml
+    from mlm_pretrain.config import build_config, overridden, read_yaml
 
     flags = {"folder": given.get("out", "run"), "pretrain": before}
-    values = _overridden(read_yaml(config) if config is not None else flags, settings)
+    values = overridden(read_yaml(config) if config is not None else flags, settings)
     return build_config(Recipe, _with_flags(values, given), str(config or "flags"))
-
-
-def _overridden(values: dict[str, Any], settings: list[str]) -> dict[str, Any]:
-    from mlm_pretrain.config import set_value
-
-    for item in settings:
-        set_value(values, item)
-    return values
 
 
 def _with_flags(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

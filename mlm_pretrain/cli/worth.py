@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlm_pretrain.cli.comparing import Labels, Overrides, Seeds, settings_of
 from mlm_pretrain.cli.output import DryRun, Json, finish, table
 
 if TYPE_CHECKING:
@@ -59,12 +60,8 @@ def worth(
             help="How long that model was trained: gives the gain an hour and the drawing. Repeatable.",
         ),
     ] = None,
-    seeds: Annotated[
-        int, typer.Option(min=1, help="Runs of each model on each task; fewer than 5 show little.")
-    ] = 5,
-    labels: Annotated[
-        int | None, typer.Option(help="Train on N examples, others with each seed. [default: all]")
-    ] = None,
+    seeds: Seeds = 5,
+    labels: Labels = None,
     label_counts: Annotated[
         list[int] | None,
         typer.Option(
@@ -81,10 +78,7 @@ def worth(
             '{"before": 2.1, "after": 2.4}}}.',
         ),
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Any setting of `finetune` as key=value, for all runs."),
-    ] = None,
+    set_: Overrides = None,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
@@ -103,14 +97,9 @@ def worth(
     --task ner:data/bc5cdr --cost DAPT=54 wiki=54 --out worth
     """
     from mlm_pretrain.compare import parse_task
-    from mlm_pretrain.config import set_value
     from mlm_pretrain.worth.changes import read_forgotten
 
-    settings: dict[str, Any] = {}
-    for item in set_ or []:
-        set_value(settings, item)
-    if labels is not None:
-        settings["max_train_examples"] = labels
+    settings = settings_of(set_, labels)
     variants = variants_of(base, variant, control or [], cost or [])
     tasks = [parse_task(text) for text in task]
     figures = read_forgotten(forgotten) if forgotten else None

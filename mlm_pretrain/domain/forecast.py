@@ -56,16 +56,10 @@ def forecast(
     """
     check_budget(minutes=minutes, steps=steps, tokens=tokens)
     sample = draw(CorpusReading(list(corpus), read or ReadOptions()), _TRIAL_BYTES, seed=0)
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        packed = _packed(sample.texts, model, folder, max_length)
-        # A short run takes smaller steps.
-        length = {"minutes": minutes} if minutes is not None else {"steps": steps or 1000}
-        values = {"objective": _objective(model), **length, **dict(settings or {})}
-        config = PretrainConfig(
-            data=str(folder / "data"), out=str(folder / "run"), init=str(model), **values
-        )
-        planned = plan(config)
+    # A short run takes smaller steps.
+    length = {"minutes": minutes} if minutes is not None else {"steps": steps or 1000}
+    values = {"objective": _objective(model), **length, **dict(settings or {})}
+    packed, planned = _tried(sample.texts, model, max_length, values)
     share = sample.bytes / max(1, packed["train"]["text_bytes"])
     all_tokens = share * packed["train"]["tokens"]
     rate = planned["tokens_a_step"] / planned["seconds_a_step"]
@@ -96,6 +90,19 @@ def check_budget(**given: float | None) -> bool:
     if any(value is not None and value <= 0 for value in given.values()):
         raise InputError(f"{named[0]}: must be more than 0", "for example --minutes 60")
     return bool(named)
+
+
+def _tried(
+    texts: Sequence[str], model: str | Path, max_length: int | None, values: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `prepare` counts of the sample, and what `plan` finds of a run on it."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        packed = _packed(texts, model, folder, max_length)
+        config = PretrainConfig(
+            data=str(folder / "data"), out=str(folder / "run"), init=str(model), **values
+        )
+        return packed, plan(config)
 
 
 def _packed(
