@@ -32,6 +32,11 @@ from mlm_pretrain.evaluation.statistics.effect import LEVEL
 from mlm_pretrain.manifest import read_manifest, versions
 from mlm_pretrain.training.run_folder import read_run
 
+_LISTS = ("corpus", "general", "control")
+_FLAGS = (
+    "model", "revision", "task", "train", "validation", "test", "out", "minutes", "steps", "words", "seeds",
+)  # fmt: skip
+
 
 def write_card(
     config: AdaptConfig, task: LabelledTask | None, result: dict[str, Any], places: Places
@@ -61,7 +66,7 @@ def _facts(
             _held_out(places), tokenizer, prefer=words,
             never=[] if task is None else [text.text for text in held_out_texts(task)],
         ),
-        mask_token=tokenizer.mask_token, command=_command(config),
+        mask_token=tokenizer.mask_token, command=command_of(config),
         max_length=config.prepare.max_length,
     )  # fmt: skip
 
@@ -166,18 +171,23 @@ def _held_out(places: Places) -> Iterator[str]:
         yield from (json.loads(line)["text"] for line in lines)
 
 
-def _command(config: AdaptConfig) -> list[str]:
-    """What made it, as flags; settings that were not given are the defaults."""
+def command_of(config: AdaptConfig) -> list[str]:
+    """What made it, word by word; settings that were not given are the defaults."""
     words = ["mlm-pretrain", "adapt"]
     for name, value in config.model_dump(mode="json", exclude_defaults=True).items():
-        if isinstance(value, dict):
-            words += [w for k, v in value.items() for w in ("--set", f"{name}.{k}={v}")]
-        elif isinstance(value, list):
-            words += [f"--{name}", *map(str, value)]
-        elif name in AdaptConfig.model_fields:
-            words += [f"--{name}", str(value)] if name in _FLAGS else ["--set", f"{name}={value}"]
+        if name in _LISTS:
+            words += [f"--{name}", *value]
+        elif name in _FLAGS:
+            words += [f"--{name}", str(value)]
+        else:
+            within = (
+                {f"{name}.{k}": v for k, v in value.items()} if isinstance(value, dict) else None
+            )
+            words += _settings(within or {name: value})
     return words
 
 
-_FLAGS = {"model", "revision", "task", "train", "validation", "test", "out", "minutes", "steps",
-          "words", "seeds"}  # fmt: skip
+def _settings(values: dict[str, Any]) -> list[str]:
+    """As `--set` reads them."""
+    shown = {k: v if isinstance(v, str) else json.dumps(v) for k, v in values.items()}
+    return [word for name, value in shown.items() for word in ("--set", f"{name}={value}")]

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from mlm_pretrain.__main__ import spread_lists
 from mlm_pretrain.adapting import AdaptConfig, adapt
+from mlm_pretrain.adapting.card import command_of
 from mlm_pretrain.adapting.folder import opened
 from mlm_pretrain.adapting.places import Places
 from mlm_pretrain.adapting.runs import run_settings
 from mlm_pretrain.adapting.variants import length_of, variants_of
+from mlm_pretrain.cli import app
 from mlm_pretrain.config import build_config, load_config
 from mlm_pretrain.errors import InputError
 
@@ -88,6 +91,21 @@ def test_what_cannot_be_asked_is_said(more: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError) as refused:
         config(**more)
     assert says in str(refused.value)
+
+
+@pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_command_on_a_card_asks_for_the_same(recipe: Path) -> None:
+    from typer.testing import CliRunner  # the parser alone: nothing is run
+
+    given = load_config(AdaptConfig, recipe, ["pretrain.lora={rank: 4}", "pretrain.compile=false"])
+    seen: list[AdaptConfig] = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("mlm_pretrain.adapting.plan", lambda settings: seen.append(settings) or {})
+        patched.setattr("mlm_pretrain.cli.adapt_report.planned_lines", lambda facts: [])
+        words = [*command_of(given)[1:], "--dry-run"]
+        done = CliRunner().invoke(app, spread_lists(words))
+    assert done.exit_code == 0, done.output
+    assert seen == [given]
 
 
 def test_what_is_no_setting_of_a_training_is_said_before_any_work(tmp_path: Path) -> None:
