@@ -125,8 +125,9 @@ def _judged(
         Variant("dapt", models["dapt"], "adapted", cost["dapt"]),
         Variant("stock", models["stock"], "control", cost["stock"]),
     ]
-    found = worth(variants, [task], arguments.work / "beside-stock", seeds=arguments.seeds)
+    # Where the proof of ours has fine-tuned two of them already.
     places = Places(arguments.work / "ours")
+    found = worth(variants, [task], places.proof, seeds=arguments.seeds)
     losses = losses_of({"base": arguments.model, **models}, places, arguments.length)
     parts = ("verdict", "sentences", "cautions", "comparisons", "tasks", "variants")
     return {

@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.quality_runs import LENGTH
+from benchmarks.stock import steps_per_second, stock_blocks, stock_trainer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from transformers import Trainer
 
-_WARM_STEPS = 5  # not timed
 _LONG_ENOUGH = 1_000_000
 
 
 def stock_speed(folder: Path, arch: str, given: Mapping[str, Any], seconds: float) -> float:
-    """Steps a second, without the first ones."""
-    from transformers import TrainerCallback
-
-    ticks: list[float] = []
-
-    class Clock(TrainerCallback):
-        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            ticks.append(time.perf_counter())
-            is_over = ticks[-1] - ticks[0] > seconds and len(ticks) > _WARM_STEPS + 1
-            control.should_training_stop |= is_over
-
-    trainer = _trainer(folder, arch, given, _LONG_ENOUGH)
-    trainer.add_callback(Clock())
-    trainer.train()
-    timed = ticks[_WARM_STEPS:]
-    return (len(timed) - 1) / (timed[-1] - timed[0])
+    """Steps a second."""
+    return steps_per_second(_trainer(folder, arch, given, _LONG_ENOUGH), seconds)
 
 
 def stock_train(
@@ -54,8 +39,6 @@ def stock_tokens(given: Mapping[str, Any]) -> int:
 
 
 def _trainer(folder: Path, arch: str, given: Mapping[str, Any], steps: int) -> Trainer:
-    from benchmarks.stock import stock_blocks, stock_trainer
-
     tokenizer = _tokenizer(folder)
     blocks = stock_blocks(folder.parent / "train.jsonl", tokenizer, LENGTH, folder.parent / "cache")
     trainer: Trainer = stock_trainer(

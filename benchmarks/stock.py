@@ -72,15 +72,20 @@ def train_for(make: Callable[[int], Any], seconds: float) -> tuple[Any, float]:
     Args:
         make: number of steps → a fresh trainer.
     """
-    _, ticks = _trained(make(_TIMING_STEPS), seconds)
-    timed = ticks[_FIRST_TIMED:]
-    step_seconds = (timed[-1] - timed[0]) / (len(timed) - 1)
-    trainer, ticks = _trained(make(max(1, round(seconds / step_seconds))), seconds)
+    rate = steps_per_second(make(_TIMING_STEPS), seconds)
+    trainer = make(max(1, round(seconds * rate)))
+    ticks = _trained(trainer, seconds)
     return trainer, round((ticks[-1] - ticks[0]) / 60, 2)
 
 
-def _trained(trainer: Any, seconds: float) -> tuple[Any, list[float]]:
-    """The trainer after its steps or so many seconds, and when each step ended."""
+def steps_per_second(trainer: Any, seconds: float) -> float:
+    """Of a training of so many seconds at most, without its first steps."""
+    timed = _trained(trainer, seconds)[_FIRST_TIMED:]
+    return (len(timed) - 1) / (timed[-1] - timed[0])
+
+
+def _trained(trainer: Any, seconds: float) -> list[float]:
+    """Train for the trainer's steps or so many seconds: when it began, and when each step ended."""
     from transformers import TrainerCallback
 
     ticks = [time.perf_counter()]
@@ -94,4 +99,4 @@ def _trained(trainer: Any, seconds: float) -> tuple[Any, list[float]]:
     trainer.add_callback(Clock())
     ticks[0] = time.perf_counter()
     trainer.train()
-    return trainer, ticks
+    return ticks
