@@ -91,7 +91,7 @@ def _train_stock(arguments: argparse.Namespace) -> dict[str, Any]:
 
     from benchmarks.stock import stock_blocks, train_for, trainer_of
 
-    text = Places(arguments.work / "ours").texts / "domain-train.jsonl"
+    text = Places(arguments.work / "ours").learnt("domain")
     tokenizer = AutoTokenizer.from_pretrained(arguments.model)
     blocks = stock_blocks(text, tokenizer, arguments.length, arguments.work / "cache")
 

@@ -25,7 +25,7 @@ from mlm_pretrain.cards import (
 )
 from mlm_pretrain.cards.adapted_facts import LossPair
 from mlm_pretrain.compare import LabelledTask
-from mlm_pretrain.corpus import fingerprint_corpus
+from mlm_pretrain.corpus import fingerprint_corpus, read_corpus
 from mlm_pretrain.domain.overlap import held_out_texts
 from mlm_pretrain.environment import processor_name, usable_cores
 from mlm_pretrain.evaluation.statistics.effect import LEVEL
@@ -167,8 +167,9 @@ def _pair(result: dict[str, Any], text: str) -> LossPair | None:
 
 
 def _held_out(places: Places) -> Iterator[str]:
-    with (places.texts / "domain-validation.jsonl").open(encoding="utf-8") as lines:
-        yield from (json.loads(line)["text"] for line in lines)
+    path = places.held_out("domain")
+    if path is not None:
+        yield from (document.text for document in read_corpus([str(path)]))
 
 
 def command_of(config: AdaptConfig) -> list[str]:

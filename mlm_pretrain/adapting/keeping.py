@@ -33,7 +33,7 @@ def chosen(worth: dict[str, Any] | None) -> dict[str, Any]:
 
 def put_in_place(variant: str, places: Places) -> Path:
     """Copy the exported model of `variant` to model/, in place of what was kept there before."""
-    source = places.exported(variant.replace("+", "-"))
+    source = places.exported(variant)
     with written_whole(places.model, overwrite=True) as folder:
         shutil.copytree(source, folder, dirs_exist_ok=True)
     return places.model

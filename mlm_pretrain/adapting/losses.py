@@ -42,8 +42,7 @@ def losses_of(models: Mapping[str, str], places: Places, max_length: int) -> dic
         `predicted_tokens`. Bits a byte spread the loss over the text's bytes, so that models with
         different vocabularies can be compared by them; the masked places still differ between these.
     """
-    files = {name: places.texts / f"{name}-validation.jsonl" for name in TEXTS}
-    files = {name: path for name, path in files.items() if path.is_file() and path.stat().st_size}
+    files = {name: path for name in TEXTS if (path := places.held_out(name)) is not None}
     return {
         model: {name: _kept(folder, path, places, max_length) for name, path in files.items()}
         for model, folder in models.items()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mlm_pretrain.adapting.config import DEFAULT_MINUTES, AdaptConfig
+from mlm_pretrain.adapting.config import AdaptConfig
 from mlm_pretrain.adapting.places import Places
 from mlm_pretrain.adapting.texts import STAGE
+from mlm_pretrain.adapting.variants import length_of
 from mlm_pretrain.compare import LabelledTask
 from mlm_pretrain.domain import MeasureConfig, forecast, measure, write_report
 from mlm_pretrain.domain.advice import NEW_VOCABULARY
@@ -27,13 +28,13 @@ def measured(
         texts: what `gather_texts` counted.
     """
     written = read_manifest(places.texts, STAGE).content_hash
-    length = {"steps": config.steps} if config.steps else {"minutes": _minutes(config)}
+    length = length_of(config)
     key = hash_json([written, describe_model(base, None), length, config.pretrain, config.seed])
     report, known = places.measures / "domain_report.json", places.measures / _KEY_FILE
     if not (known.is_file() and json.loads(known.read_text(encoding="utf-8")) == {"key": key}):
         found = _measure(config, task, texts, places, base)
         found["forecast"] = forecast(
-            base, [str(places.texts / "domain-train.jsonl")], max_length=config.prepare.max_length,
+            base, [str(places.learnt("domain"))], max_length=config.prepare.max_length,
             settings=config.pretrain, **length,
         )  # fmt: skip
         write_report(places.measures, found)
@@ -46,9 +47,9 @@ def measured(
 def _measure(
     config: AdaptConfig, task: LabelledTask | None, texts: dict[str, Any], places: Places, base: str
 ) -> dict[str, Any]:
-    files = {name: str(places.texts / f"{name}-train.jsonl") for name in ("domain", "general")}
+    general = [str(places.learnt("general"))] if config.general else None
     found = measure(
-        base, [files["domain"]], general=[files["general"]] if config.general else None,
+        base, [str(places.learnt("domain"))], general=general,
         config=MeasureConfig(seed=config.seed),
     )  # fmt: skip
     if task is not None:
@@ -67,7 +68,3 @@ def words_for(config: AdaptConfig, measures: dict[str, Any]) -> int:
     if config.words != "auto":
         return config.words
     return config.most_words if measures["advice"]["verdict"] == NEW_VOCABULARY else 0
-
-
-def _minutes(config: AdaptConfig) -> float:
-    return config.minutes or DEFAULT_MINUTES

@@ -56,14 +56,28 @@ class Places:
     def runs(self) -> Path:
         return self.root / "runs"
 
+    def learnt(self, text: str) -> Path:
+        """What of a text is trained on."""
+        return self.texts / f"{text}-train.jsonl"
+
+    def held_out(self, text: str) -> Path | None:
+        """What of it is not; None where there was too little to hold any back, or no such text."""
+        path = self.texts / f"{text}-validation.jsonl"
+        return path if path.is_file() and path.stat().st_size else None
+
     def data(self, name: str) -> Path:
         """Packed rows."""
         return self.root / "data" / name
 
     def run(self, variant: str) -> Path:
         """A training."""
-        return self.runs / variant
+        return self.runs / _plain(variant)
 
     def exported(self, variant: str) -> Path:
         """What it ended in."""
-        return self.root / "models" / variant
+        return self.root / "models" / _plain(variant)
+
+
+def _plain(variant: str) -> str:
+    """A name without what a folder's name should not hold."""
+    return variant.replace("+", "-")

@@ -46,10 +46,9 @@ def _source(config: AdaptConfig, places: Places, text: str) -> tuple[list[str], 
     changed: dict[str, Any] = {"read": ReadOptions(), "validation_share": 0.0}
     if text == "task":
         return [str(places.texts / "task.jsonl")], shared.model_copy(update=changed)
-    held_out = places.texts / f"{text}-validation.jsonl"
-    if held_out.stat().st_size:
+    if (held_out := places.held_out(text)) is not None:
         changed["validation_corpus"] = [str(held_out)]
-    return [str(places.texts / f"{text}-train.jsonl")], shared.model_copy(update=changed)
+    return [str(places.learnt(text))], shared.model_copy(update=changed)
 
 
 def _packed(source: tuple[Sequence[str], PrepareConfig], tokenizer: str, folder: Path) -> Any:

@@ -32,7 +32,7 @@ def train_variant(
     out = Path(settings.out)
     say(f"{variant.name}: training in {out}")
     result = pretrain(settings, resume=(out / RUN_FILE).is_file())
-    model = places.exported(variant.folder)
+    model = places.exported(variant.name)
     export(out, model, overwrite=True)
     return {**result, "model_folder": str(model)}
 
@@ -42,13 +42,13 @@ def run_settings(
 ) -> PretrainConfig:
     """The settings of a variant's run: what the adaptation says of it over what all runs share."""
     own: dict[str, Any] = {
-        "data": str(places.data(variant.data)), "out": str(places.run(variant.folder)),
-        "name": variant.name, "seed": config.seed, **length_of(config, variant),
+        "data": str(places.data(variant.data)), "out": str(places.run(variant.name)),
+        "name": variant.name, "seed": config.seed, **length_of(config, variant.share),
     }  # fmt: skip
     if variant.after is None:
         own["init"] = base
     else:
-        own["follows"] = str(places.run(variant.after.replace("+", "-")))
+        own["follows"] = str(places.run(variant.after))
     if variant.is_guarded and config.general:
         own |= _guarded(config, str(places.data(GENERAL)))
     return build_config(PretrainConfig, {**config.pretrain, **own}, "pretrain")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mlm_pretrain.adapting.config import DEFAULT_MINUTES, AdaptConfig
 
@@ -13,7 +13,7 @@ class Variant(NamedTuple):
     """A model beside the base.
 
     Attributes:
-        name: as figures and folders call it.
+        name: as figures call it.
         text: which text it is trained on.
         after: the variant that it goes on from; None for the checkpoint itself.
         has_new_words: whether its vocabulary may be that of the domain.
@@ -27,11 +27,6 @@ class Variant(NamedTuple):
     has_new_words: bool = True
     is_guarded: bool = True
     share: float = 1.0
-
-    @property
-    def folder(self) -> str:
-        """Its name without what a folder's name should not hold."""
-        return self.name.replace("+", "-")
 
     @property
     def data(self) -> str:
@@ -68,8 +63,8 @@ def chain_of(name: str) -> list[str]:
     return [*([] if before is None else chain_of(before)), name]
 
 
-def length_of(config: AdaptConfig, variant: Variant) -> dict[str, float | int]:
-    """How long it is trained, as a pretraining run is told."""
+def length_of(config: AdaptConfig, share: float = 1.0) -> dict[str, Any]:
+    """So much of the length of the adaptation, as a pretraining run is told."""
     if config.steps is not None:
-        return {"steps": max(1, round(config.steps * variant.share))}
-    return {"minutes": (config.minutes or DEFAULT_MINUTES) * variant.share}
+        return {"steps": max(1, round(config.steps * share))}
+    return {"minutes": (config.minutes or DEFAULT_MINUTES) * share}

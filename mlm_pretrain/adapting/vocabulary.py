@@ -34,10 +34,11 @@ def extended(config: AdaptConfig, words: int, places: Places, base: str) -> dict
         What `extend_tokenizer` reports: words, savings in tokens on the domain's training and held-out
         text, what was left out and why.
     """
-    corpus = [str(places.texts / "domain-train.jsonl")]
+    corpus = [str(places.learnt("domain"))]
+    held_out = places.held_out("domain")
     settings = ExtendConfig(
-        keep=_existing(places.texts / "general-train.jsonl"), seed=config.seed,
-        validation=_existing(places.texts / "domain-validation.jsonl"),
+        keep=[str(places.learnt("general"))] if config.general else [], seed=config.seed,
+        validation=[] if held_out is None else [str(held_out)],
     )  # fmt: skip
     inputs = {
         "tokenizer": hash_file(Path(base) / "tokenizer.json"),
@@ -48,7 +49,3 @@ def extended(config: AdaptConfig, words: int, places: Places, base: str) -> dict
         extend_tokenizer(base, corpus, words, places.tokenizer, settings, overwrite=True)
     found = read_manifest(places.tokenizer, STAGE).counts
     return {name: found[name] for name in _REPORTED if name in found}
-
-
-def _existing(path: Path) -> list[str]:
-    return [str(path)] if path.is_file() and path.stat().st_size else []
