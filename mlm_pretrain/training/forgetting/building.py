@@ -11,6 +11,7 @@ from typing import Any
 from mlm_pretrain.environment import process_count
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.texts import EvaluationRows, open_rows
+from mlm_pretrain.extension import read_extension
 from mlm_pretrain.manifest import read_manifest
 from mlm_pretrain.modeling.build import continued_model, lacked_weights
 from mlm_pretrain.modeling.sizes import check_length
@@ -27,7 +28,6 @@ from mlm_pretrain.training.forgetting.plan import (
 )
 from mlm_pretrain.training.forgetting.rows import some_of
 from mlm_pretrain.training.forgetting.words import HiddenWords, hidden_words
-from mlm_pretrain.training.learning.vocabulary import old_pieces
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.probing.pace import Pace
 from mlm_pretrain.training.same_tokenizer import require_same_tokenizer
@@ -87,7 +87,8 @@ def build_guard(
     check_length(model.config, texts[GENERAL].max_length)
     if read_manifest(config.data, "prepare").counts.get("validation", {}).get("rows"):
         texts[DOMAIN] = open_rows(config.data, tokenizer, model.config, None)
-    pieces = old_pieces(Path(config.data) / "tokenizer")
+    extension = read_extension(Path(config.data) / "tokenizer")
+    pieces = extension.pieces if extension is not None else {}
     asked = sum(min(guard.rows, len(rows)) for rows in texts.values())
     a_step = config.batch_size * config.accumulation * process_count()
     work = Work(budget.steps or 0, a_step, asked, _ACROSS if pieces else 0)

@@ -3,7 +3,6 @@
 `config`: the settings.
 `choosing`: layers and embeddings that are left as they are.
 `rows`: rows of a table that learn at rates of their own.
-`vocabulary`: which tokens were added to a checkpoint's vocabulary.
 `lora`: a low-rank change in place of the matrices.
 `learner`: what changes at a moment of the run.
 `beginning`: all of it, made ready for a model.

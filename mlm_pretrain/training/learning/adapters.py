@@ -20,10 +20,10 @@ import torch
 from safetensors.torch import load_file
 
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.extension import read_extension
 from mlm_pretrain.training.heads import NAME as HEADS
 from mlm_pretrain.training.learning.config import LoraConfig
 from mlm_pretrain.training.learning.lora import LORA_FILE, lora_layers, require_peft, target_names
-from mlm_pretrain.training.learning.vocabulary import added_tokens
 from mlm_pretrain.training.run_folder import TOKENIZER_FOLDER
 
 ADAPTERS_FOLDER = "adapters"
@@ -58,7 +58,7 @@ def export_adapter(
     ids = torch.arange(min(16, model.config.vocab_size))[None]
     expected = _scores(model, ids)
     kept = _heads(model) * bool(config.head)
-    if added_tokens(source.parent / TOKENIZER_FOLDER) is not None:
+    if read_extension(source.parent / TOKENIZER_FOLDER) is not None:
         kept.append(_table_name(model))
     change = peft.LoraConfig(
         r=config.rank, lora_alpha=config.scale, lora_dropout=0.0,

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.extension import EXTENSION_FILE, read_extension
 from mlm_pretrain.modeling.build import lacked_weights
 from mlm_pretrain.training.heads import NAME, is_of_heads
 from mlm_pretrain.training.learning.choosing import head_weights, leave_out
 from mlm_pretrain.training.learning.learner import Learner
 from mlm_pretrain.training.learning.lora import inject_lora
 from mlm_pretrain.training.learning.rows import Table, token_tables
-from mlm_pretrain.training.learning.vocabulary import EXTENSION_FILE, added_tokens
 
 
 def settled_head(model: Any, config: Any, trains_head: bool) -> Any:
@@ -42,9 +42,11 @@ def begin_learning(model: Any, config: Any, tokenizer: str | Path) -> Learner:
         InputError: for layers or matrices that the model has not, a rate for rows where no token was added,
             a head to warm up where none learns, a low-rank change beside a copy of the encoder; without peft.
     """
-    added = added_tokens(tokenizer)
+    extension = read_extension(tokenizer)
+    added = extension.new_ids if extension is not None else range(0)
     tables = token_tables(model, added.stop) if added else []
-    _require_rows(model, config, tokenizer, tables)
+    if config.new_rows_rate != 1.0 and not tables:
+        raise _without_rows(model, tokenizer, added)
     leave_out(model, config.trains)
     fixed = frozenset[int]()
     if config.lora is not None:
@@ -77,15 +79,13 @@ def _refuse_copies(model: Any) -> None:
         )
 
 
-def _require_rows(model: Any, config: Any, tokenizer: str | Path, tables: list[Table]) -> None:
-    if config.new_rows_rate == 1.0 or tables:
-        return
-    if added_tokens(tokenizer) is None:
-        raise InputError(
+def _without_rows(model: Any, tokenizer: str | Path, added: range) -> InputError:
+    if not added:
+        return InputError(
             f"new_rows_rate: {tokenizer} has no {EXTENSION_FILE}, so no token was added",
             "leave it out, or extend the tokenizer and prepare the data with it",
         )
-    raise InputError(
+    return InputError(
         f"new_rows_rate: {type(model).__name__} has no plain table of tokens as it is trained here",
         "leave it out",
     )

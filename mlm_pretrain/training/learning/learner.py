@@ -26,7 +26,7 @@ class Learner:
     Attributes:
         model: whose weights they are.
         tables: with rows for tokens, where some were added to the vocabulary.
-        added: ids of these.
+        added: ids of these; none where no token was added.
         added_rate: of their rows, as a factor on the learning rate.
         fixed: tables whose other rows never change.
         warmup_share: of the run, in which only the head and the added rows change.
@@ -34,7 +34,7 @@ class Learner:
 
     model: Any
     tables: list[Table] = field(default_factory=list)
-    added: range | None = None
+    added: range = range(0)
     added_rate: float = 1.0
     fixed: frozenset[int] = frozenset()
     warmup_share: float = 0.0
@@ -47,8 +47,8 @@ class Learner:
     @property
     def has_effect(self) -> bool:
         """Whether any step is another than it would be without this."""
-        of_rows = self.added is not None and (self.added_rate != 1.0 or bool(self.fixed))
-        return of_rows or self.warmup_share > 0
+        of_rows = self.added_rate != 1.0 or bool(self.fixed)
+        return (bool(self.added) and of_rows) or self.warmup_share > 0
 
     def is_warming(self, progress: float) -> bool:
         """Whether the head learns alone when a share `progress` of the run is done."""
@@ -70,8 +70,8 @@ class Learner:
 
     def _rows(self, table: Table, warming: bool) -> list[tuple[torch.nn.Parameter, slice, float]]:
         """The rates of a table's rows, but for those that change as all weights do."""
-        weight, added = table.weight, self.added or range(0)
-        if not weight.requires_grad or not added:
+        weight, added = table.weight, self.added
+        if not weight.requires_grad:
             return []
         rates = [(weight, slice(added.start, added.stop), self.added_rate)] * (self.added_rate != 1)
         if id(weight) in self.fixed or (warming and not table.is_head):
@@ -82,7 +82,7 @@ class Learner:
     def _keep_head_alone(self) -> None:
         """Without a gradient the optimiser leaves a weight and its state as they are."""
         learning = {id(p) for p in head_weights(self.model).values()}
-        learning |= {id(table.weight) for table in self.tables if self.added}
+        learning |= {id(table.weight) for table in self.tables}
         for weight in self.model.parameters():
             if id(weight) not in learning:
                 weight.grad = None
