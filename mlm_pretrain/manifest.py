@@ -109,10 +109,15 @@ def write_manifest(
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON so that a reader finds the old file or the new one, whole, whenever the power fails."""
+    """Write JSON as `write_text` writes."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write so that a reader finds the old file or the new one, whole, whenever the power fails."""
     aside = path.with_name(path.name + ".partial")
     with aside.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)

@@ -14,7 +14,7 @@ from mlm_pretrain.cards.privacy import private_sign
 from mlm_pretrain.cards.rendering import UNKNOWN, count, number, rendered, tidy
 from mlm_pretrain.cards.results import hub_result
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.manifest import relist, require_manifest
+from mlm_pretrain.manifest import relist, require_manifest, write_text
 from mlm_pretrain.redaction import redacted
 
 if TYPE_CHECKING:
@@ -52,9 +52,7 @@ def write_adapted_card(folder: str | Path, facts: AdaptedFacts) -> Path:
     """
     require_manifest(folder)
     path = Path(folder) / CARD
-    aside = path.with_name(CARD + ".partial")
-    aside.write_text(adapted_card(facts), encoding="utf-8")
-    aside.replace(path)
+    write_text(path, adapted_card(facts))
     relist(folder, [CARD])
     return path
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mlm_pretrain.manifest import write_text
 from mlm_pretrain.report import Block, Bullets, Heading, Paragraph, document, page
 from mlm_pretrain.worth.page_parts import (
     against_the_base,
@@ -24,10 +25,8 @@ PAGE, TEXT = "worth.html", "worth.md"
 def write_pages(result: Mapping[str, Any], out: Path) -> None:
     """Both files into `out`, from what worth.json holds and nothing else."""
     blocks = blocks_of(result)
-    for name, text in ((PAGE, page(TITLE, blocks)), (TEXT, document(TITLE, blocks))):
-        aside = out / f"{name}.partial"
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(out / name)
+    write_text(out / PAGE, page(TITLE, blocks))
+    write_text(out / TEXT, document(TITLE, blocks))
 
 
 def blocks_of(result: Mapping[str, Any]) -> list[Block]:
