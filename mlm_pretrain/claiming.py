@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.extension import EXTENSION_FILE
 from mlm_pretrain.manifest import MANIFEST
 
 # What an exported model consists of; its manifest comes last.
 _MODEL_FILES = {
     "README.md", "config.json", "generation_config.json", "metrics.json", "model.safetensors",
-    "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "extension.json",
+    "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", EXTENSION_FILE,
     "heads.safetensors", "causal", "generator", "adapters",
 }  # fmt: skip
 

@@ -22,14 +22,8 @@ from mlm_pretrain.objectives import Objective
 from mlm_pretrain.objectives.together import recorded
 from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
-from mlm_pretrain.training.checkpoints.finding import newest_weights
-from mlm_pretrain.training.followed import (
-    is_checkpoint,
-    lineage,
-    prepared_length,
-    read_followed,
-    run_of,
-)
+from mlm_pretrain.training.checkpoints.finding import is_checkpoint, newest_weights
+from mlm_pretrain.training.followed import lineage, prepared_length, read_followed, run_of
 from mlm_pretrain.training.heads import GENERATOR_FOLDER, export_heads, read_generator
 from mlm_pretrain.training.learning.adapters import export_adapter, first_with_change
 from mlm_pretrain.training.phases import newest_run
@@ -246,14 +240,17 @@ def _phase(place: Path) -> dict[str, Any]:
     """Of a run, or of a run until one of its checkpoints."""
     run = run_of(place)
     record = read_run(run)
-    config, is_finished = record["config"], (run / MANIFEST).is_file()
-    counts = read_manifest(run, "pretrain").counts if is_finished else {}
+    config, counts = record["config"], dict[str, Any]()
+    if is_checkpoint(place):
+        counts = read_followed(place).counts
+    elif (run / MANIFEST).is_file():
+        counts = read_manifest(run, "pretrain").counts
     return {
         "name": config.get("name") or run.name,
         "max_length": prepared_length(config["data"]),
         "data_hash": record["data_hash"],
         "config": _shareable(config),
-        "counts": read_followed(place).counts if is_checkpoint(place) else counts,
+        "counts": counts,
     }
 
 

@@ -30,6 +30,7 @@ from mlm_pretrain.domain.overlap import held_out_texts
 from mlm_pretrain.environment import processor_name, usable_cores
 from mlm_pretrain.evaluation.statistics.effect import LEVEL
 from mlm_pretrain.manifest import read_manifest, versions
+from mlm_pretrain.training.learning.config import LoraConfig
 from mlm_pretrain.training.run_folder import read_run
 
 _LISTS = ("corpus", "general", "control")
@@ -117,8 +118,22 @@ def _training(config: AdaptConfig, result: dict[str, Any], places: Places) -> Tr
         epochs=runs[0]["epochs"], minutes=round(sum(run["seconds"] for run in runs) / 60, 1),
         hardware=f"{usable_cores()} cores of {processor_name()}", learning_rate=rate,
         new_rows_learning_rate=rate * factor if factor != 1 else None,
-        replay_share=replay["share"] if replay else 0.0, others=_others(result, chain),
+        replay_share=replay["share"] if replay else 0.0,
+        others=_learnt(settings) | _others(result, chain),
     )  # fmt: skip
+
+
+def _learnt(settings: dict[str, Any]) -> dict[str, Any]:
+    """What of the model was trained, where that was not all of it."""
+    found = {}
+    if trains := settings.get("trains"):
+        found["layers that learn"] = str(trains["layers"])
+        found["embeddings learn"] = trains["embeddings"]
+    if lora := settings.get("lora"):
+        change = LoraConfig.model_validate(lora)
+        found["low-rank change"] = f"{change.name}, of {change.targets}"
+        found["its rank and alpha"] = f"{change.rank} and {change.scale:g}"
+    return found
 
 
 def _others(result: dict[str, Any], chain: list[str]) -> dict[str, Any]:

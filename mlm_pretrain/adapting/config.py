@@ -87,13 +87,13 @@ class AdaptConfig(StrictConfig):
             raise ValueError("words: a number, 0 for none, or auto")
         _refuse("pretrain", self.pretrain, _OURS["pretrain"])
         _refuse("prepare", self.prepare.model_fields_set, _OURS["prepare"])
+        self._check_task()
+        if "control" in (self.variants or []) and not self.control:
+            raise ValueError("variants: control needs text of another domain: give control")
         if self.variants is not None and set(self.variants) <= {"control"}:
             raise ValueError(
                 "variants: none is adapted to the domain: name dapt, tapt or dapt+tapt too"
             )
-        self._check_task()
-        if "control" in (self.variants or []) and not self.control:
-            raise ValueError("variants: control needs text of another domain: give control")
         return self
 
     def _check_task(self) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.extension import EXTENSION_FILE
@@ -130,13 +131,18 @@ def _refuse_pickles(folder: Path) -> None:
 
 
 def _entries(folder: Path, manifest: Manifest) -> list[Path]:
-    """What lies in the folder, and in those within it that the export wrote (a model's other ways of use)."""
-    written = {name.split("/")[0] for name in manifest.files if name.count("/") == 1}
-    found: list[Path] = []
-    for entry in sorted(folder.iterdir()):
-        is_written = entry.name in written and entry.is_dir() and not entry.is_symlink()
-        found += sorted(entry.iterdir()) if is_written else [entry]
-    return found
+    """What lies in the folder, and in those within it that the export wrote: a model's other ways of use,
+    and what was learned as an adapter."""
+    written = {folder / parent for name in manifest.files for parent in PurePosixPath(name).parents}
+
+    def within(place: Path) -> Iterator[Path]:
+        for entry in sorted(place.iterdir()):
+            if entry in written and entry.is_dir() and not entry.is_symlink():
+                yield from within(entry)
+            else:
+                yield entry
+
+    return list(within(folder))
 
 
 def _is_allowed(name: str, entry: Path, manifest: Manifest) -> bool:

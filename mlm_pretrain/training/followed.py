@@ -9,23 +9,24 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from transformers.trainer import TRAINER_STATE_NAME
+from transformers.utils import SAFE_WEIGHTS_NAME
 
 from mlm_pretrain.claiming import PHASES_FILE, RUN_FILE
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import MANIFEST, hash_json, read_manifest
 from mlm_pretrain.progress import say
-from mlm_pretrain.training.checkpoints.finding import open_checkpoint
+from mlm_pretrain.training.checkpoints.finding import is_checkpoint, open_checkpoint
+from mlm_pretrain.training.heads import HEADS_FILE
+from mlm_pretrain.training.learning.lora import LORA_FILE
 from mlm_pretrain.training.run_folder import MODEL_FOLDER, read_run
 
 STEPS, EPOCHS_BEGUN = "steps", "epochs_begun"
 WEIGHTS_STEP = "weights_step"  # whose weights the final model has, where it is not simply the last
-_CHECKPOINT = re.compile(r"checkpoint-\d+")
-_WEIGHTS = ("model.safetensors", "heads.safetensors", "lora.safetensors")
+_WEIGHTS = (SAFE_WEIGHTS_NAME, HEADS_FILE, LORA_FILE)
 
 
 class Followed(NamedTuple):
@@ -87,11 +88,6 @@ def read_followed(folder: str | Path) -> Followed:
     counts, weights = _until(checkpoint) if checkpoint else _whole(run)
     length = prepared_length(config["data"])
     return Followed(run, config, counts, hash_json(weights), length, checkpoint)
-
-
-def is_checkpoint(place: Path) -> bool:
-    """Whether `place` is called as a checkpoint of a run is."""
-    return _CHECKPOINT.fullmatch(place.name) is not None
 
 
 def _whole(run: Path) -> tuple[dict[str, Any], dict[str, str]]:

@@ -7,17 +7,17 @@ model's own weights, so that these stay what `from_pretrained` expects.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from mlm_pretrain.errors import InputError
 from mlm_pretrain.objectives import Objective
+from mlm_pretrain.training.checkpoints.weights import reading
+from mlm_pretrain.training.learning.choosing import head_weights
 from mlm_pretrain.training.learning.lora import is_of_lora, lora_layers, merged_state
 
 NAME = "pretraining_heads"
@@ -39,10 +39,8 @@ def attach_heads(model: Any, objective: Objective, vocabulary: Any, config: Any,
 
 def _freeze_head(model: Any) -> None:
     """The model's output layer gets no gradient, and several processes would wait for one."""
-    trained = {id(parameter) for parameter in model.base_model.parameters()}
-    for parameter in model.parameters():
-        if id(parameter) not in trained:
-            parameter.requires_grad_(False)
+    for weight in head_weights(model).values():
+        weight.requires_grad_(False)
 
 
 def generator_of(model: Any) -> Any:
@@ -120,7 +118,7 @@ def read_heads(model: Any, folder: Path) -> None:
     if heads is None:
         return
     path = folder / HEADS_FILE
-    with _reading(path):
+    with reading(path):
         state = load_file(path)
         if differing := state.keys() ^ _parts(model)[1].keys():
             raise RuntimeError(f"of other heads: {min(differing)}")
@@ -144,7 +142,7 @@ def carry_heads(
     heads, path = getattr(model, NAME, None), folder / HEADS_FILE
     state = {}
     if path.is_file():
-        with _reading(path):
+        with reading(path):
             state = load_file(path)
     wanted = {} if heads is None else _parts(model)[1]
     given, asked = _units(state, heads), _units(wanted, heads)
@@ -183,7 +181,7 @@ def read_generator(model: Any, folder: Path) -> Any:
     from transformers import AutoConfig, AutoModelForMaskedLM
 
     path, prefix = folder / HEADS_FILE, "generator."
-    with _reading(path):
+    with reading(path):
         with safe_open(path, "pt") as file:
             settings = json.loads(file.metadata()["generator"])
         state = {
@@ -207,19 +205,8 @@ def export_heads(objective: Objective, source: Path, out: Path) -> None:
     """Copy what is of use after training from `source`'s heads to `out`'s, where there is anything."""
     if not objective.exported_heads:
         return
-    with _reading(source / HEADS_FILE):
+    with reading(source / HEADS_FILE):
         found = load_file(source / HEADS_FILE)
     kept = {n: w for n, w in found.items() if n.startswith(objective.exported_heads)}
     if kept:
         save_file(kept, out / HEADS_FILE, metadata={"format": "pt"})
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, SafetensorError, RuntimeError, KeyError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(
-            f"{path}: cannot be read ({reason})", "resume from another checkpoint"
-        ) from None

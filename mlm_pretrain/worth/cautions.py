@@ -11,7 +11,7 @@ from mlm_pretrain.compare.comparison import NOT_SHOWN
 from mlm_pretrain.worth.families import among
 from mlm_pretrain.worth.findings import Records
 from mlm_pretrain.worth.saying import Findings
-from mlm_pretrain.worth.variants import ADAPTED, CONTROL, Variant, unlike_unit
+from mlm_pretrain.worth.variants import ADAPTED, CONTROL, Variant, of_role, unlike_unit
 from mlm_pretrain.worth.wording import duration, signed
 
 FEW_SEEDS = 5
@@ -61,8 +61,8 @@ def _weights(record: dict[str, Any]) -> dict[str, str]:
 
 def _of_training(variants: Sequence[Variant]) -> list[str]:
     """A control that was trained less says less."""
-    controls = [v for v in variants if v.role == CONTROL]
-    pairs = [(one, of) for one in variants if one.role == ADAPTED for of in controls]
+    controls = of_role(variants, CONTROL)
+    pairs = [(one, of) for one in of_role(variants, ADAPTED) for of in controls]
     return [line for one, control in pairs if (line := _unlike_training(one, control))]
 
 
@@ -86,8 +86,8 @@ def _of_choice(found: Findings) -> list[str]:
     lines = [
         f"{control.name} is a control, and on validation {signed(gains[control.name])} over the base: ahead "
         f"of {keep} ({signed(gains[keep])})."
-        for control in found.variants
-        if control.role == CONTROL and gains[control.name] > gains[keep] > 0
+        for control in of_role(found.variants, CONTROL)
+        if gains[control.name] > gains[keep] > 0
     ]
     if gains[keep] < 0:
         lines.append(f"{keep} is behind the base on validation: the files disagree.")

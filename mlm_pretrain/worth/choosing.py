@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mlm_pretrain.compare.comparison import BETTER
-from mlm_pretrain.worth.variants import ADAPTED, BASE, Variant
+from mlm_pretrain.worth.variants import ADAPTED, BASE, Variant, of_role
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ def choose(
         gains: by variant, over the base, on validation.
         verdicts: by variant, on the scored files (see `families.joint_verdict`).
     """
-    base = next(variant.name for variant in variants if variant.role == BASE)
-    names = [base, *(variant.name for variant in variants if variant.role == ADAPTED)]
+    base = of_role(variants, BASE)[0].name
+    names = [base, *(variant.name for variant in of_role(variants, ADAPTED))]
     # The base comes first among equals: it costs nothing more.
     order = sorted(names, key=lambda name: -gains.get(name, 0.0))
     keep = next((name for name in order if name != base and verdicts[name] == BETTER), base)

@@ -22,7 +22,7 @@ import numpy as np
 from mlm_pretrain.compare.comparison import BETTER, NOT_SHOWN, WORSE, verdict
 from mlm_pretrain.evaluation.statistics import Effect, Scorer, holm, paired_effect
 from mlm_pretrain.evaluation.statistics.effect import LEVEL
-from mlm_pretrain.worth.variants import ADAPTED, BASE, CONTROL, Variant
+from mlm_pretrain.worth.variants import ADAPTED, BASE, CONTROL, Variant, of_role
 
 Family = Literal["gain", "domain"]
 GAIN: Family = "gain"
@@ -91,13 +91,14 @@ def compared(variants: Sequence[Variant], runs: Mapping[str, TaskRuns]) -> list[
 
 def gain_pairs(variants: Sequence[Variant]) -> list[tuple[str, str]]:
     """Every variant and the base."""
-    return [(one.name, of.name) for of in _of(variants, BASE) for one in variants if one != of]
+    bases = of_role(variants, BASE)
+    return [(one.name, of.name) for of in bases for one in variants if one != of]
 
 
 def domain_pairs(variants: Sequence[Variant]) -> list[tuple[str, str]]:
     """Every adapted variant and every control."""
-    controls = _of(variants, CONTROL)
-    return [(one.name, of.name) for one in _of(variants, ADAPTED) for of in controls]
+    controls = of_role(variants, CONTROL)
+    return [(one.name, of.name) for one in of_role(variants, ADAPTED) for of in controls]
 
 
 def joint_verdict(verdicts: Iterable[str]) -> str:
@@ -106,6 +107,11 @@ def joint_verdict(verdicts: Iterable[str]) -> str:
     if {BETTER, WORSE} <= given:
         return MIXED
     return BETTER if BETTER in given else WORSE if WORSE in given else NOT_SHOWN
+
+
+def gain_verdict(comparisons: Iterable[Comparison], variant: str) -> str:
+    """Of a variant against the base, over all tasks."""
+    return joint_verdict(one.verdict for one in among(comparisons, family=GAIN, variant=variant))
 
 
 def among(comparisons: Iterable[Comparison], **wanted: str) -> list[Comparison]:
@@ -136,7 +142,3 @@ def _judged(family: list[Comparison]) -> list[Comparison]:
         )
         for one, p_value in zip(family, adjusted, strict=True)
     ]
-
-
-def _of(variants: Sequence[Variant], role: str) -> list[Variant]:
-    return [variant for variant in variants if variant.role == role]

@@ -9,11 +9,11 @@ from typing import Any
 from mlm_pretrain.compare.grid import predictions
 from mlm_pretrain.evaluation.statistics import Scorer, scorer
 from mlm_pretrain.worth.choosing import choose
-from mlm_pretrain.worth.families import GAIN, TaskRuns, among, compared, joint_verdict
+from mlm_pretrain.worth.families import TaskRuns, compared, gain_verdict
 from mlm_pretrain.worth.labels import reached
 from mlm_pretrain.worth.runs import Record, Run
 from mlm_pretrain.worth.saying import Findings
-from mlm_pretrain.worth.variants import ADAPTED, BASE, Variant
+from mlm_pretrain.worth.variants import ADAPTED, BASE, Variant, of_role
 
 Records = Mapping[Run, Record]
 
@@ -57,12 +57,7 @@ def findings_of(
     """
     comparisons = compared(variants, runs)
     gains = {v.name: validation_gain(records, list(runs), variants[0], v) for v in variants}
-    verdicts = {
-        v.name: joint_verdict(
-            one.verdict for one in among(comparisons, family=GAIN, variant=v.name)
-        )
-        for v in variants
-    }
+    verdicts = {v.name: gain_verdict(comparisons, v.name) for v in variants}
     firsts = {task: records_of(records, task, variants[0].name) for task in runs}
     return Findings(
         variants, comparisons, choose(variants, gains, verdicts),
@@ -85,26 +80,27 @@ def validation_gain(records: Records, tasks: Sequence[str], base: Variant, one: 
 
 
 def label_curves(
-    variants: Sequence[Variant], records: Records, task: str, counts: Sequence[int], examples: int
+    variants: Sequence[Variant], records: Records, task: str, counts: Sequence[int], runs: TaskRuns
 ) -> dict[str, Any]:
     """Scores with few labels, and with how many each adapted model reaches the base's with all.
+
+    Args:
+        runs: of the task, with all labels.
 
     Returns:
         `scores` by variant and number of labels, one a seed; `reached` by adapted variant, as
         `labels.reached` says it.
     """
-    base = next(v.name for v in variants if v.role == BASE)
-    all_of_base = records_of(records, task, base)
-    everything = all_of_base[0]["train_examples"]
+    (base,), others = of_role(variants, BASE), of_role(variants, ADAPTED)
+    first = records_of(records, task, base.name)[0]
+    everything, split = first["train_examples"], first["scored"]
     found: dict[str, Any] = {"scores": {}, "reached": {}}
-    for variant in variants:
-        if variant.role not in (BASE, ADAPTED):
-            continue
-        curve = {n: records_of(records, task, variant.name, n) for n in counts}
-        curve[everything] = records_of(records, task, variant.name)
-        split = all_of_base[0]["scored"]
-        found["scores"][variant.name] = {str(n): scores_of(rs, split) for n, rs in curve.items()}
-        if variant.role == ADAPTED:
-            scorers = {n: scorers_of(of_n) for n, of_n in curve.items()}
-            found["reached"][variant.name] = reached(scorers_of(all_of_base), scorers, examples)
+    for name in (v.name for v in (base, *others)):
+        few = {n: records_of(records, task, name, n) for n in counts}
+        curve = {**few, everything: records_of(records, task, name)}
+        found["scores"][name] = {str(n): scores_of(of_n, split) for n, of_n in curve.items()}
+        if name != base.name:
+            scorers = {n: scorers_of(of_n) for n, of_n in few.items()}
+            scorers[everything] = list(runs.scorers[name])
+            found["reached"][name] = reached(runs.scorers[base.name], scorers, runs.examples)
     return found

@@ -154,7 +154,7 @@ def _result(
     found = findings_of(variants, records, runs)
     counts = sorted({run.labels for run in work.runs if run.labels is not None})
     labels = {
-        task.name: label_curves(variants, records, task.name, counts, runs[task.name].examples)
+        task.name: label_curves(variants, records, task.name, counts, runs[task.name])
         for task in tasks
         if counts
     }

@@ -10,7 +10,7 @@ from mlm_pretrain.report import Block, Code, Drawing, Heading, Paragraph, Table
 from mlm_pretrain.worth.gain_drawing import gain_drawing
 from mlm_pretrain.worth.labels import reached_text
 from mlm_pretrain.worth.scores_drawing import scores_drawing
-from mlm_pretrain.worth.variants import CONTROL, Variant
+from mlm_pretrain.worth.variants import CONTROL
 from mlm_pretrain.worth.wording import cost_text, interval, metric_name, p_text, percent, signed
 
 Result: TypeAlias = Mapping[str, Any]
@@ -136,7 +136,7 @@ def provenance(result: Result) -> list[Block]:
     """Models, data, versions, processor, command."""
     models = [
         [name, v["role"], v["model"], v["content_hash"][:_HASH_LETTERS], f"{v['parameters']:,}",
-         cost_text(_named(name, v)), f"{v['seconds_a_run']:.1f}", v["notes"]]
+         cost_text(v["cost"]), f"{v['seconds_a_run']:.1f}", v["notes"]]
         for name, v in result["variants"].items()
     ]  # fmt: skip
     data = [
@@ -176,7 +176,7 @@ def _gain_row(one: Result, result: Result) -> list[str]:
         else ""
     )
     what = f"{one['variant']}{role}, {one['task']} {metric_name(one['metric'])}"
-    cost = cost_text(_named(one["variant"], variant))
+    cost = cost_text(variant["cost"])
     return [what, score, base, *_difference(one), cost, an_hour, one["settling"]]
 
 
@@ -215,7 +215,3 @@ def _own(scores: Result, is_scored: bool) -> list[str]:
 
 def _mean_text(scores: list[float]) -> str:
     return percent(sum(scores) / len(scores))
-
-
-def _named(name: str, variant: Result) -> Variant:
-    return Variant(name, variant["model"], variant["role"], variant["cost"])

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from mlm_pretrain.compare.comparison import BETTER, NOT_SHOWN, WORSE
 from mlm_pretrain.worth.choosing import Choice
-from mlm_pretrain.worth.families import DOMAIN, GAIN, MIXED, Comparison, among, joint_verdict
-from mlm_pretrain.worth.variants import ADAPTED, BASE, CONTROL, Variant, unlike_unit
+from mlm_pretrain.worth.families import DOMAIN, GAIN, MIXED, Comparison, among, gain_verdict
+from mlm_pretrain.worth.variants import ADAPTED, BASE, CONTROL, Variant, of_role, unlike_unit
 from mlm_pretrain.worth.wording import duration, interval, metric_name, signed
 
 WORTH_IT, HARMFUL, DEPENDS = "worth it", "harmful", "depends on the task"
@@ -42,8 +42,7 @@ class Findings:
 
     def verdict(self, name: str) -> str:
         """Of a variant against the base, over all tasks."""
-        gains = among(self.comparisons, family=GAIN, variant=name)
-        return joint_verdict(one.verdict for one in gains)
+        return gain_verdict(self.comparisons, name)
 
 
 def overall(found: Findings) -> str:
@@ -68,7 +67,7 @@ def sentences(found: Findings) -> list[str]:
     shown = among(found.comparisons, family=GAIN, verdict=BETTER)
     asked = [one for one in shown if one.variant in told]
     lines += [sentence for one in asked for sentence in _domain_sentences(found, one)]
-    if asked and not any(variant.role == CONTROL for variant in found.variants):
+    if asked and not of_role(found.variants, CONTROL):
         lines += [
             "There was no control trained as much on other text, so whether it is the domain, or any "
             "further training would have done it, is open."
@@ -176,8 +175,8 @@ def _interval(one: Comparison) -> str:
 
 
 def _base(found: Findings) -> str:
-    return next(variant.name for variant in found.variants if variant.role == BASE)
+    return of_role(found.variants, BASE)[0].name
 
 
 def _adapted(found: Findings) -> list[Variant]:
-    return [variant for variant in found.variants if variant.role == ADAPTED]
+    return of_role(found.variants, ADAPTED)

@@ -40,6 +40,11 @@ class Variant:
         return self.cost.get("seconds")
 
 
+def of_role(variants: Sequence[Variant], role: str) -> list[Variant]:
+    """Those of one role, in their order."""
+    return [variant for variant in variants if variant.role == role]
+
+
 def unlike_unit(one: Variant, control: Variant) -> str | None:
     """In what two models were trained differently much, more than a fifth apart; None where they were not.
 
@@ -63,11 +68,11 @@ def checked(variants: Sequence[Variant]) -> list[Variant]:
     names = [variant.name for variant in variants]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise InputError(f"two variants are called {twice}", "give each a name of its own")
-    bases = [variant for variant in variants if variant.role == BASE]
+    bases = of_role(variants, BASE)
     if len(bases) != 1:
         raise InputError(f"{len(bases)} variants are the base", "name one model as the base")
     others = [variant for variant in variants if variant.role != BASE]
-    if not any(variant.role == ADAPTED for variant in others):
+    if not of_role(others, ADAPTED):
         raise InputError("no variant is adapted", "name one or more beside the base")
     return [*bases, *others]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlm_pretrain.worth.variants import Variant
+from collections.abc import Mapping
 
 _METRICS = {
     "f1": "F1", "f1_macro": "macro F1", "f1_micro": "micro F1", "exact_match": "exact match",
@@ -52,9 +52,8 @@ def duration(seconds: float) -> str:
     return f"{number} {unit}" if number == "1" else f"{number} {unit}s"
 
 
-def cost_text(variant: Variant) -> str:
-    """What making it took, as far as anyone said: `54 minutes, 1,200,000 tokens`."""
-    cost = variant.cost
+def cost_text(cost: Mapping[str, float]) -> str:
+    """What making a variant took, as far as anyone said: `54 minutes, 1,200,000 tokens`."""
     parts = [duration(cost["seconds"])] if "seconds" in cost else []
     parts += [f"{cost['tokens']:,.0f} tokens"] if "tokens" in cost else []
     parts += [f"{cost['text_bytes'] / 1e6:,.1f} MB of text"] if "text_bytes" in cost else []

@@ -10,7 +10,9 @@ from local_hub import TOKEN
 from pusher import checksums
 
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.export import export
 from mlm_pretrain.hub import PushError, check_name, resolve_commit, select
+from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
 
 EXPORTED = {
     "README.md", "config.json", "manifest.json", "model.safetensors", "tokenizer.json",
@@ -59,6 +61,24 @@ def test_links_out_of_the_folder_are_refused(name: str, model: Path, tmp_path: P
     (model / name).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(PushError, match=rf"{name}: is a link out of the folder"):
         select(model)
+
+
+def test_an_adapter_goes_with_its_model(prepared: Path, tiny_model: Path, tmp_path: Path) -> None:
+    config = PretrainConfig(
+        data=str(prepared), out=str(tmp_path / "run"), init=str(tiny_model), steps=1, batch_size=8,
+        precision="fp32", lora={"rank": 2, "name": "law"},
+    )  # fmt: skip
+    pretrain(config)
+    export(tmp_path / "run", tmp_path / "model")
+    adapters = tmp_path / "model" / "adapters"
+    (adapters / "mine").mkdir()
+    (adapters / "mine" / "adapter_config.json").write_text("{}")
+    (adapters / "law" / "notes.txt").write_text("x")
+    chosen = select(tmp_path / "model")
+    law = {f"adapters/law/adapter_{name}" for name in ("config.json", "model.safetensors")}
+    assert set(chosen.files) == EXPORTED | law
+    assert set(chosen.left_out) == {"adapters/law/notes.txt", "adapters/mine/"}
+    assert chosen.findings == []
 
 
 def test_a_link_within_the_folder(model: Path) -> None:

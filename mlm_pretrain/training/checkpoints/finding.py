@@ -14,6 +14,7 @@ STAGE = "checkpoint"
 ASIDE = ".partial"  # a checkpoint has this ending until it is whole
 _SET_ASIDE, _REMOVED = ".aside", ".removed"
 _PICKLES = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
+_NAME = re.compile(r"checkpoint-(\d+)")
 # Without one of these a run cannot go on as if it had not been stopped.
 _STATES = re.compile(r"(optimizer|scheduler|scaler|generators-\d+)\.safetensors")
 
@@ -22,9 +23,14 @@ def checkpoint_name(step: int | None) -> str:
     return f"checkpoint-{step}"
 
 
+def is_checkpoint(place: Path) -> bool:
+    """Whether `place` is called as a checkpoint of a run is."""
+    return _NAME.fullmatch(place.name) is not None
+
+
 def all_checkpoints(out: Path) -> list[tuple[int, Path]]:
     """Step and folder of every checkpoint that was finished, the newest first."""
-    found = [(m, p) for p in out.iterdir() if (m := re.fullmatch(r"checkpoint-(\d+)", p.name))]
+    found = [(m, p) for p in out.iterdir() if (m := _NAME.fullmatch(p.name))]
     return sorted(((int(m[1]), p) for m, p in found), reverse=True)
 
 
@@ -45,7 +51,7 @@ def open_checkpoint(path: Path) -> Manifest:
     manifest = read_manifest(path, STAGE)
     verify(path, manifest)
     step = manifest.counts.get("step")
-    if re.fullmatch(r"checkpoint-\d+", path.name) and path.name != checkpoint_name(step):
+    if is_checkpoint(path) and path.name != checkpoint_name(step):
         raise InputError(
             f"{path}: is the checkpoint of step {step} under another name",
             f"name it {checkpoint_name(step)}",

@@ -67,8 +67,9 @@ class LoraConfig(StrictConfig):
     @field_validator("name")
     @classmethod
     def _is_no_part_of_a_name(cls, name: str) -> str:
-        if name in "lora_":  # peft finds its own weights by this prefix
-            raise ValueError(f"'{name}' is part of a name that peft uses: choose another")
+        # peft finds its own weights by this prefix, and gives "default" no folder of its own.
+        if name in "lora_" or name == "default":
+            raise ValueError(f"'{name}' is a name, or part of one, that peft uses: choose another")
         return name
 
     @property

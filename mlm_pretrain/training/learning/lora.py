@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.training.checkpoints.weights import reading
 from mlm_pretrain.training.learning.config import LoraConfig
 
 LORA_FILE = "lora.safetensors"
@@ -149,13 +149,8 @@ def read_lora(model: Any, folder: Path) -> None:
     if not own:
         return
     path = folder / LORA_FILE
-    try:
+    with reading(path):
         state = load_file(path)
-    except (OSError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(
-            f"{path}: cannot be read ({reason})", "resume from another checkpoint"
-        ) from None
     shapes = [{name: part.shape for name, part in found.items()} for found in (own, state)]
     if shapes[0] != shapes[1]:
         raise InputError(f"{path}: of another change than lora asks for", "give lora as it was")
