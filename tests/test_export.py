@@ -11,7 +11,15 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer, pipeline
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    BertConfig,
+    BertModel,
+    pipeline,
+)
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.perplexity import evaluate
@@ -164,6 +172,35 @@ def test_roberta_promises_only_positions_it_has(prepared: Path, tmp_path: Path) 
     assert tokenizer.model_max_length == 64
     inputs = tokenizer("word " * 200, return_tensors="pt", truncation=True)
     AutoModelForMaskedLM.from_pretrained(tmp_path / "model")(**inputs)
+
+
+def test_a_checkpoint_keeps_its_pooling_layer_and_its_length(
+    prepared: Path, tmp_path: Path
+) -> None:
+    """Else a classifier of the trained model would be behind one of the checkpoint for it."""
+    shutil.copytree(prepared / "tokenizer", tmp_path / "base")
+    size = len(AutoTokenizer.from_pretrained(tmp_path / "base"))
+    config = BertConfig(
+        vocab_size=size, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
+    )  # fmt: skip
+    base = BertModel(config)
+    base.save_pretrained(tmp_path / "base")
+    run(prepared, tmp_path / "run", arch=None, init=str(tmp_path / "base"))
+    export(tmp_path / "run", tmp_path / "model")
+    classifier = AutoModelForSequenceClassification.from_pretrained(tmp_path / "model").bert
+    assert torch.equal(classifier.pooler.dense.weight, base.pooler.dense.weight)
+    assert torch.equal(classifier.pooler.dense.bias, base.pooler.dense.bias)
+    trained = load_file(tmp_path / "run" / "model" / "model.safetensors")
+    written = load_file(tmp_path / "model" / "model.safetensors")
+    assert all(torch.equal(written[name], weight) for name, weight in trained.items())
+    assert (
+        AutoTokenizer.from_pretrained(tmp_path / "model").model_max_length == 512
+    )  # rows of 64 were trained
+    again = {"arch": None, "init": str(tmp_path / "model")}
+    run(prepared, tmp_path / "second", **again)
+    export(tmp_path / "second", tmp_path / "again")
+    kept = load_file(tmp_path / "again" / "model.safetensors")
+    assert torch.equal(kept["bert.pooler.dense.weight"], base.pooler.dense.weight)
 
 
 @pytest.mark.fault("flipped-bit")

@@ -30,6 +30,7 @@ from mlm_pretrain.domain.overlap import held_out_texts
 from mlm_pretrain.environment import processor_name, usable_cores
 from mlm_pretrain.evaluation.statistics.effect import LEVEL
 from mlm_pretrain.manifest import read_manifest, versions
+from mlm_pretrain.objectives.together import recorded
 from mlm_pretrain.training.learning.config import LoraConfig
 from mlm_pretrain.training.run_folder import read_run
 
@@ -51,6 +52,7 @@ def _facts(
 ) -> AdaptedFacts:
     kept, tokenizer = result["kept"], AutoTokenizer.from_pretrained(places.model)
     architecture = AutoConfig.from_pretrained(places.model).architectures[0]
+    learnt = recorded(read_run(places.run(chain_of(kept)[0]))["config"]).its_card
     words = [example["word"] for example in (result["vocabulary"] or {}).get("examples", [])]
     return AdaptedFacts(
         name=places.root.resolve().name, base_model=config.model, model_class=architecture,
@@ -68,6 +70,7 @@ def _facts(
             never=[] if task is None else [text.text for text in held_out_texts(task)],
         ),
         mask_token=tokenizer.mask_token, command=command_of(config),
+        pipeline_tag=learnt.pipeline_tag, opens_as=learnt.opens_as,
         max_length=config.prepare.max_length,
     )  # fmt: skip
 

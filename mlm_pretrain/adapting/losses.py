@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from mlm_pretrain.adapting.places import Places
 from mlm_pretrain.domain import open_model
@@ -17,12 +17,15 @@ from mlm_pretrain.manifest import hash_file, hash_json, write_json
 TEXTS = ("domain", "general")
 
 
+Unit: TypeAlias = Literal["bits a byte", "bits a byte of whole words", "nats a token"]
+
+
 class Change(NamedTuple):
     """A loss before and after."""
 
     before: float
     after: float
-    unit: Literal["bits a byte", "nats a token"]
+    unit: Unit
 
 
 _ROWS = 512
@@ -54,8 +57,10 @@ def changes_of(
 ) -> dict[str, Change]:
     """Of each held-out text what was lost or won from the checkpoint to a model, where both can be told.
 
-    A checkpoint without a head has no loss. What the guard measured is taken then: it begins when a fresh
-    head has learnt alone.
+    Where words were added, those that the run hid whole in both vocabularies are what compares (see
+    `forgetting.words`). A checkpoint without a head has no loss: that of the head it was given says nothing
+    before that has learnt, so that of general text the lowest one of the run is taken, as its guard does, and
+    of the domain there is none.
 
     Args:
         run: what the model's training returned.
@@ -64,13 +69,27 @@ def changes_of(
     found = {}
     for text in TEXTS:
         first, last = (losses.get(model, {}).get(text) for model in (before, name))
-        guarded = run.get("forgetting", {})
-        start, end = (guarded.get(f"{text}_{place}") for place in ("before", "after"))
-        if first and last:
-            found[text] = Change(first["bits_per_byte"], last["bits_per_byte"], "bits a byte")
-        elif start is not None and end is not None:
-            found[text] = Change(start, end, "nats a token")
+        change = _of_both(text, run, first, last) if first else _of_the_guard(text, run)
+        if change is not None:
+            found[text] = change
     return found
+
+
+def _of_both(text: str, run: Mapping[str, Any], first: Any, last: Any) -> Change | None:
+    words = run.get("forgetting", {}).get("bits_per_byte", {}).get(text, {})
+    if "checkpoint" in words and "after" in words:
+        return Change(words["checkpoint"], words["after"], "bits a byte of whole words")
+    if not last:
+        return None
+    return Change(first["bits_per_byte"], last["bits_per_byte"], "bits a byte")
+
+
+def _of_the_guard(text: str, run: Mapping[str, Any]) -> Change | None:
+    guarded = run.get("forgetting", {})
+    end = guarded.get("general_after")
+    if text != "general" or end is None:
+        return None
+    return Change(min(found["general"] for found in guarded["measures"]), end, "nats a token")
 
 
 def _kept(model: str, text: Path, places: Places, max_length: int) -> dict[str, float] | None:

@@ -11,6 +11,7 @@ from mlm_pretrain.adapting.rows import GENERAL
 from mlm_pretrain.adapting.variants import Variant, length_of
 from mlm_pretrain.claiming import RUN_FILE
 from mlm_pretrain.config import build_config
+from mlm_pretrain.domain.loss import objective_for
 from mlm_pretrain.export import export
 from mlm_pretrain.progress import say
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
@@ -28,7 +29,7 @@ def train_variant(
         InputError: when a run lies there that was made with other settings or text.
         Interrupted: after a signal, once the run's state is saved.
     """
-    settings = run_settings(config, variant, places, base)
+    settings = run_settings(config, variant, places, base, objective_for(base))
     out = Path(settings.out)
     say(f"{variant.name}: training in {out}")
     result = pretrain(settings, resume=(out / RUN_FILE).is_file())
@@ -38,20 +39,26 @@ def train_variant(
 
 
 def run_settings(
-    config: AdaptConfig, variant: Variant, places: Places, base: str
+    config: AdaptConfig, variant: Variant, places: Places, base: str, objective: str = "mlm"
 ) -> PretrainConfig:
-    """The settings of a variant's run: what the adaptation says of it over what all runs share."""
+    """The settings of a variant's run: what the adaptation says of it over what all runs share.
+
+    Args:
+        objective: of the checkpoint, unless the settings name one.
+    """
     own: dict[str, Any] = {
         "data": str(places.data(variant.data)), "out": str(places.run(variant.name)),
         "name": variant.name, "seed": config.seed, **length_of(config, variant.share),
     }  # fmt: skip
+    shared = dict(config.pretrain)
     if variant.after is None:
         own["init"] = base
+        shared.setdefault("objective", objective)
     else:
         own["follows"] = str(places.run(variant.after))
     if variant.is_guarded and config.general:
         own |= _guarded(config, str(places.data(GENERAL)))
-    return build_config(PretrainConfig, {**config.pretrain, **own}, "pretrain")
+    return build_config(PretrainConfig, {**shared, **own}, "pretrain")
 
 
 def _guarded(config: AdaptConfig, general: str) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class LossPair(BeforeAfter):
     """A masked loss of both. Where the vocabulary grew, tokens before and after are not the same, and only
     bits a byte can be compared between the two tokenizers."""
 
-    unit: Literal["nats a token", "bits a byte"] = "nats a token"
+    unit: Literal["nats a token", "bits a byte", "bits a byte of whole words"] = "nats a token"
 
 
 class NewVocabulary(StrictConfig):
@@ -177,9 +177,7 @@ class AdaptedFacts(StrictConfig):
     mask_token: str | None = "[MASK]"
     command: list[str] | None = None
     pipeline_tag: str | None = "fill-mask"
-    opens_as: Literal["AutoModelForMaskedLM", "AutoModelForCausalLM", "AutoModelForSeq2SeqLM"] = (
-        "AutoModelForMaskedLM"
-    )
+    opens_as: str = "AutoModelForMaskedLM"
     max_length: int | None = None
 
     @field_validator("language")

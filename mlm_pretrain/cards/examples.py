@@ -49,6 +49,8 @@ def card_examples(
     second_best: list[str] = []
     found: list[str] = []
     for text in _fitting(texts, kept_out, language):
+        if tokenizer.mask_token in text:  # text about language models
+            continue
         masked, is_preferred = _masked(text, tokenizer, wanted)
         if masked is not None:
             (found if is_preferred or not wanted else second_best).append(masked)

@@ -9,11 +9,10 @@ from typing import Any
 
 from mlm_pretrain.corpus import ReadOptions
 from mlm_pretrain.corpus.writing import write_texts
-from mlm_pretrain.domain.loss import why_no_loss
+from mlm_pretrain.domain.loss import objective_for
 from mlm_pretrain.domain.reading import CorpusReading
 from mlm_pretrain.domain.sampling import draw
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.evaluation.perplexity import objective_of_head
 from mlm_pretrain.packing import PrepareConfig, prepare
 from mlm_pretrain.training.planning import plan
 from mlm_pretrain.training.pretrain import PretrainConfig
@@ -58,7 +57,7 @@ def forecast(
     sample = draw(CorpusReading(list(corpus), read or ReadOptions()), _TRIAL_BYTES, seed=0)
     # A short run takes smaller steps.
     length = {"minutes": minutes} if minutes is not None else {"steps": steps or 1000}
-    values = {"objective": _objective(model), **length, **dict(settings or {})}
+    values = {"objective": objective_for(model), **length, **dict(settings or {})}
     packed, planned = _tried(sample.texts, model, max_length, values)
     share = sample.bytes / max(1, packed["train"]["text_bytes"])
     all_tokens = share * packed["train"]["tokens"]
@@ -114,13 +113,6 @@ def _packed(
     length = max_length or _row_length(model)
     config = PrepareConfig(max_length=length, validation_share=0.0, processes=1)
     return prepare([str(path)], model, folder / "data", config)
-
-
-def _objective(model: str | Path) -> str:
-    from transformers import AutoConfig
-
-    settings = AutoConfig.from_pretrained(model, trust_remote_code=False)
-    return "mlm" if why_no_loss(model, settings) else objective_of_head(model, settings)
 
 
 def _row_length(model: str | Path) -> int:

@@ -47,6 +47,14 @@ def why_no_loss(model: str | Path, settings: Any) -> str:
     return ""
 
 
+def objective_for(model: str | Path) -> str:
+    """By which a model is trained further: what its head serves, and masking where it has none."""
+    from transformers import AutoConfig
+
+    settings = AutoConfig.from_pretrained(model, trust_remote_code=False)
+    return "mlm" if why_no_loss(model, settings) else objective_of_head(model, settings)
+
+
 def losses(
     model: str | Path, texts: Mapping[str, Sequence[str]], config: MeasureConfig
 ) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import AutoConfig
 
 from mlm_pretrain.__main__ import spread_lists
 from mlm_pretrain.adapting import AdaptConfig, adapt
@@ -16,6 +17,7 @@ from mlm_pretrain.adapting.runs import run_settings
 from mlm_pretrain.adapting.variants import length_of, variants_of
 from mlm_pretrain.cli import app
 from mlm_pretrain.config import build_config, load_config
+from mlm_pretrain.domain.loss import objective_for
 from mlm_pretrain.errors import InputError
 
 RECIPES = Path(__file__).parents[2] / "recipes" / "domain_adaptation"
@@ -143,3 +145,19 @@ def test_a_folder_of_somebody_elses_is_left_alone(tmp_path: Path) -> None:
     ):
         pass
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize(
+    ("family", "head", "objective"),
+    [("gpt2", "GPT2LMHeadModel", "clm"), ("bert", "BertForMaskedLM", "mlm"), ("bert", "BertModel", "mlm")],
+)  # fmt: skip
+def test_it_is_trained_as_its_head_was(
+    family: str, head: str, objective: str, tmp_path: Path
+) -> None:
+    AutoConfig.for_model(family, architectures=[head]).save_pretrained(tmp_path)
+    assert objective_for(tmp_path) == objective
+    asked, places = config(**TASK), Places(tmp_path / "out")
+    first, *_, last = variants_of(asked)
+    found = run_settings(asked, first, places, str(tmp_path), objective)
+    assert (found.objective, "objective" in found.model_fields_set) == (objective, True)
+    assert "objective" not in run_settings(asked, last, places, "", objective).model_fields_set

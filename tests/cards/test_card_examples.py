@@ -8,9 +8,10 @@ import re
 from pathlib import Path
 
 import pytest
+from card_facts import FEWEST
 from transformers import AutoTokenizer
 
-from mlm_pretrain.cards import card_examples
+from mlm_pretrain.cards import AdaptedFacts, adapted_card, card_examples
 from mlm_pretrain.cards.privacy import private_sign
 
 WHOLE = "The value of the expression is assigned to a name in that block."
@@ -108,3 +109,14 @@ def test_from_real_text(test_data: Path) -> None:
 def rows(path: Path) -> list[dict[str, str]]:
     with gzip.open(path, "rt", encoding="utf-8") as file:
         return [json.loads(line) for line in file]
+
+
+def test_what_may_be_shown_may_stand_on_a_card(tokenizer_folders: dict[str, Path]) -> None:
+    """A gap beside a mark is no sign of anything that the whole sentence is not."""
+    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folders["wordpiece"])
+    told = "The value/object ratio was seen to be so low."
+    found = card_examples(
+        [told, f"In this text {tokenizer.mask_token} is given as it is."], tokenizer
+    )
+    assert found == ["The value/[MASK] ratio was seen to be so low."]
+    assert found[0] in adapted_card(AdaptedFacts(**{**FEWEST, "examples": found}))

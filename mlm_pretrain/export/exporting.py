@@ -13,17 +13,17 @@ from mlm_pretrain.cards import hub_name, model_card
 from mlm_pretrain.claiming import claim_output
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.perplexity import load_for_evaluation
-from mlm_pretrain.evaluation.record import METRICS_FILE
+from mlm_pretrain.export.facts import facts_of
 from mlm_pretrain.extension import EXTENSION_FILE
 from mlm_pretrain.manifest import MANIFEST, read_manifest, verify_files, write_manifest
 from mlm_pretrain.modeling.as_decoder import as_decoder
+from mlm_pretrain.modeling.pooling_layer import pooling_weights
 from mlm_pretrain.modeling.sizes import unused_positions
-from mlm_pretrain.objectives import Objective
 from mlm_pretrain.objectives.together import recorded
 from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
-from mlm_pretrain.training.checkpoints.finding import is_checkpoint, newest_weights
-from mlm_pretrain.training.followed import lineage, prepared_length, read_followed, run_of
+from mlm_pretrain.training.checkpoints.finding import newest_weights
+from mlm_pretrain.training.followed import lineage, prepared_length, run_of
 from mlm_pretrain.training.heads import GENERATOR_FOLDER, export_heads, read_generator
 from mlm_pretrain.training.learning.adapters import export_adapter, first_with_change
 from mlm_pretrain.training.phases import newest_run
@@ -38,7 +38,6 @@ _TOKENIZER_FILES = (
 )
 _WEIGHTS = "model.safetensors"
 CAUSAL_FOLDER = "causal"
-_SUMMED = ("steps", "tokens", "seconds")  # over the phases of a training
 _SAMPLE = "Déjà vu: 12 NEW words, isn't it? (naïve) 東京\n\tend"
 
 
@@ -67,9 +66,10 @@ def export(run: str | Path, out: str | Path, *, overwrite: bool = False) -> dict
     trained_as = _trained_as(record)
     model, source_tokenizer, objective = load_for_evaluation(source, trained_as)
     out = claim_output(_apart(Path(out), run), overwrite)
-    _write_model(model, out, objective.is_causal or model.config.is_encoder_decoder)
     places = lineage(run)
     runs = [run_of(place) for place in places]
+    generates = objective.is_causal or model.config.is_encoder_decoder
+    _write_model(model, out, generates, _pooling_weights(runs[0], model))
     _copy_tokenizer(run / "tokenizer", out, runs, model.config)
     learnt = recorded(record["config"])
     if "clm" in learnt.served and not objective.is_causal:
@@ -77,9 +77,7 @@ def export(run: str | Path, out: str | Path, *, overwrite: bool = False) -> dict
     if trained_as is not None and "generator" in learnt.config.model_fields:
         _write_beside(read_generator(model, source), source_tokenizer, out)
     export_heads(learnt, source, out)
-    facts = _facts(run, record, model) | _card_facts(learnt, record["config"])
-    if len(runs) > 1:
-        facts |= _phase_facts(places, facts)
+    facts = facts_of(run, record, model, learnt, places)
     (out / "README.md").write_text(model_card(facts), encoding="utf-8")
     _check_reload(model, source_tokenizer, out, trained_as)
     if record["config"].get("lora"):
@@ -125,10 +123,20 @@ def _apart(out: Path, run: Path) -> Path:
     return out
 
 
-def _write_model(model: Any, out: Path, generates: bool) -> None:
+def _pooling_weights(first: Path, model: Any) -> dict[str, torch.Tensor]:
+    """What the checkpoint that all began with has for classifiers, and the trained class leaves out."""
+    config = read_run(first)["config"]
+    if config["init"] is None or model.config.is_encoder_decoder:
+        return {}
+    return pooling_weights(config["init"], config.get("revision"), model)
+
+
+def _write_model(
+    model: Any, out: Path, generates: bool, more: dict[str, torch.Tensor] | None = None
+) -> None:
     if not generates:
         model.generation_config = None
-    model.save_pretrained(out)
+    model.save_pretrained(out, state_dict={**model.state_dict(), **more} if more else None)
     path = out / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     config.pop("_name_or_path", None)
@@ -177,91 +185,15 @@ def _copy_tokenizer(tokenizer: Path, out: Path, runs: list[Path], model_config: 
 
 
 def _longest(runs: list[Path], settings: dict[str, Any], model_config: Any) -> int:
-    """Never promise more tokens than the runs trained positions for."""
+    """Never promise more tokens than the runs, or the checkpoint they began with, trained positions for."""
     positions = getattr(model_config, "max_position_embeddings", None)
     if positions:
         positions -= unused_positions(model_config)
-    lengths = [prepared_length(read_run(run)["config"]["data"]) or 0 for run in runs]
-    limits = [settings.get("model_max_length"), max(lengths), positions]
+    limits = [settings.get("model_max_length"), positions]
+    records = [read_run(run)["config"] for run in runs]
+    if records[0]["init"] is None:
+        limits.append(max(prepared_length(record["data"]) or 0 for record in records))
     return int(min(limit for limit in limits if limit))
-
-
-def _facts(run: Path, record: dict[str, Any], model: Any) -> dict[str, Any]:
-    facts = {
-        "config": _shareable(record["config"]),
-        "base_model": hub_name(record["config"]["init"]),
-        "versions": record["versions"],
-        "data_hash": record["data_hash"],
-        "model_class": type(model).__name__,
-        "model_type": model.config.model_type,
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "counts": {},
-        "data_counts": {},
-        "validation": None,
-    }
-    if (run / MANIFEST).is_file():
-        facts["counts"] = read_manifest(run, "pretrain").counts
-    if (run / METRICS_FILE).is_file():
-        scores = json.loads((run / METRICS_FILE).read_text(encoding="utf-8"))
-        facts["validation"] = scores.get("validation")
-    try:
-        data = read_manifest(record["config"]["data"], "prepare")
-        if data.content_hash != record["data_hash"]:
-            raise InputError("prepared anew since")
-        facts["data_counts"] = data.counts
-    except InputError:
-        say(f"{record['config']['data']}: gone, so the card cannot count the training text")
-    return facts
-
-
-def _card_facts(learnt: Objective, config: dict[str, Any]) -> dict[str, Any]:
-    """What the objective says of its models, with the settings it was learned by."""
-    several = {"parts": config["objectives"]} if config.get("objectives") else None
-    settings = learnt.config.model_validate(several or config.get("objective_settings", {}))
-    card = learnt.its_card
-    return {"learnt": card, "use": f"{card.use(settings)} {card.alone}".strip()}
-
-
-def _phase_facts(places: list[Path], facts: dict[str, Any]) -> dict[str, Any]:
-    """Of a run that follows others: how the first one began, sums over all, and each by itself."""
-    phases = [_phase(place) for place in places]
-    first = read_run(run_of(places[0]))["config"]
-    beginning = _shareable({name: first.get(name) for name in ("arch", "init", "start")})
-    counts = {k: v for k, v in facts["counts"].items() if k != "epochs"}
-    counts |= {name: sum(part["counts"].get(name, 0) for part in phases) for name in _SUMMED}
-    return {
-        "config": {**facts["config"], **beginning, "phases": phases},
-        "base_model": hub_name(first["init"]),
-        "counts": counts,
-    }
-
-
-def _phase(place: Path) -> dict[str, Any]:
-    """Of a run, or of a run until one of its checkpoints."""
-    run = run_of(place)
-    record = read_run(run)
-    config, counts = record["config"], dict[str, Any]()
-    if is_checkpoint(place):
-        counts = read_followed(place).counts
-    elif (run / MANIFEST).is_file():
-        counts = read_manifest(run, "pretrain").counts
-    return {
-        "name": config.get("name") or run.name,
-        "max_length": prepared_length(config["data"]),
-        "data_hash": record["data_hash"],
-        "config": _shareable(config),
-        "counts": counts,
-    }
-
-
-def _shareable(config: dict[str, Any]) -> dict[str, Any]:
-    """Settings without this machine's folders: of a path from the root only the last part stays."""
-    shown: dict[str, Any] = {}
-    for name, value in config.items():
-        is_path = isinstance(value, str) and Path(value).is_absolute()
-        plain = Path(value).name if is_path else value
-        shown[name] = _shareable(plain) if isinstance(plain, dict) else plain
-    return shown
 
 
 def _check_reload(
