@@ -66,6 +66,8 @@ class FinetuneConfig(StrictConfig):
     # "balanced": examples count in inverse proportion to how frequent their label is (sentiment).
     class_weights: Literal["none", "balanced"] = "none"
     max_train_examples: int | None = Field(default=None, gt=0)  # a subset by seed: "N labels"
+    # Of the validation file so many, drawn alike whatever the seed: it is scored after every epoch.
+    max_validation_examples: int | None = Field(default=None, gt=0)
     random_weights: bool = False  # the same architecture untrained: the baseline
 
     text_field: str = "text"

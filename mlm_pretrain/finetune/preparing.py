@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,12 +51,22 @@ def prepare(name: str, config: FinetuneConfig) -> Prepared:
         if spec is not None:
             examples[split] = task.read(spec, split)
             task.check(examples[split], spec)
+    examples["validation"] = _drawn(examples["validation"], config.max_validation_examples)
     if config.unlabelled is not None:
         examples[UNLABELLED] = read_unlabelled(name, task, config.unlabelled)
     train = examples.pop("train")
     if config.max_train_examples is not None and config.max_train_examples < len(train):
         train = task.subset(train, config.max_train_examples, config.seed)
     return _encode(task, config, train, examples)
+
+
+def _drawn(examples: list[Any], most: int | None) -> list[Any]:
+    """So many at most, the same ones in every run, in their order."""
+    if most is None or most >= len(examples):
+        return examples
+    return [
+        examples[place] for place in sorted(random.Random(0).sample(range(len(examples)), most))
+    ]
 
 
 def _encode(

@@ -119,6 +119,21 @@ def test_a_subset_of_labels_and_the_best_epoch(write: Any, bert: str) -> None:
     assert kept["accuracy"] == best["accuracy"] and kept["loss"] == pytest.approx(best["loss"])
 
 
+def test_some_of_the_validation_file_are_the_same_ones_for_every_seed(
+    write: Any, bert: str, tmp_path: Path
+) -> None:
+    config = config_of(write, bert, opinions, 20, epochs=1, max_validation_examples=7)
+    seen = []
+    for seed in range(2):
+        out = str(tmp_path / f"seed-{seed}")
+        result = finetune("sentiment", config.model_copy(update={"seed": seed, "out": out}))
+        lines = (Path(out) / "predictions_validation.jsonl").read_text("utf-8").splitlines()
+        seen.append([json.loads(line)["text"] for line in lines])
+        assert result["validation_examples"] == 7 < result["test_examples"]
+    given = [json.loads(line)["text"] for line in Path(config.validation).read_text().splitlines()]
+    assert seen[0] == seen[1] == [text for text in given if text in seen[0]]
+
+
 def test_pretrained_embeddings_learn_slowly_from_few_rows(
     write: Any, bert: str, tmp_path: Path
 ) -> None:
