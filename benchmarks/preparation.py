@@ -24,7 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.record import spread, write_record
+from benchmarks.record import record_path, spread, write_record
 from benchmarks.stock import group_texts
 
 MAX_LENGTH = 512
@@ -55,7 +55,8 @@ def main() -> None:
     }
     results = _summarise(runs)
     _print(results)
-    print("record:", write_record("preparation", settings, results, arguments.out))
+    path = record_path("preparation", arguments.out, arguments.quick)
+    print("record:", write_record("preparation", settings, results, path))
 
 
 def _parse() -> argparse.Namespace:
