@@ -13,9 +13,9 @@ by both together. Probes are linear on frozen mean-pooled vectors (stsb: Spearma
 `stock` is the libraries' own example on the same text: `Trainer` with its defaults, fp32, 15 % masks.
 
 Runs lie in `--work` and are not repeated when the benchmark is started again there. Runs that the record
-holds stay in it, each with the moment, machine and versions it was made with, and only those missing are made,
-also at another time or on another machine: their speed is measured beside that of the first run, and taken in
-proportion to what the record says of it. A record of other settings is refused.
+holds stay in it, each with the moment, machine and versions it was made with, and only those missing are
+made, also at another time or on another machine: their speed is measured beside that of the first run, and
+taken in proportion to what the record says of it. A record of other settings is refused.
 """
 
 from __future__ import annotations
