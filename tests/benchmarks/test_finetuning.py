@@ -112,7 +112,7 @@ def test_no_way_cuts_a_sentence_that_the_model_takes(tmp_path: Path, monkeypatch
     )
     (labels,) = encode({name: [value] for name, value in long.items()}, None)["labels"]
     assert [label for label in labels if label != -100] == [1] * 180 + [0]
-    files = _files(tmp_path, [long] * 2, [long])
+    files = _files(tmp_path, [long] * 8, [long])
     config = finetuning._config(finetuning.TASKS["wnut17"], model, files, 0, str(tmp_path / "out"))
     whole = finetune("ner", config.model_copy(update={"epochs": 1}))
     assert whole["max_length"] == 256 and not whole["counts"]["sentences_cut_into_windows"]
