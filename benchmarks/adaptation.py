@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from mlm_pretrain.adapting.places import Places
 from mlm_pretrain.compare import LabelledTask, parse_task
 from mlm_pretrain.config import build_config
 from mlm_pretrain.worth import Variant, worth
+from mlm_pretrain.worth.measuring import RUNS
 
 _BATCH_ROWS, _LEARNING_RATE = 8, 5e-5  # the defaults of `TrainingArguments`
 
@@ -125,9 +127,10 @@ def _judged(
         Variant("dapt", models["dapt"], "adapted", cost["dapt"]),
         Variant("stock", models["stock"], "control", cost["stock"]),
     ]
-    # Where the proof of ours has fine-tuned two of them already.
-    places = Places(arguments.work / "ours")
-    found = worth(variants, [task], places.proof, seeds=arguments.seeds)
+    places, beside = Places(arguments.work / "ours"), arguments.work / "beside-stock"
+    # The proof of ours has fine-tuned two of them already, and its page stays what it is.
+    shutil.copytree(places.proof / RUNS, beside / RUNS, dirs_exist_ok=True)
+    found = worth(variants, [task], beside, seeds=arguments.seeds)
     losses = losses_of({"base": arguments.model, **models}, places, arguments.length)
     parts = ("verdict", "sentences", "cautions", "comparisons", "tasks", "variants")
     return {

@@ -108,14 +108,18 @@ def _one_by_one(network: Any, tokenizer: Any, text: str, is_causal: bool) -> flo
     """The plain way: a call for every masked token, or for the sentence from left to right."""
     import torch
 
-    ids = torch.tensor([tokenizer(text)["input_ids"]])
-    special = tokenizer.get_special_tokens_mask(ids[0].tolist(), already_has_special_tokens=True)
+    from mlm_pretrain.evaluation.pseudo_likelihood import from_the_left
+
+    encoded = tokenizer(text, return_special_tokens_mask=True)
+    row, special = encoded["input_ids"], encoded["special_tokens_mask"]
     places = [place for place, flag in enumerate(special) if not flag]
     total = 0.0
     with torch.no_grad():
         if is_causal:
-            log_p = network(input_ids=ids).logits[0].log_softmax(-1)
-            return sum(float(log_p[p - 1, ids[0, p]]) for p in places if p > 0)
+            row, places = from_the_left(tokenizer, row, special)
+            log_p = network(input_ids=torch.tensor([row])).logits[0].log_softmax(-1)
+            return sum(float(log_p[p - 1, row[p]]) for p in places)
+        ids = torch.tensor([row])
         for place in places:
             masked = ids.clone()
             masked[0, place] = tokenizer.mask_token_id

@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.bounded import Bounds, Job, Result, run_all
 from benchmarks.broken_readers import KINDS, kind_of, read_case, write_case
-from benchmarks.record import write_record
+from benchmarks.record import record_path, write_record
 from mlm_pretrain.environment import usable_cores
 
 QUICK = 3 * len(KINDS)
@@ -40,7 +40,8 @@ def main() -> None:
         "seconds": Bounds().seconds,
         "megabytes": Bounds().megabytes,
     }
-    print("record:", write_record("broken-inputs", settings, summary, arguments.out))
+    path = record_path("broken-inputs", arguments.out, arguments.quick)
+    print("record:", write_record("broken-inputs", settings, summary, path))
     sys.exit(bool(summary["failures"]))
 
 

@@ -4,10 +4,11 @@
     … --train-rows 1000 --validation-rows 1000
 
 Each run is a process of its own, and its seconds are those of the process from start to end. Both get the
-example scripts' own settings for their kind of task. Ours keeps the best epoch, theirs the last; both are
-scored on the validation split. With `--train-rows` and `--validation-rows` both get the same few, drawn once,
-where a task has more. Runs lie in `--work` and are not made again there; where the machine is not
-quiet, seconds mean nothing.
+example scripts' own settings for their kind of task, fp32, and the GPU where there is one. Both are scored on
+the validation split as they are after the last epoch: the best epoch of ours was chosen by that split. With
+`--train-rows` and `--validation-rows` both get the same few, drawn once, where a task has more. Runs lie in
+`--work` and are not made again there, unless versions, settings or, of ours, the code are others; where the
+machine is not quiet, seconds mean nothing.
 """
 
 from __future__ import annotations
@@ -20,15 +21,22 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from benchmarks.finetuning_stock import LENGTH, device
 from benchmarks.record import RESULTS, child_result, kept, write_record
 from mlm_pretrain.compare.tasks import splits_of
+from mlm_pretrain.environment import code_hash
 from mlm_pretrain.finetune.lines import labelled_lines
 from mlm_pretrain.finetune.outputs import describe_input, describe_model
-from mlm_pretrain.manifest import hash_json
+from mlm_pretrain.manifest import hash_json, versions
+from mlm_pretrain.precision import Precision
+
+if TYPE_CHECKING:
+    from mlm_pretrain.finetune import FinetuneConfig
 
 WAYS = ("stock", "ours")
+_PRECISION: Precision = "fp32"  # `Trainer`'s
 _ROWS = {"train": "train_rows", "validation": "validation_rows"}
 # As the scripts' own instructions have them.
 _SETTINGS = {
@@ -69,6 +77,7 @@ def main() -> None:
     results = {name: _task(name, arguments) for name in arguments.tasks}
     settings = {"model": Path(arguments.model).name, "seeds": arguments.seeds, "each": _SETTINGS}
     settings |= {name: getattr(arguments, name) for name in _ROWS.values()}
+    settings |= {"max_length": LENGTH, "precision": _PRECISION, "device": device()}
     print("record:", write_record("finetuning", settings, results, arguments.out))
 
 
@@ -90,10 +99,10 @@ def _parse() -> argparse.Namespace:
 
 def _task(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     runs: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
-    key = _key(name, arguments)
+    keys = {way: _key(name, way, arguments) for way in WAYS}
     for seed in range(arguments.seeds):
         for way in WAYS:
-            path = arguments.work / f"{name}-{way}-{seed}-{key}.json"
+            path = arguments.work / f"{name}-{way}-{seed}-{keys[way]}.json"
             runs[way].append(kept(path, partial(_timed, name, way, seed, arguments)))
     found = {
         way: {
@@ -112,11 +121,14 @@ def _task(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     return {"score": TASKS[name].score, **found, "time_ratio": round(ratio, 3)}
 
 
-def _key(name: str, arguments: argparse.Namespace) -> str:
-    """Of what a run depends on beside way and seed."""
-    data = [describe_input(path, None) for path in _files(name, arguments).values()]
+def _key(name: str, way: str, arguments: argparse.Namespace) -> str:
+    """Of what a run depends on beside the seed."""
+    task, files = TASKS[name], _files(name, arguments)
+    data = [describe_input(path, None) for path in files.values()]
     inputs = [describe_model(arguments.model, None), *data]
-    return hash_json([inputs, _SETTINGS[TASKS[name].kind]])[:8]
+    config = _config(task, arguments.model, files, seed=0, out="").model_dump(mode="json")
+    code = code_hash() if way == "ours" else ""
+    return hash_json([inputs, config, device(), versions(), code])[:8]
 
 
 def _files(name: str, arguments: argparse.Namespace) -> dict[str, str]:
@@ -161,15 +173,21 @@ def _stock(task: Task, model: str, files: dict[str, str], seed: int, out: str) -
 
 
 def _ours(task: Task, model: str, files: dict[str, str], seed: int, out: str) -> dict[str, float]:
-    from benchmarks.finetuning_stock import LENGTH
-    from mlm_pretrain.finetune import FinetuneConfig, finetune
+    from mlm_pretrain.finetune import finetune
 
-    config = FinetuneConfig(
-        model=model, **files, out=f"{out}/tuned", seed=seed, max_length=LENGTH[task.kind],
+    config = _config(task, model, files, seed, f"{out}/tuned")
+    return _numbers(finetune(task.kind, config)["history"][-1])
+
+
+def _config(task: Task, model: str, files: dict[str, str], seed: int, out: str) -> FinetuneConfig:
+    """Of ours, as stock is by its arguments."""
+    from mlm_pretrain.finetune import FinetuneConfig
+
+    return FinetuneConfig(
+        model=model, **files, out=out, seed=seed, max_length=LENGTH[task.kind],
         metric=task.score, save_model=False, warmup_share=0.0, weight_decay=0.0, embedding_rate=1.0,
-        **_SETTINGS[task.kind],
+        precision=_PRECISION, **_SETTINGS[task.kind],
     )  # fmt: skip
-    return _numbers(finetune(task.kind, config)["metrics"]["validation"])
 
 
 def _numbers(scores: dict[str, Any]) -> dict[str, float]:

@@ -1,8 +1,9 @@
 """Fine-tuning as the libraries' own example scripts do it, on files in this package's formats.
 
 What run_glue.py, run_ner.py and run_qa.py (transformers, examples/pytorch) do by default: classifiers and
-questions padded to the longest length there may be, taggers to the longest of their batch; the first piece of
-a word bears its tag; the model after the last epoch is scored; fp32; `Trainer` with the arguments given.
+questions padded to the longest length there may be, taggers to the longest of their batch, and not cut before
+the model's own maximum; the first piece of a word bears its tag; the model after the last epoch is scored;
+fp32; `Trainer` with the arguments given.
 """
 
 from __future__ import annotations
@@ -12,8 +13,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-LENGTH = {"sentiment": 128, "regression": 128, "ner": 128, "qa": 384}
+# Tokens; None: as many as the model takes.
+LENGTH: dict[str, int | None] = {"sentiment": 128, "regression": 128, "ner": None, "qa": 384}
 _STRIDE, _N_BEST, _LONGEST_ANSWER = 128, 20, 30
+
+
+def device() -> str:
+    """What both train on, as `finetune` chooses it."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def train_stock(
@@ -40,7 +51,7 @@ def train_stock(
     args = TrainingArguments(
         output_dir=out, num_train_epochs=settings["epochs"], learning_rate=settings["learning_rate"],
         per_device_train_batch_size=settings["batch_size"], seed=seed, report_to="none",
-        save_strategy="no", disable_tqdm=True, use_cpu=True,
+        save_strategy="no", disable_tqdm=True, use_cpu=device() == "cpu",
     )  # fmt: skip
     trainer = Trainer(
         model=network, args=args, train_dataset=encoded["train"], processing_class=tokenizer,

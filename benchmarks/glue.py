@@ -22,11 +22,11 @@ from typing import Any
 from benchmarks.glue_submission import site_tables
 from benchmarks.glue_tasks import BY_NAME, TASKS, GlueTask, hub_task, local_task
 from benchmarks.record import write_record
+from benchmarks.refusing import refusals
 from benchmarks.suite import (
     hand_in,
     over_seeds,
     print_table,
-    refusals,
     suite_parser,
     task_result,
 )

@@ -25,7 +25,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.record import write_record
+from benchmarks.record import record_path, write_record
 
 STEPS = 80
 _COMMON = (
@@ -60,7 +60,8 @@ def main() -> None:
         results = _summary(_all_runs(Path(folder), arguments))
     names = ("kills", "stock_kills", "lanes", "seed")
     settings = {name: getattr(arguments, name) for name in names} | {"steps": STEPS}
-    path = write_record("kill9", settings, results, arguments.out)
+    out = record_path("kill9", arguments.out, arguments.quick)
+    path = write_record("kill9", settings, results, out)
     shown = {name: value for name, value in results.items() if name != "runs"}
     print(json.dumps(shown, indent=2))
     print("record:", path)

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.record import spread, write_record
+from benchmarks.record import record_path, spread, write_record
 
 LENGTHS = (128, 1_024)
 ROWS = 32
@@ -40,7 +40,8 @@ def main() -> None:
     _print(results)
     settings = {"corpus": Path(arguments.corpus).name, "megabytes": arguments.megabytes}
     settings |= {"repeats": arguments.repeats, "rows": ROWS}
-    print("record:", write_record("masking", settings, results, arguments.out))
+    path = record_path("masking", arguments.out, arguments.quick)
+    print("record:", write_record("masking", settings, results, path))
 
 
 def _measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:

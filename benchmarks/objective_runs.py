@@ -83,6 +83,11 @@ RUNS = {
 }
 
 
+def in_order(results: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """What was found of the runs, in the order of `RUNS`."""
+    return [(name, results[name]) for name in RUNS if name in results]
+
+
 def speed(folder: Path, name: str, arch: str, seconds: float) -> dict[str, Any]:
     """Steps a second of a short run from random weights, at a rate that no few steps are too short for."""
     if RUNS[name].is_stock:

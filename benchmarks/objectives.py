@@ -12,9 +12,10 @@ BLiMP is scored by pseudo-likelihood, for a model that also continues text once 
 by both together. Probes are linear on frozen mean-pooled vectors (stsb: Spearman of the cosine, no labels).
 `stock` is the libraries' own example on the same text: `Trainer` with its defaults, fp32, 15 % masks.
 
-Runs lie in `--work` and are not repeated when the benchmark is started again there. Runs of the same settings
-that the record holds stay in it, and only those missing are made, also at another time or on another machine:
-their speed is measured beside that of the first run, and taken in proportion to what the record says of it.
+Runs lie in `--work` and are not repeated when the benchmark is started again there. Runs that the record
+holds stay in it, each with the moment, machine and versions it was made with, and only those missing are
+made, also at another time or on another machine: their speed is measured beside that of the first run, and
+taken in proportion to what the record says of it. A record of other settings is refused.
 """
 
 from __future__ import annotations
@@ -29,10 +30,20 @@ from typing import Any
 
 from benchmarks.blimp import blimp_scores
 from benchmarks.linear_probes import TASKS, probe_scores
-from benchmarks.objective_runs import FIRST, RUNS, cost, speed, steps_of, train
+from benchmarks.objective_runs import FIRST, RUNS, cost, in_order, speed, steps_of, train
 from benchmarks.quality_data import add_text_arguments, prepare_texts
 from benchmarks.quality_runs import LENGTH
-from benchmarks.record import RESULTS, child_result, kept, spread, write_record
+from benchmarks.record import (
+    add_entries,
+    child_result,
+    entries_of,
+    kept,
+    now_and_here,
+    record_path,
+    spread,
+)
+from benchmarks.refusing import refusals
+from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.minimal_pairs import read_pairs
 
 _QUICK_ROWS = 64
@@ -47,33 +58,45 @@ def main() -> None:
     if arguments.child:
         print(json.dumps(_child(arguments)))
         return
-    settings = {
-        n: getattr(arguments, n) for n in ("corpus", "arch", "minutes", "pairs", "rows", "seed")
-    }
-    path = arguments.out or RESULTS / "objectives.json"
-    known = _recorded(path, settings)
-    with tempfile.TemporaryDirectory() as folder:
+    path = record_path("objectives", arguments.out, arguments.quick)
+    with refusals(), tempfile.TemporaryDirectory() as folder:
+        known = _recorded(path, _settings(arguments))
         work = arguments.work or Path(folder)
         prepare_texts(work, arguments.train, arguments.validation, LENGTH, arguments.quick)
-        results = _results(work, arguments, known)
-    _print(results)
-    print("record:", write_record("objectives", settings, results, path))
+        made = _made(work, arguments, known)
+    _print({**known, **made})
+    print("record:", add_entries("objectives", made, path))
+
+
+def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    names = ("corpus", "arch", "minutes", "pairs", "rows", "seed")
+    return {name: getattr(arguments, name) for name in names}
 
 
 def _recorded(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """The runs that an earlier call recorded, if its settings were these."""
+    """The runs of earlier calls, each with its circumstances.
+
+    Raises:
+        InputError: where one is of other settings, and does not compare with what would be added.
+    """
     if not path.exists():
         return {}
-    record = json.loads(path.read_text(encoding="utf-8"))
-    found: dict[str, Any] = record["results"] if record["settings"] == settings else {}
-    return found
+    known = entries_of(json.loads(path.read_text(encoding="utf-8")))
+    for name, run in known.items():
+        others = [key for key, value in settings.items() if run["settings"].get(key) != value]
+        if others:
+            raise InputError(
+                f"{path}: its run '{name}' is of other settings ({', '.join(others)})",
+                "give another --out",
+            )
+    return known
 
 
-def _results(work: Path, arguments: argparse.Namespace, known: dict[str, Any]) -> dict[str, Any]:
-    """Those known, and those asked for that were not; each as fast as it is beside the first one."""
+def _made(work: Path, arguments: argparse.Namespace, known: dict[str, Any]) -> dict[str, Any]:
+    """Those asked for that are not known; each as fast as it is beside the first one."""
     names = [name for name in arguments.only or RUNS if name not in known]
     speeds = _speeds(work, arguments, [FIRST, *names]) if names else {}
-    results = dict(known)
+    results: dict[str, Any] = {}
     for name in _with_those_before(names):
         if name in known:  # its model is gone on from, and is no longer there
             _trained(work, arguments, name, known[name]["steps"])
@@ -83,11 +106,12 @@ def _results(work: Path, arguments: argparse.Namespace, known: dict[str, Any]) -
         )
         held = 60 * arguments.minutes * speeds[FIRST]["steps_per_second"]["median"]
         steps = steps_of(RUNS[name], relative * known.get(FIRST, {"steps": held})["steps"])
-        results[name] = _judged(work, arguments, name, steps) | speeds[name]
+        found = _judged(work, arguments, name, steps) | speeds[name]
+        results[name] = found | {"settings": _settings(arguments)}
         if "gflops_a_step" in speeds[name]:
             of_flops = relative * speeds[name]["gflops_a_step"] / speeds[FIRST]["gflops_a_step"]
             results[name]["flops_rate_beside_first"] = round(of_flops, 3)
-    return {name: results[name] for name in RUNS if name in results}
+    return results
 
 
 def _child(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -97,7 +121,7 @@ def _child(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.cost is not None:
         return cost(folder, name, arch)
     start = {"arch": arch} if arguments.init is None else {"init": arguments.init}
-    return train(folder, name, start, arguments.steps, arguments.seed)
+    return {**now_and_here(), **train(folder, name, start, arguments.steps, arguments.seed)}
 
 
 def _parse() -> argparse.Namespace:
@@ -172,17 +196,21 @@ def _judged(work: Path, arguments: argparse.Namespace, name: str, steps: int) ->
     slug = _slug(name, arguments)
     found, model = dict(_trained(work, arguments, name, steps)), work / slug / "model"
     if arguments.tasks:
-        found |= kept(work / f"blimp-{slug}.json", lambda: _blimp(model, arguments))
+        pairs, rows = arguments.pairs, arguments.rows
+        found |= kept(
+            work / f"blimp-{pairs}-{slug}.json",
+            lambda: _blimp(model, arguments),
+        )
         found["probes"] = kept(
-            work / f"probes-{slug}.json",
-            lambda: probe_scores(model, arguments.tasks, arguments.rows),
+            work / f"probes-{rows}-{slug}.json",
+            lambda: probe_scores(model, arguments.tasks, rows),
         )
     return found
 
 
 def _slug(name: str, arguments: argparse.Namespace) -> str:
     """What a run's folder is called."""
-    plain = "".join(c if c.isalnum() else "-" for c in name)
+    plain = "".join(c if c.isalnum() else "-" for c in f"{name}-{arguments.arch}")
     return f"{plain}-{arguments.minutes:g}min-seed{arguments.seed}"
 
 
@@ -195,7 +223,7 @@ def _blimp(model: Path, arguments: argparse.Namespace) -> dict[str, Any]:
 def _print(results: dict[str, Any]) -> None:
     columns = ["tokens", *_NATS, *(f"BLiMP {way}" for way in _READINGS), *TASKS]
     print(f"{'run':24}" + "".join(f"{name:>13}" for name in columns))
-    for name, run in results.items():
+    for name, run in in_order(results):
         loss, blimp, probes = (run.get(part, {}) for part in ("loss_nats", "blimp", "probes"))
         shown = [*(loss.get(way, "") for way in _NATS), *(blimp.get(way, "") for way in _READINGS)]
         cells = [f"{run['tokens']:,}", *shown, *(probes.get(task, "") for task in TASKS)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.objective_runs import FIRST, RUNS
+from benchmarks.objective_runs import FIRST, RUNS, in_order
 
 HEAD = (
     "run", "steps", "masked nats", "causal nats", "BLiMP", "causal", "both", "sst2", "trec", "cola", "rte",
@@ -13,13 +13,14 @@ HEAD = (
 _CLASSES = ("sst2", "trec", "cola", "rte")
 
 
-def text_of(settings: dict[str, Any], processor: dict[str, Any]) -> str:
+def text_of(results: dict[str, Any]) -> str:
     """What the table is of."""
+    settings = next(iter(results.values()))["settings"]  # one record's runs have the same
     arch = settings["arch"].replace(":", " ").replace("x", "×")
     first = RUNS[FIRST].given["objective"]
     return (
         f"{arch}, rows of 128, text of {settings['corpus']}; {settings['minutes']:g} minutes each on\n"
-        f"{processor['cores']} cores ({processor['name']}), those marked * a thirtieth from the model\n"
+        f"{_processors(results)}, those marked * a thirtieth from the model\n"
         f"of `{first}`. BLiMP: {settings['pairs']} pairs of each paradigm, read with masks, from left to\n"
         "right, and by both together. Probes are linear on frozen mean-pooled vectors (cola: Matthews;\n"
         "mean: of these and stsb), stsb is Spearman of the cosine without labels. Steps a second vary by\n"
@@ -28,9 +29,23 @@ def text_of(settings: dict[str, Any], processor: dict[str, Any]) -> str:
     )
 
 
+def _processors(results: dict[str, Any]) -> str:
+    """What the runs were made on; where that is not all the same, which on which."""
+    runs_on: dict[tuple[int, str], list[str]] = {}
+    for name, run in in_order(results):
+        runs_on.setdefault((run["processor"]["cores"], run["processor"]["name"]), []).append(name)
+    if len(runs_on) == 1:
+        ((cores, processor),) = runs_on
+        return f"{cores} cores ({processor})"
+    return " or ".join(
+        f"{cores} cores ({processor}: {', '.join(names)})"
+        for (cores, processor), names in runs_on.items()
+    )
+
+
 def rows_of(results: dict[str, Any]) -> list[tuple[str, ...]]:
     """One a run, in the order of the runs."""
-    return [_row(name, run) for name, run in results.items()]
+    return [_row(name, run) for name, run in in_order(results)]
 
 
 def _row(name: str, run: dict[str, Any]) -> tuple[str, ...]:

@@ -20,7 +20,8 @@ from typing import Any
 
 from benchmarks.probes import TASK_KINDS, mean_score
 from benchmarks.quality_data import add_text_arguments, prepare_texts
-from benchmarks.record import kept, write_record
+from benchmarks.record import kept, record_path, write_record
+from benchmarks.refusing import refusals
 
 # A name and the settings that differ from the defaults.
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -50,7 +51,7 @@ TUNINGS: dict[str, dict[str, Any]] = {
 def main() -> None:
     """Make the runs that are missing, print a table, write the record."""
     arguments = _parse()
-    with tempfile.TemporaryDirectory() as folder:
+    with refusals(), tempfile.TemporaryDirectory() as folder:
         work = arguments.work or Path(folder)
         prepare_texts(
             work, arguments.train, arguments.validation, arguments.max_length, arguments.quick
@@ -60,7 +61,8 @@ def main() -> None:
     given = ("corpus", "arch", "max_length", "tokens", "batch_tokens", "probes", "labels", "seeds")
     settings = {name: getattr(arguments, name) for name in given}
     name = f"recipe-{arguments.arch.replace(':', '-')}-{arguments.max_length}"
-    print("record:", write_record(name, settings, {"rows": rows}, arguments.out))
+    path = record_path(name, arguments.out, arguments.quick)
+    print("record:", write_record(name, settings, {"rows": rows}, path))
 
 
 def _parse() -> argparse.Namespace:

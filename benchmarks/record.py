@@ -7,6 +7,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -53,14 +54,27 @@ def child_result(module: str, given: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def circumstances(settings: dict[str, Any]) -> dict[str, Any]:
-    """When, on what, with which versions and settings something was measured."""
+def now_and_here() -> dict[str, Any]:
+    """The moment, the machine and the versions that something is measured with."""
     return {
         "measured_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "processor": processor(),
         "versions": versions(),
-        "settings": settings,
     }
+
+
+def circumstances(settings: dict[str, Any]) -> dict[str, Any]:
+    """When, on what, with which versions and settings something was measured."""
+    return {**now_and_here(), "settings": settings}
+
+
+def record_path(name: str, out: Path | None, is_quick: bool) -> Path:
+    """Where a record goes: to `out`; or among the results, but a quick one, which is no measurement and must
+    not replace one, into a temporary folder of its own."""
+    if out is not None:
+        return out
+    folder = Path(tempfile.mkdtemp(prefix="benchmark-")) if is_quick else RESULTS
+    return folder / f"{name}.json"
 
 
 def write_record(

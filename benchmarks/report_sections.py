@@ -80,15 +80,21 @@ def _of_task(name: str, found: dict[str, Any]) -> Section:
 
 
 def saving_text(saving: dict[str, Any] | None, against: str) -> str:
-    """`4.1× the labels (3.0 to 5.2)`, with ≥ where what it was measured `against` never came so far."""
+    """`4.1× the labels (3.0 to 5.2)`, with ≥ where what it was measured `against` never came so far, and ≤
+    where that scores as much with its fewest labels."""
     if saving is None:
         return ""
     if saving.get("is_below"):
         return f"≤ {saving['factor']:.1f}×: {against} score as much with their fewest labels"
-    signs = {True: "≥ ", False: ""}
-    middle = f"{signs[saving['is_bound']]}{saving['factor']:.1f}×"
-    low = f"{signs[saving['low_is_bound']]}{saving['low']:.1f}"
-    return f"{middle} ({low} to {signs[saving['high_is_bound']]}{saving['high']:.1f})"
+    middle = f"{'≥ ' if saving['is_bound'] else ''}{saving['factor']:.1f}×"
+    return f"{middle} ({_end_text(saving, 'low')} to {_end_text(saving, 'high')})"
+
+
+def _end_text(saving: dict[str, Any], end: str) -> str:
+    """Of the interval. Records of before do not say of the ends whether they are below."""
+    is_below = saving.get(f"{end}_is_below", False)
+    sign = "≥ " if saving[f"{end}_is_bound"] else "≤ " if is_below else ""
+    return f"{sign}{saving[end]:.1f}"
 
 
 def _points(of_learner: dict[str, list[float]]) -> list[tuple[float, float, float]]:

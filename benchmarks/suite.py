@@ -6,8 +6,7 @@ import argparse
 import json
 import statistics
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from benchmarks.record import RESULTS
 from benchmarks.report_sections import mean_text
 from mlm_pretrain.compare import Grid, LabelledTask
 from mlm_pretrain.compare.grid import predictions
-from mlm_pretrain.errors import InputError
 
 ZIP = "submission.zip"
 _NO_SCORES = ("score", "scored", "from", "train_examples", "seconds")
@@ -33,15 +31,6 @@ def suite_parser(name: str, tasks: Sequence[str], description: str) -> argparse.
     parser.add_argument("--submission", type=Path, help="where to put the site's files")
     parser.add_argument("--out", type=Path, default=RESULTS / f"{name}.json", help="the record")
     return parser
-
-
-@contextmanager
-def refusals() -> Iterator[None]:
-    """Ends the command with what an `InputError` says."""
-    try:
-        yield
-    except InputError as error:
-        raise SystemExit(str(error)) from None
 
 
 def over_seeds(

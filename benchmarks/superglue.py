@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.record import write_record
+from benchmarks.refusing import refusals
 from benchmarks.suite import (
     hand_in,
     over_seeds,
     print_table,
-    refusals,
     suite_parser,
     task_result,
     unlabelled_predictions,

@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks import objectives_table
 from benchmarks.probes import TASK_KINDS
-from benchmarks.record import RESULTS
+from benchmarks.record import RESULTS, entries_of
 from mlm_pretrain.report import markdown_table
 
 ROOT = RESULTS.parents[1]
@@ -63,10 +63,9 @@ def objectives() -> str:
     """What each objective gives in the same minutes."""
     tables = []
     for record in _records("objectives.json"):
-        tables += [objectives_table.text_of(record["settings"], record["processor"])]
-        tables += [
-            markdown_table(objectives_table.HEAD, objectives_table.rows_of(record["results"]))
-        ]
+        runs = entries_of(record)
+        rows = markdown_table(objectives_table.HEAD, objectives_table.rows_of(runs))
+        tables += [objectives_table.text_of(runs), rows]
     return "\n\n".join(tables)
 
 

@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.record import spread, write_record
+from benchmarks.record import record_path, spread, write_record
 from benchmarks.throughput_runs import CHILDREN
 
 WAYS = ("stock", "ours")
@@ -68,7 +68,8 @@ def main() -> None:
             "megabytes": arguments.megabytes, "repeats": arguments.repeats,
         }  # fmt: skip
         record = f"throughput-{arguments.family}-{name}"
-        print("record:", write_record(record, settings, results, arguments.out))
+        path = record_path(record, arguments.out, arguments.quick)
+        print("record:", write_record(record, settings, results, path))
 
 
 def _parse() -> argparse.Namespace:

@@ -25,7 +25,8 @@ from typing import Any
 
 from benchmarks.quality_data import add_text_arguments, prepare_texts
 from benchmarks.quality_runs import CHILDREN, LENGTH
-from benchmarks.record import child_result, kept, write_record
+from benchmarks.record import child_result, kept, record_path, write_record
+from benchmarks.refusing import refusals
 
 
 def main() -> None:
@@ -34,14 +35,15 @@ def main() -> None:
     if arguments.child:
         print(json.dumps(CHILDREN[arguments.child](arguments)))
         return
-    with tempfile.TemporaryDirectory() as folder:
+    with refusals(), tempfile.TemporaryDirectory() as folder:
         work = arguments.work or Path(folder)
         prepare_texts(work, arguments.train, arguments.validation, LENGTH, arguments.quick)
         results = _measure(work, arguments)
     _print(results)
     given = ("corpus", "size", "stock_rates", "minutes", "screen_minutes", "stock_batch")
     settings = {name: getattr(arguments, name) for name in (*given, "labels", "seeds")}
-    print("record:", write_record("time-to-quality", settings, results, arguments.out))
+    path = record_path("time-to-quality", arguments.out, arguments.quick)
+    print("record:", write_record("time-to-quality", settings, results, path))
 
 
 def _parse() -> argparse.Namespace:

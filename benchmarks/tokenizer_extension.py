@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.record import spread, write_record
+from benchmarks.record import record_path, spread, write_record
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"  # before the library is loaded
 
@@ -49,7 +49,8 @@ def main() -> None:
         "megabytes": arguments.megabytes,
         "repeats": arguments.repeats,
     }
-    print("record:", write_record("tokenizer_extension", settings, results, arguments.out))
+    path = record_path("tokenizer_extension", arguments.out, arguments.quick)
+    print("record:", write_record("tokenizer_extension", settings, results, path))
 
 
 def _parse() -> argparse.Namespace:

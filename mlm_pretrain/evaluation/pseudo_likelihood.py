@@ -3,6 +3,9 @@
 A masked model is asked for every token with only that one masked (Salazar et al. 2020, "Masked language
 model scoring"); a decoder for every token from its left. Between two sentences that differ in a word this
 tells which the model prefers.
+
+A decoder needs something before a sentence's first token. Where its tokenizer puts nothing there, as GPT-2's,
+the token of a text's beginning is put, or else that of its end, which comes before the next text in training.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from typing import Any
 
 import torch
 
+from mlm_pretrain.errors import InputError
 from mlm_pretrain.modeling.attention.inputs import packed_inputs
 from mlm_pretrain.modeling.sparse_head import predict_only
 from mlm_pretrain.progress import track
@@ -35,6 +39,9 @@ def sentence_scores(
     Args:
         model: in eval mode, also one whose packed attention was chosen.
         shows_progress: with a bar.
+
+    Raises:
+        InputError: for a decoder whose tokenizer has neither token to begin with.
     """
     rows = list(_questions(tokenizer, sentences, is_causal))
     by_length: dict[int, list[tuple[int, list[int], list[int], list[int]]]] = defaultdict(list)
@@ -58,14 +65,38 @@ def _questions(
     for number, (ids, special) in enumerate(columns):
         if not ids:
             continue
-        ordinary = [place for place, flag in enumerate(special) if not flag]
         if is_causal:
-            read = [place for place in ordinary if place > 0]
-            yield number, ids, [place - 1 for place in read], [ids[place] for place in read]
+            begun, read = from_the_left(tokenizer, ids, special)
+            yield number, begun, [place - 1 for place in read], [begun[place] for place in read]
             continue
+        ordinary = [place for place, flag in enumerate(special) if not flag]
         for place in ordinary:
             masked = [*ids[:place], tokenizer.mask_token_id, *ids[place + 1 :]]
             yield number, masked, [place], [ids[place]]
+
+
+def from_the_left(
+    tokenizer: Any, ids: Sequence[int], special: Sequence[int]
+) -> tuple[list[int], list[int]]:
+    """Ids of which something stands before every ordinary one, and the places of these.
+
+    Raises:
+        InputError: where there is nothing to put before the first.
+    """
+    begun = [] if special[0] else [_beginning(tokenizer)]
+    places = [place + len(begun) for place, flag in enumerate(special) if not flag]
+    return [*begun, *ids], places
+
+
+def _beginning(tokenizer: Any) -> int:
+    for token in (tokenizer.bos_token_id, tokenizer.eos_token_id):
+        if token is not None:
+            return int(token)
+    raise InputError(
+        "the tokenizer puts nothing before a text, and names no token that could stand there, so the "
+        "first token of a sentence cannot be scored from the left",
+        "set bos_token in its tokenizer_config.json",
+    )
 
 
 def _batches(rows: list[Any]) -> Iterator[list[Any]]:

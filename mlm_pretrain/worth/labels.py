@@ -43,8 +43,8 @@ def reached(
 
     Returns:
         `labels`, and its 95 % interval `low` to `high`; `not_reached` (likewise `low_not_reached`,
-        `high_not_reached`): not even with all, which the number then is; `at_most`: the score is no more
-        than the curve has with its fewest, so no more are needed.
+        `high_not_reached`): not even with all, which the number then is; `at_most` (likewise `low_at_most`,
+        `high_at_most`): the score is no more than the curve has with its fewest, so no more are needed.
     """
     everything, fewest = max(curve), min(curve)
     (saving,) = labels_saved({everything: base}, curve, examples)
@@ -55,6 +55,7 @@ def reached(
         "of": everything, "labels": labels, "low": low, "high": high, "fewest": fewest,
         "not_reached": saving.is_bound, "low_not_reached": saving.low_is_bound,
         "high_not_reached": saving.high_is_bound, "at_most": saving.is_below,
+        "low_at_most": saving.low_is_below, "high_at_most": saving.high_is_below,
     }  # fmt: skip
 
 
@@ -65,6 +66,13 @@ def reached_text(found: Mapping[str, Any]) -> str:
         return f"{fewest:,} labels or fewer, of {everything:,}"
     if found["not_reached"]:
         return f"not with all {everything:,}"
-    low = f"{found['low']:,}{' or fewer' if found['low'] <= fewest else ''}"
-    high = f"more than {everything:,}" if found["high_not_reached"] else f"{found['high']:,}"
+    low, high = (_end_text(found, end) for end in ("low", "high"))
     return f"about {found['labels']:,} labels ({low} to {high}), of {everything:,}"
+
+
+def _end_text(found: Mapping[str, Any], end: str) -> str:
+    """Of the interval. Of before, it is not said whether an end is the fewest labels or less than these."""
+    if found[f"{end}_not_reached"]:
+        return f"more than {found['of']:,}"
+    is_at_most = found.get(f"{end}_at_most", found[end] <= found["fewest"])
+    return f"{found[end]:,}{' or fewer' if is_at_most else ''}"

@@ -11,8 +11,9 @@ import pytest
 import tiny_problems
 from tiny_problems import mentions, opinions, praise, questions, save_model, wordpiece
 
-from benchmarks import finetuning_stock
+from benchmarks import finetuning, finetuning_stock
 from benchmarks.finetuning_stock import train_stock
+from mlm_pretrain.finetune import finetune
 
 # A task's problem, its score, and what a model that has learnt it reaches.
 _CASES: dict[str, tuple[Any, str, float]] = {
@@ -67,4 +68,83 @@ def test_both_ways_get_the_same_rows(tmp_path: Path, monkeypatch: Any) -> None:
     assert not (work / "rte-validation-40.jsonl").exists()  # it has all of its twelve
     found = json.loads((tmp_path / "record.json").read_text())
     assert found["settings"]["train_rows"] == 40
+    assert found["settings"]["precision"] == "fp32"
+    assert found["settings"]["device"] == finetuning_stock.device()
     assert all(len(found["results"]["rte"][way]["scores"]) == 1 for way in ("stock", "ours"))
+
+
+def _files(folder: Path, train: list[Any], validation: list[Any]) -> dict[str, str]:
+    files = {}
+    for split, rows in (("train", train), ("validation", validation)):
+        path = folder / f"{split}.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        files[split] = str(path)
+    return files
+
+
+def test_ours_is_scored_after_the_last_epoch_as_stock_is(tmp_path: Path, monkeypatch: Any) -> None:
+    """Where what is learnt is wrong of the validation split, so that the first epochs are the best."""
+    one, other = sorted({row["label"] for row in opinions(40, 2)})
+    turned = {one: other, other: one}
+    validation = [{**row, "label": turned[row["label"]]} for row in opinions(40, 2)]
+    files = _files(tmp_path, opinions(200, 1), validation)
+    settings = {"epochs": 5, "learning_rate": 2e-3, "batch_size": 16}
+    monkeypatch.setitem(finetuning._SETTINGS, "sentiment", settings)
+    monkeypatch.setitem(finetuning_stock.LENGTH, "sentiment", 40)
+    model = save_model(tmp_path / "model", "bert", wordpiece())
+    task = finetuning.TASKS["sst2"]
+    found = finetuning._ours(task, model, files, 0, str(tmp_path / "out"))
+    config = finetuning._config(task, model, files, 0, str(tmp_path / "again"))
+    whole = finetune("sentiment", config)
+    assert found["accuracy"] == whole["history"][-1]["accuracy"]
+    assert found["accuracy"] < whole["metrics"]["validation"]["accuracy"]
+    assert whole["precision"] == "fp32"
+
+
+def test_no_way_cuts_a_sentence_that_the_model_takes(tmp_path: Path, monkeypatch: Any) -> None:
+    long = {"tokens": ["the"] * 180 + ["oslo"], "ner_tags": ["O"] * 180 + ["B-PLACE"]}
+    monkeypatch.setattr(tiny_problems, "POSITIONS", 256)
+    tokenizer = wordpiece()
+    monkeypatch.setattr(tokenizer, "model_max_length", 256)
+    model = save_model(tmp_path / "model", "bert", tokenizer)
+    _, encode, _, _ = finetuning_stock._KINDS["ner"](
+        model, tokenizer, {"train": {"ner_tags": [long["ner_tags"]]}}
+    )
+    (labels,) = encode({name: [value] for name, value in long.items()}, None)["labels"]
+    assert [label for label in labels if label != -100] == [1] * 180 + [0]
+    files = _files(tmp_path, [long] * 8, [long])
+    config = finetuning._config(finetuning.TASKS["wnut17"], model, files, 0, str(tmp_path / "out"))
+    whole = finetune("ner", config.model_copy(update={"epochs": 1}))
+    assert whole["max_length"] == 256 and not whole["counts"]["sentences_cut_into_windows"]
+
+
+def test_runs_of_other_versions_and_settings_are_not_taken(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    data = tmp_path / "data" / "sst2"
+    data.mkdir(parents=True)
+    _files(data, opinions(40, 1), opinions(8, 2))
+    model = save_model(tmp_path / "model", "bert", wordpiece())
+    given = ["--model", model, "--data", str(data.parent), "--work", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", ["finetuning", *given])
+    arguments = finetuning._parse()
+
+    def keys() -> list[str]:
+        return [finetuning._key("sst2", way, arguments) for way in finetuning.WAYS]
+
+    seen = keys()
+    assert keys() == seen
+    for change in (
+        lambda patch: patch.setattr(finetuning, "versions", lambda: {"torch": "another"}),
+        lambda patch: patch.setattr(finetuning, "device", lambda: "another"),
+        lambda patch: patch.setattr(finetuning, "_PRECISION", "bf16"),
+        lambda patch: patch.setitem(finetuning.LENGTH, "sentiment", 64),
+        lambda patch: patch.setitem(finetuning._SETTINGS["sentiment"], "epochs", 4),
+    ):
+        with monkeypatch.context() as patch:
+            change(patch)
+            seen += keys()
+    assert len(set(seen)) == len(seen) == 2 * 6
+    monkeypatch.setattr(finetuning, "code_hash", lambda: "another")
+    stock, ours = keys()
+    assert stock == seen[0] and ours not in seen

@@ -3,25 +3,46 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import package_process
 import pytest
 
+from benchmarks.record import RESULTS, processor, record_path
+from mlm_pretrain.manifest import versions
 
-def quick(name: str, out: Path) -> dict[str, Any]:
-    done = package_process.run(["-m", f"benchmarks.{name}", "--quick", "--out", str(out)])
+
+def quick(name: str) -> dict[str, Any]:
+    """The record of a run that was not told where to put one."""
+    done = package_process.run(["-m", f"benchmarks.{name}", "--quick"])
     assert done.returncode == 0, done.stderr[-3000:]
-    record: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
-    assert record["processor"]["cores"] >= 1
-    assert record["versions"]["torch"]
-    assert "out" not in record["settings"]  # where it lies is no setting of the measurement
+    path = Path(re.findall(r"^record: (.+)$", done.stdout, re.MULTILINE)[-1])
+    assert path.parent.parent == Path(tempfile.gettempdir())  # and not among the measurements
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    shutil.rmtree(path.parent)
+    said = record if "settings" in record else next(iter(record["results"].values()))
+    assert (said["processor"], said["versions"]) == (processor(), versions())
+    assert "out" not in said["settings"]  # where it lies is no setting of the measurement
     return record
 
 
-def test_throughput(tmp_path: Path) -> None:
-    results = quick("throughput", tmp_path / "record.json")["results"]
+def test_a_record_goes_where_it_is_told_or_belongs(tmp_path: Path) -> None:
+    given = tmp_path / "mine.json"
+    assert record_path("masking", given, True) == record_path("masking", given, False) == given
+    assert record_path("masking", None, False) == RESULTS / "masking.json"
+    path, other = record_path("masking", None, True), record_path("masking", None, True)
+    assert path.name == "masking.json" and path != other
+    assert not path.is_relative_to(RESULTS)
+    for quick_one in (path, other):
+        quick_one.parent.rmdir()
+
+
+def test_throughput() -> None:
+    results = quick("throughput")["results"]
     for way in ("stock", "ours"):
         assert results[way]["tokens_per_second"]["median"] > 0
         assert results[way]["peak_gb"]["median"] > 0
@@ -30,14 +51,14 @@ def test_throughput(tmp_path: Path) -> None:
     assert chosen.startswith("products")
 
 
-def test_preparation(tmp_path: Path) -> None:
-    results = quick("preparation", tmp_path / "record.json")["results"]
+def test_preparation() -> None:
+    results = quick("preparation")["results"]
     assert results["ratio_megabytes_per_second"] > 1
     assert results["stock"]["text_megabytes"] == results["prepare"]["text_megabytes"] > 0
 
 
-def test_tokenizer_extension(tmp_path: Path) -> None:
-    results = quick("tokenizer_extension", tmp_path / "record.json")["results"]
+def test_tokenizer_extension() -> None:
+    results = quick("tokenizer_extension")["results"]
     assert set(results) == {"wordpiece", "byte-bpe"}
     for found in results.values():
         assert found["entries"][1] - found["entries"][0] == found["words"] == 100
@@ -45,21 +66,21 @@ def test_tokenizer_extension(tmp_path: Path) -> None:
         assert found["ratio"]["extended"]["median"] < 2  # a busy machine is no measurement
 
 
-def test_masking(tmp_path: Path) -> None:
-    results = quick("masking", tmp_path / "record.json")["results"]
+def test_masking() -> None:
+    results = quick("masking")["results"]
     assert results["word 1024"]["ratio"]["median"] > 1
     assert 0 < results["share_of_a_step"]["median"] < 0.5
 
 
-def test_recipe(tmp_path: Path) -> None:
-    rows = quick("recipe", tmp_path / "record.json")["results"]["rows"]
+def test_recipe() -> None:
+    rows = quick("recipe")["results"]["rows"]
     assert [row["variant"] for row in rows] == ["default", "random-start"]
     assert rows[0]["tokens"] == rows[1]["tokens"] > 15_000
     assert rows[0]["loss_nats"] < rows[1]["loss_nats"]
 
 
-def test_time_to_quality(tmp_path: Path) -> None:
-    results = quick("time_to_quality", tmp_path / "record.json")["results"]
+def test_time_to_quality() -> None:
+    results = quick("time_to_quality")["results"]
     assert len(results["screened"]) == 2
     assert results["stock"]["tokens"] > 0
     for run in results["ours"]:
@@ -68,24 +89,41 @@ def test_time_to_quality(tmp_path: Path) -> None:
 
 
 def test_objectives(tmp_path: Path) -> None:
-    path = tmp_path / "record.json"
-    record = quick("objectives", path)
-    results = record["results"]
+    results = quick("objectives")["results"]
     assert set(results["mlm"]["loss_nats"]) == {"masked"}
     assert set(results["hybrid"]["loss_nats"]) == {"masked", "causal"}
     for run in results.values():
         assert run["steps"] == round(3 * run["steps_per_second"]["median"])  # of 0.05 minutes
         assert all(0 < loss < 12 for loss in run["loss_nats"].values())
-    first = {**results["mlm"], "steps": 3 * results["mlm"]["steps"]}  # as on a faster machine
-    path.write_text(json.dumps({**record, "results": {"mlm": first}}), encoding="utf-8")
-    again = quick("objectives", path)["results"]
-    assert again["mlm"] == first
+    _is_added_to_what_another_machine_had_done(results["mlm"], tmp_path / "record.json")
+
+
+def _is_added_to_what_another_machine_had_done(run: dict[str, Any], path: Path) -> None:
+    """`run` as if a faster one had made it, in a record that says so once for all of its runs."""
+    own = ("measured_at", "versions", "settings")
+    faster = {"name": "a faster one", "cores": 96}
+    there = {**{name: run[name] for name in own}, "processor": faster, "measured_at": "before"}
+    first = {name: value for name, value in run.items() if name not in there}
+    first["steps"] *= 3
+    record = {"benchmark": "objectives", **there, "results": {"mlm": first}}
+    path.write_text(json.dumps(record), encoding="utf-8")
+    command = ["-m", "benchmarks.objectives", "--quick", "--out", str(path)]
+    done = package_process.run(command)
+    assert done.returncode == 0, done.stderr[-3000:]
+    again = json.loads(path.read_text(encoding="utf-8"))["results"]
+    assert again["mlm"] == {**there, **first}
     # By its speed beside the first one's, of the steps that the record says the first one had.
     assert again["hybrid"]["steps"] > 0.4 * first["steps"]
+    assert again["hybrid"]["processor"] == processor()
+    assert again["hybrid"]["measured_at"] != "before"
+    before = path.read_bytes()
+    done = package_process.run([*command, "--seed", "1"])
+    assert done.returncode == 1 and "give another --out" in done.stderr
+    assert "(seed)" in done.stderr and path.read_bytes() == before
 
 
 @pytest.mark.fault("killed-mid-step")
-def test_kill9(tmp_path: Path) -> None:
-    results = quick("kill9", tmp_path / "record.json")["results"]
+def test_kill9() -> None:
+    results = quick("kill9")["results"]
     assert results["kills"] == results["resumed_bitwise"] == 10
     assert all(run["equal"] for run in results["runs"])

@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks import report
 from benchmarks.record import add_entries, circumstances, write_record
+from benchmarks.report_sections import saving_text
 
 _SAVED = {"is_bound": False, "low_is_bound": False, "high_is_bound": True}
 LABELS = {
@@ -70,6 +71,14 @@ def test_tables_hold_what_the_records_hold(tmp_path: Path, monkeypatch: Any) -> 
     for cell in ("62.0 ± 2.8", "2.0× (1.5 to ≥ 2.0)", "RTE", "58.1 ± 0.4"):
         assert cell in page.cells
     assert "trec, &lt;wiki&gt;" in html and "<wiki>" not in html
+
+
+def test_an_end_that_is_a_bound_says_so() -> None:
+    saving = {"labels": 32, "factor": 1.5, "low": 1.0, "high": 2.0, "is_below": False, **_SAVED}
+    saving |= {"low_is_below": True, "high_is_below": False}
+    assert saving_text(saving, "random weights") == "1.5× (≤ 1.0 to ≥ 2.0)"
+    saving |= {"high": 1.0, "high_is_below": True, "high_is_bound": False}
+    assert saving_text(saving, "random weights") == "1.5× (≤ 1.0 to ≤ 1.0)"
 
 
 def test_the_page_draws_the_curves_and_fetches_nothing(tmp_path: Path, monkeypatch: Any) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from benchmarks import objectives_table
+from benchmarks.record import RESULTS, entries_of
 from benchmarks.table import PAGES, ROOT, with_tables
 
 MEASURES = {
@@ -19,3 +23,18 @@ def test_a_page_is_written_from_the_records(name: str, measure: str) -> None:
     assert with_tables(text, name) == text, "run python -m benchmarks.table"
     assert measure in text
     assert list(PAGES) == list(MEASURES)
+
+
+def test_runs_of_several_machines_say_which_is_whose() -> None:
+    record = json.loads((RESULTS / "objectives.json").read_text(encoding="utf-8"))
+    runs = entries_of(record)
+    together = objectives_table.text_of(runs)
+    assert f"2 cores ({record['processor']['name']}), those marked" in together
+    late = {"hybrid": {**runs["hybrid"], "processor": {"name": "Another", "cores": 8}}}
+    few = {"mlm": runs["mlm"], "replaced": runs["replaced"], **late}  # as it was added: last
+    assert "2 cores (AMD EPYC: mlm, replaced) or 8 cores (Another: hybrid)" in (
+        objectives_table.text_of(few)
+    )
+    rows = objectives_table.rows_of(few)
+    assert [row[0] for row in rows] == ["mlm", "hybrid", "replaced"]
+    assert set(rows) < set(objectives_table.rows_of(runs))

@@ -5,6 +5,10 @@ second has it with M, found on its curve between measured points (in the logarit
 since scores grow about evenly with it); M / N is what is saved, as a factor. Curves are made to never fall:
 a dip is chance, and would let one score stand at several places.
 
+Intervals are percentiles over resamples of test examples (the same for all runs) and of the seeds of every
+point. Few seeds that are resampled as they are would make them too narrow, by the reasoning of `effect`; so
+what resampling does to a mean over seeds is widened to Student's interval of it (see `_widening`).
+
 Shapes: P points of a curve, R resamples.
 """
 
@@ -16,20 +20,23 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
+from scipy.stats import t as student
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.statistics.scorers import Array, Scorer
 
 RESAMPLES = 1_000
+_SHARES = (0.025, 0.975)  # the ends of an interval
 
 
 @dataclass(frozen=True)
 class Saving:
     """At `labels` of the first: the factor by which the second needs more, with its 95 % interval.
 
-    `is_bound`: the second did not come so far with all labels it was given, so the factor is a lower bound;
-    likewise of either end of the interval. `is_below`: the score is no more than the second has with its
-    fewest labels, so nothing is known of what is saved: the factor is an upper bound.
+    `is_bound`: the second did not come so far with all labels it was given, so the factor is a lower bound.
+    `is_below`: the score is no more than the second has with its fewest labels, so nothing is known of what
+    is saved: the factor is an upper bound. Likewise of either end of the interval.
     """
 
     labels: int
@@ -40,6 +47,8 @@ class Saving:
     low_is_bound: bool
     high_is_bound: bool
     is_below: bool
+    low_is_below: bool
+    high_is_below: bool
 
 
 def labels_saved(
@@ -50,9 +59,6 @@ def labels_saved(
     seed: int = 0,
 ) -> list[Saving]:
     """At every number of labels of the first, what it saves against the second.
-
-    Intervals are percentiles over resamples of test examples (the same for all runs) and of the seeds of
-    every point.
 
     Args:
         first, second: scorers by number of labels, one a seed.
@@ -68,16 +74,16 @@ def labels_saved(
     weights_RN[0] = 1  # what was measured, before any resampling
     curves = [_curve(runs, weights_RN, generator) for runs in (first, second)]
     counts = [np.array(sorted(runs), float) for runs in (first, second)]
-    is_below_P = curves[0][0] <= curves[1][0, 0]
     needed_RP = np.stack(
         [
             labels_needed(counts[1], second_P, first_P)
             for first_P, second_P in zip(*curves, strict=True)
         ]
     )
+    needed_RP[curves[0] <= curves[1][:, :1]] = 0  # as many as the fewest, or less
+    reach = (counts[1][0], counts[1][-1])
     return [
-        _saving(int(labels), needed_RP[:, place], counts[1][-1], bool(is_below_P[place]))
-        for place, labels in enumerate(counts[0])
+        _saving(int(labels), needed_RP[:, place], *reach) for place, labels in enumerate(counts[0])
     ]
 
 
@@ -86,14 +92,29 @@ def _curve(
     weights_RN: NDArray[np.int64],
     generator: np.random.Generator,
 ) -> Array:
-    """Mean scores over drawn seeds (R, P); of the first resample over the seeds as they are."""
+    """Mean scores over drawn seeds (R, P), so widely that their percentiles are an interval of the mean; of
+    the first resample over the seeds as they are."""
     points = []
     for labels in sorted(runs):
         scores_SR = np.stack([score(weights_RN) for score in runs[labels]])
         drawn_SR = generator.integers(0, len(scores_SR), scores_SR.shape)
         drawn_SR[:, 0] = np.arange(len(scores_SR))
-        points.append(np.take_along_axis(scores_SR, drawn_SR, axis=0).mean(0))
+        mean_R = scores_SR.mean(0)
+        change_R = np.take_along_axis(scores_SR, drawn_SR, axis=0).mean(0) - mean_R
+        points.append(mean_R + _widening(len(scores_SR)) * change_R)
     return np.stack(points, axis=1)
+
+
+def _widening(seeds: int) -> float:
+    """What makes the spread of means over resampled seeds that of Student's interval.
+
+    Resampling S of them has (S − 1) / S of their variance, and takes it as if it were known and not told
+    from S alone. One seed says nothing of its variance, and nothing is made of it.
+    """
+    if seeds < 2:
+        return 1.0
+    quantile = float(student.ppf(_SHARES[1], seeds - 1))
+    return math.sqrt(seeds / (seeds - 1)) * quantile / float(norm.ppf(_SHARES[1]))
 
 
 def labels_needed(labels_P: Array, scores_P: Array, wanted: Array) -> Array:
@@ -108,16 +129,18 @@ def labels_needed(labels_P: Array, scores_P: Array, wanted: Array) -> Array:
     return np.where(wanted > risen_P[-1], np.inf, found)
 
 
-def _saving(labels: int, needed_R: Array, most: float, is_below: bool) -> Saving:
+def _saving(labels: int, needed_R: Array, fewest: float, most: float) -> Saving:
+    """Of what is needed, 0 stands for the fewest or less and infinity for more than the most."""
     needed = float(needed_R[0])
     # "lower" and "higher": between a number and infinity lies no number.
     low, high = (
         float(np.quantile(needed_R[1:], share, method=method))
-        for share, method in ((0.025, "lower"), (0.975, "higher"))
+        for share, method in zip(_SHARES, ("lower", "higher"), strict=True)
     )
     found = {"factor": needed, "low": low, "high": high}
-    factors = {name: min(value, most) / labels for name, value in found.items()}
+    factors = {name: min(max(value, fewest), most) / labels for name, value in found.items()}
     return Saving(
         labels, **factors, is_bound=math.isinf(needed), low_is_bound=math.isinf(low),
-        high_is_bound=math.isinf(high), is_below=is_below,
+        high_is_bound=math.isinf(high), is_below=needed == 0, low_is_below=low == 0,
+        high_is_below=high == 0,
     )  # fmt: skip
