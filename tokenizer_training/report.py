@@ -15,10 +15,10 @@ from tokenizers import Encoding, Tokenizer
 from mlm_pretrain.corpus import ReadOptions, read_corpus
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.progress import track
+from mlm_pretrain.words import RUN
 from tokenizer_training.folder import TOKENIZER_FILE
 
 _BATCH_DOCUMENTS = 64
-_WORD = re.compile(r"\w+")
 _SPACE = re.compile(r"\s+")
 EXACT = "exact text"
 NORMALISED = "normalised text"
@@ -57,7 +57,7 @@ def report_tokenizer(
         - `fertility`: tokens a word
         - `bytes_per_token`
         - `unknown_rate`: share of the tokens that are unknown
-        - `words_whole`: share of the runs of letters and digits that are one token
+        - `words_whole`: share of the runs of letters (with their marks) and digits that are one token
         - `vocabulary_used`: share of the entries that occur
         - `round_trip_rate`: share of the documents that decode to what `round_trip_compares` names
 
@@ -149,7 +149,7 @@ def _add(tally: _Tally, text: str, encoding: Encoding, unknown: int | None) -> N
         for token, (start, end) in zip(ids, encoding.offsets, strict=True)
         if token != unknown
     }
-    for word in _WORD.finditer(text):
+    for word in RUN.finditer(text):
         tally.plain_words += 1
         tally.whole += word.span() in spans
 

@@ -105,14 +105,11 @@ class WordSample:
             self.counts["bytes_sampled"] += level.bytes
         self._levels.clear()
         self._remembered.clear()
-        for chunk, count in chunks.items():
-            for word in self._cut(chunk):
-                words[word] += count
-        kept = self._drop_long(words)
-        self._prune([kept])
-        self.counts["words"] = sum(kept.values())
-        self.counts["distinct_words"] = len(kept)
-        return dict(sorted(kept.items()))
+        words.update(self._drop_long(self._words_of(chunks)))
+        self._prune([words])
+        self.counts["words"] = sum(words.values())
+        self.counts["distinct_words"] = len(words)
+        return dict(sorted(words.items()))
 
     @property
     def duplicate_share(self) -> float:
@@ -153,6 +150,13 @@ class WordSample:
         text = normal.normalize_str(chunk) if normal else chunk
         return (word for word, _ in self._tokenizer.pre_tokenizer.pre_tokenize_str(text))
 
+    def _words_of(self, chunks: Counter[str]) -> Counter[str]:
+        words: Counter[str] = Counter()
+        for chunk, count in chunks.items():
+            for word in self._cut(chunk):
+                words[word] += count
+        return words
+
     def _drop_long(self, words: Counter[str]) -> Counter[str]:
         kept = Counter({word: count for word, count in words.items() if self._fits(word)})
         self.counts["words_too_long"] += sum(words.values()) - sum(kept.values())
@@ -168,9 +172,20 @@ class WordSample:
         while self._too_many_bytes() and len(self._levels) > 1:
             del self._levels[min(self._levels)]
             self._lowest = min(self._levels)
-        self._prune([part for level in self._levels.values() for part in level.parts])
+        if self._distinct() > self._max_distinct_words:
+            self._cut_waiting()
+            self._prune([level.words for level in self._levels.values()])
         for level in self._levels.values():
             level.forget_holders()
+
+    def _distinct(self) -> int:
+        return sum(len(part) for level in self._levels.values() for part in level.parts)
+
+    def _cut_waiting(self) -> None:
+        """Make words of all chunks: where no spaces are written hardly a chunk comes twice, but words do."""
+        for level in self._levels.values():
+            level.words.update(self._drop_long(self._words_of(level.chunks)))
+            level.chunks.clear()
 
     def _too_many_bytes(self) -> bool:
         return sum(level.bytes for level in self._levels.values()) > self._sample_bytes

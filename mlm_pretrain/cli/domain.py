@@ -38,7 +38,11 @@ def domain(
     ] = None,
     drop_copies: Annotated[
         bool,
-        typer.Option("--drop-copies", help="With --clean: leave out copies and near copies too."),
+        typer.Option(
+            "--drop-copies",
+            help="With --clean: leave out copies and near copies too. Takes 1.3 KB of memory a document: "
+            "130 GB for a hundred million lines.",
+        ),
     ] = False,
     out: Annotated[
         Path, typer.Option(help="Folder for domain_report.json and domain_report.md.")

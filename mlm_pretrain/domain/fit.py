@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
 
 from mlm_pretrain.domain.divergence import top
-from mlm_pretrain.domain.overlap.letters import WORD
 from mlm_pretrain.domain.sampling import halves
 from mlm_pretrain.objectives.vocabulary import find_unknown
+from mlm_pretrain.words import WORD
 
 NEW_WORDS = 1000
 _FEWEST_TIMES = 5  # of a rarer word no vector is learned
@@ -31,7 +31,6 @@ def tokenizer_fit(tokenizer: Any, texts: Sequence[str], top_words: int) -> dict[
         - `top_words`: how many frequent words were looked at; `top_words_whole`: share that are one token
         - `saved_by_new_words`: share of the tokens that a thousand words as new entries would save, chosen
           on one half of the texts and counted on the other
-        - `unigram_nats`: entropy of the tokens, the loss of who knows how frequent each is and no more
     """
     unknown = find_unknown(tokenizer)
     counts: Counter[int] = Counter()
@@ -41,8 +40,10 @@ def tokenizer_fit(tokenizer: Any, texts: Sequence[str], top_words: int) -> dict[
     size = sum(len(text.encode()) for text in texts)
     first, second = (_word_counts(tokenizer, half) for half in halves(texts))
     frequent = top(first + second, _MOST_WORDS)
-    pieces = _pieces(tokenizer, frequent)
+    coded = _coded_words(tokenizer, frequent, unknown)
+    pieces = {word: len(ids) for word, ids in coded.items()}
     looked_at = frequent[:top_words]
+    whole = sum(pieces[word] == 1 and unknown not in coded[word] for word in looked_at)
     rest = sum(map(len, _coded(tokenizer, halves(texts)[1])))
     return {
         "words": words,
@@ -52,10 +53,19 @@ def tokenizer_fit(tokenizer: Any, texts: Sequence[str], top_words: int) -> dict[
         "bytes_per_token": _ratio(size, tokens),
         "unknown_rate": _ratio(0 if unknown is None else counts[unknown], tokens),
         "top_words": len(looked_at),
-        "top_words_whole": _ratio(sum(pieces[word] == 1 for word in looked_at), len(looked_at)),
+        "top_words_whole": _ratio(whole, len(looked_at)),
         "saved_by_new_words": _ratio(_saved(first, second, pieces), rest),
-        "unigram_nats": _entropy(counts),
     }
+
+
+def unigram_nats(tokenizer: Any, texts: Sequence[str], tokens: int) -> float:
+    """Entropy of the first `tokens` tokens: the loss of who knows how frequent each is and no more.
+
+    The fewer tokens it is taken from the lower it is, for rare ones are missed. So it is taken from equally
+    many of two texts that are compared.
+    """
+    every = chain.from_iterable(_coded(tokenizer, texts))
+    return _entropy(Counter(islice(every, tokens)))
 
 
 def _word_counts(tokenizer: Any, texts: Sequence[str]) -> Counter[str]:
@@ -67,11 +77,13 @@ def _word_counts(tokenizer: Any, texts: Sequence[str]) -> Counter[str]:
     return counts
 
 
-def _pieces(tokenizer: Any, words: list[str]) -> dict[str, int]:
-    """Of each word, how many tokens it is. Some tokenizers mark the blank before it, and some set it."""
+def _coded_words(tokenizer: Any, words: list[str], unknown: int | None) -> dict[str, list[int]]:
+    """The tokens of each word. Some tokenizers mark the blank before it, and some set it: what is known, and
+    shorter."""
     forms = (_coded(tokenizer, words), _coded(tokenizer, [f" {word}" for word in words]))
     return {
-        w: min(map(len, coded)) for w, coded in zip(words, zip(*forms, strict=True), strict=True)
+        word: min(coded, key=lambda ids: (unknown in ids, len(ids)))
+        for word, coded in zip(words, zip(*forms, strict=True), strict=True)
     }
 
 

@@ -10,7 +10,7 @@ from mlm_pretrain.compare import LabelledTask
 from mlm_pretrain.domain.advice import advise
 from mlm_pretrain.domain.config import MeasureConfig
 from mlm_pretrain.domain.divergence import compare_words
-from mlm_pretrain.domain.fit import tokenizer_fit
+from mlm_pretrain.domain.fit import tokenizer_fit, unigram_nats
 from mlm_pretrain.domain.loss import losses, why_no_loss
 from mlm_pretrain.domain.overlap import find_overlap, held_out_texts
 from mlm_pretrain.domain.reading import CorpusReading
@@ -42,9 +42,10 @@ def measure(
         tasks: whose validation and test texts are looked for in the corpus.
 
     Returns:
-        `domain` and `general` (sizes, copies), `fit` of the tokenizer to both (`fit.tokenizer_fit`),
-        `words` (`divergence.compare_words`), `loss` (`loss.losses`, or why there is none), `overlap` by
-        task (`overlap.Overlap`), and `advice` (`advice.advise`).
+        `domain` and `general` (sizes, copies), `fit` of the tokenizer to both (`fit.tokenizer_fit`, and
+        `fit.unigram_nats` over equally many tokens of each), `words` (`divergence.compare_words`), `loss`
+        (`loss.losses`, or why there is none), `overlap` by task (`overlap.Overlap`), and `advice`
+        (`advice.advise`).
 
     Raises:
         InputError: for a model, text or task that cannot be used.
@@ -58,7 +59,7 @@ def measure(
         other = CorpusReading([str(spec) for spec in general], config.read_general)
         samples["general"] = _drawn(other, config, config.seed + _OTHER_SEED)
     texts = {name: sample.texts for name, sample in samples.items()}
-    fits = {name: tokenizer_fit(tokenizer, of, config.top_words) for name, of in texts.items()}
+    fits = _fits(tokenizer, texts, config)
     found: dict[str, Any] = {
         "model": str(model),
         **{name: _described(sample, fits[name]) for name, sample in samples.items()},
@@ -74,6 +75,17 @@ def measure(
 
 def _drawn(read: CorpusReading, config: MeasureConfig, seed: int) -> Sample:
     return draw(read, config.sample_bytes, seed, config.copies_checked)
+
+
+def _fits(
+    tokenizer: Any, texts: Mapping[str, Sequence[str]], config: MeasureConfig
+) -> dict[str, dict[str, Any]]:
+    found = {name: tokenizer_fit(tokenizer, of, config.top_words) for name, of in texts.items()}
+    tokens = min(fit["tokens"] for fit in found.values())
+    for name, fit in found.items():
+        fit["unigram_nats"] = unigram_nats(tokenizer, texts[name], tokens)
+        fit["unigram_tokens"] = tokens
+    return found
 
 
 def _words(texts: Mapping[str, Sequence[str]], config: MeasureConfig) -> dict[str, Any] | None:

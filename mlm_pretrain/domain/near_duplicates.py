@@ -8,7 +8,10 @@ are those of Penedo et al. 2024, "The FineWeb datasets".
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 import xxhash
@@ -16,11 +19,14 @@ from numpy.typing import NDArray
 
 from mlm_pretrain.corpus import Document
 from mlm_pretrain.domain.overlap.letters import words_of
+from mlm_pretrain.errors import InputError
 
 RUN_WORDS = 5
 BANDS, BAND_HASHES = 14, 8
 _RUNS_AT_ONCE = 2048
 _REASON = "near_duplicate"
+BYTES_A_DOCUMENT = 1_200
+_SHARE_OF_MEMORY = 0.8  # the rest is for what else runs
 
 
 def _odd_numbers(seed: int, count: int) -> NDArray[np.uint64]:
@@ -33,7 +39,7 @@ _FACTORS, _TERMS = _odd_numbers(1, BANDS * BAND_HASHES), _odd_numbers(2, BANDS *
 
 
 class NearDuplicate:
-    """A rule like the corpus's own: (keep, reason). Remembers about 1.2 KB of each document kept."""
+    """A rule like the corpus's own: (keep, reason). Remembers `BYTES_A_DOCUMENT` of each document kept."""
 
     def __init__(self) -> None:
         self._seen: set[int] = set()
@@ -44,6 +50,33 @@ class NearDuplicate:
             return False, _REASON
         self._seen.update(keys)
         return True, _REASON
+
+
+def require_room(documents: Iterable[Document], memory_bytes: int | None = None) -> None:
+    """Refuse more documents than can be remembered, which else shows after hours, when the run is killed.
+
+    Args:
+        memory_bytes: that there are; None for this machine's.
+
+    Raises:
+        InputError: saying what it would take.
+    """
+    memory = memory_bytes or _memory_bytes()
+    most = int(memory * _SHARE_OF_MEMORY) // BYTES_A_DOCUMENT
+    if memory and any(True for _ in islice(documents, most, None)):
+        raise InputError(
+            f"near copies: the corpus has more than {most:,} documents; each takes "
+            f"{BYTES_A_DOCUMENT / 1e3} KB of memory, and this machine has {memory / 1e9:.1f} GB",
+            "clean it in parts, take longer units than lines (--text-unit), or leave copies in",
+        )
+
+
+def _memory_bytes() -> int:
+    """All of this machine's; 0 where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return 0
 
 
 def signature(text: str) -> NDArray[np.uint64]:

@@ -44,7 +44,9 @@ def start_at_neighbours(model: Any, is_causal: bool, seed: int) -> int:
     """
     table, tokens = _position_table(model.base_model), token_table(model)
     layers = _projections(model.base_model)
-    if table is None or not layers or table.shape[1] != layers[0][0].shape[1] != tokens.shape[1]:
+    if table is None or not layers:
+        return 0
+    if len({table.shape[1], layers[0][0].shape[1], tokens.shape[1]}) > 1:
         return 0
     heads = model.config.num_attention_heads
     width, head_width = table.shape[1], layers[0][0].shape[0] // heads

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 import random
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 from planted import task_of, write_rows
 
-from mlm_pretrain.corpus import ReadOptions, read_corpus
+from mlm_pretrain.corpus import Document, ReadOptions, read_corpus
+from mlm_pretrain.domain import near_duplicates
 from mlm_pretrain.domain.cleaning import clean
-from mlm_pretrain.domain.near_duplicates import NearDuplicate, signature
+from mlm_pretrain.domain.near_duplicates import (
+    BYTES_A_DOCUMENT,
+    NearDuplicate,
+    require_room,
+    signature,
+)
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import read_manifest, verify
 
@@ -73,6 +80,40 @@ def test_copies_and_near_copies_are_left_out_when_asked_for(
     assert both["documents"] == len(long)
     assert both["read"]["near_duplicate"] == 2
     assert [d.text for d in read_corpus([both["corpus"]])] == long
+
+
+def test_more_documents_than_memory_holds_are_refused_beforehand(
+    tmp_path: Path, texts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents = [Document(text, str(number)) for number, text in enumerate(texts)]
+    room = len(documents) * BYTES_A_DOCUMENT / 0.8
+    require_room(iter(documents), int(room) + BYTES_A_DOCUMENT)
+    require_room(iter(documents))  # this machine has as much
+    with pytest.raises(
+        InputError, match=f"more than {len(documents) - 1} documents; each takes 1.2 KB"
+    ):
+        require_room(iter(documents), int(room) - BYTES_A_DOCUMENT // 2)
+    monkeypatch.setattr(near_duplicates, "_memory_bytes", lambda: 2 * BYTES_A_DOCUMENT)
+    spec = corpus_of(tmp_path, texts)
+    with pytest.raises(InputError, match="more than 1 documents") as caught:
+        clean([spec], tmp_path / "out", drop_near_duplicates=True)
+    assert "--text-unit" in caught.value.way_out
+    assert not (tmp_path / "out").exists()
+    assert clean([spec], tmp_path / "out")["documents"] > 1
+
+
+def test_what_is_said_of_memory_holds() -> None:
+    rule, draws = NearDuplicate(), random.Random(0)
+    count = 3000
+    words = [f"word{n}" for n in range(500)]
+    texts = [" ".join(draws.choices(words, k=9)) for _ in range(count)]
+    signature(" ".join(words))  # the hashes of words are remembered by themselves
+    tracemalloc.start()
+    kept = sum(rule(Document(text, ""))[0] for text in texts)
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert kept == count
+    assert 0.5 * BYTES_A_DOCUMENT < held / count < 1.2 * BYTES_A_DOCUMENT
 
 
 def test_signatures_agree_as_often_as_runs_are_shared() -> None:

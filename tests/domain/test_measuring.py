@@ -15,6 +15,10 @@ from planted import task_of, write_rows
 
 from mlm_pretrain.domain import MeasureConfig, forecast, measure
 from mlm_pretrain.domain.advice import ADAPT, LEAVE, NEW_VOCABULARY, advise
+from mlm_pretrain.domain.fit import unigram_nats
+from mlm_pretrain.domain.measuring import open_model
+from mlm_pretrain.domain.reading import CorpusReading
+from mlm_pretrain.domain.sampling import draw
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.perplexity import evaluate
 
@@ -94,8 +98,19 @@ def test_figures_are_those_of_the_parts(
 ) -> None:
     found = measure(tiny_model, [str(corpus_file)], general=[general_file], config=SMALL)
     loss, fit = found["loss"], found["fit"]
+    tokenizer, _ = open_model(tiny_model)
+    files = {"domain": (str(corpus_file), SMALL.seed), "general": (general_file, SMALL.seed + 1)}
+    texts = {
+        name: draw(CorpusReading([path]), SMALL.sample_bytes, seed, SMALL.copies_checked).texts
+        for name, (path, seed) in files.items()
+    }
     for name in ("domain", "general"):
         assert loss[name]["known"] == 1 - loss[name]["loss_nats"] / fit[name]["unigram_nats"]
+        # Whatever the size of each, their entropies are over equally many tokens.
+        tokens = fit[name]["unigram_tokens"]
+        assert tokens == min(of["tokens"] for of in fit.values())
+        assert fit[name]["unigram_nats"] == unigram_nats(tokenizer, texts[name], tokens)
+    assert fit["domain"]["tokens"] != fit["general"]["tokens"]
     whole = evaluate(tiny_model, corpus_file, max_length=64, precision="fp32")
     for figure in ("loss_nats", "bits_per_byte"):
         assert loss["domain"][figure] == pytest.approx(whole[figure], rel=0.1)

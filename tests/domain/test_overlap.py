@@ -17,7 +17,7 @@ from mlm_pretrain.domain.overlap import (
     held_out_texts,
     without_overlap,
 )
-from mlm_pretrain.domain.overlap.letters import words_of
+from mlm_pretrain.domain.overlap.letters import spans_of, words_of
 from mlm_pretrain.domain.overlap.rules import STOCK_PLACES
 
 SENTENCE = "The patient didn't tolerate low-dose naïve-cell therapy (5 mg/kg) in the first week."
@@ -111,7 +111,46 @@ def test_borders_of_blocks_hide_nothing(tmp_path: Path, monkeypatch: Any) -> Non
     assert expected[1]["corpus"]["documents_with_overlap"] > 8
     for characters in (1, 20, 100, 333):
         monkeypatch.setattr(scanning, "_BLOCK_CHARACTERS", characters)
-        assert cleaned(task, texts)[0] == expected[0]
+        found = cleaned(task, texts)
+        assert found[0] == expected[0]
+        assert {**found[1], "examples": []} == {**expected[1], "examples": []}
+
+
+def test_one_copy_over_many_documents_is_one_place(tmp_path: Path, monkeypatch: Any) -> None:
+    """A file of wrapped lines has a document a line: more of them than the places of a stock phrase."""
+    from mlm_pretrain.domain.overlap import scanning
+
+    words = [f"wonderful{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(400)]
+    task = task_of(tmp_path, "sentiment", [{"text": " ".join(words), "label": "a"}])
+    copy = [" ".join(words[n : n + 12]) for n in range(100, 280, 12)]
+    assert len(copy) > STOCK_PLACES
+    for characters in (1 << 18, 1, 100, 1000):
+        monkeypatch.setattr(scanning, "_BLOCK_CHARACTERS", characters)
+        left, record = cleaned(task, [BEFORE, *copy, AFTER])
+        assert left == [BEFORE, *[""] * len(copy), AFTER]
+        assert sum(record["places"].values()) == 1
+        assert record["stock_phrases"] == 0
+        assert record["texts"]["validation"]["found"] == 1
+
+
+@pytest.mark.parametrize("characters", [1 << 18, 1, 50, 200])
+def test_copies_of_a_phrase_over_two_documents_are_counted_one_by_one(
+    tmp_path: Path, monkeypatch: Any, characters: int
+) -> None:
+    from mlm_pretrain.domain.overlap import scanning
+
+    monkeypatch.setattr(scanning, "_BLOCK_CHARACTERS", characters)
+    one, other = "shall be governed by and construed", "in accordance with the laws of the State"
+    rest = " ".join(f"other{n}" for n in range(40))
+    task = task_of(tmp_path, "sentiment", [{"text": f"This {one} {other} of Utah {rest}."}])
+    texts: list[str] = []
+    for copies in range(1, STOCK_PLACES + 2):
+        texts += [f"Contract {copies} {one}", "", f"{other} of Maine. {LONG}"]
+        left, record = cleaned(task, texts)
+        is_stock = copies > STOCK_PLACES
+        assert (left == texts) == is_stock
+        assert record["places"]["run"] == (0 if is_stock else copies)
+        assert record["stock_phrases"] == (copies if is_stock else 0)
 
 
 def test_short_texts_count_only_where_they_stand_alone(tmp_path: Path) -> None:
@@ -191,6 +230,57 @@ def test_chinese_is_found_without_words(tmp_path: Path) -> None:
     task = task_of(tmp_path, "sentiment", [{"text": held, "label": "a"}])
     left, _ = cleaned(task, [f"{around}{held}{around}"])
     assert left == [around + around]
+
+
+HINDI = "रोगी ने पहले सप्ताह में कम मात्रा वाली कोशिका चिकित्सा को सहन नहीं किया।"
+BENGALI = "রোগী প্রথম সপ্তাহে কম মাত্রার কোষ চিকিৎসা একেবারেই সহ্য করতে পারেননি।"
+TAMIL = "நோயாளி முதல் வாரத்தில் குறைந்த அளவு செல் சிகிச்சையை சிறிதும் தாங்க முடியவில்லை."
+URDU = "مریض نے پہلے ہفتے میں کم مقدار والی خلیاتی تھراپی کو برداشت نہیں کیا۔"
+
+
+@pytest.mark.parametrize("held", [HINDI, BENGALI, TAMIL, URDU])
+def test_sentences_with_vowel_signs_go_alone(tmp_path: Path, held: str) -> None:
+    before, after = {
+        HINDI: ("यह एक और वाक्य है।", "इसके बाद कुछ नहीं कहा गया।"),
+        BENGALI: ("এটি আরেকটি বাক্য।", "এর পরে আর কিছু বলা হয়নি।"),
+        TAMIL: ("இது வேறு ஒரு வாக்கியம்.", "அதன் பிறகு எதுவும் இல்லை."),
+        URDU: ("یہ ایک اور جملہ ہے۔", "کیا اس کے بعد کچھ ہوا؟"),
+    }[held]
+    task = task_of(tmp_path, "sentiment", [{"text": held, "label": "a"}])
+    left, record = cleaned(task, [f"{before} {after} {held} {after} {before} {before}"])
+    assert left == [f"{before} {after} {after} {before} {before}"]
+    assert record["places"]["whole_text"] == 1
+
+
+def test_words_keep_their_vowel_signs() -> None:
+    assert words_of("हिन्दी की किताब") == ["हिन्दी", "की", "किताब"]
+    assert words_of("कि") != words_of("की")
+    # A vowel as one character or as two, and a letter with its dot.
+    assert words_of("\u0995\u09cb") == words_of("\u0995\u09c7\u09be")
+    assert words_of("\u0958लम") == words_of("\u0915\u093cलम")
+    assert [len(words_of(text)) for text in ("தமிழ் மொழி", "ที่นี่", "မြန်မာ")] == [2, 2, 3]
+
+
+def test_accents_and_points_make_no_difference() -> None:
+    pairs = [
+        ("كِتَابٌ جَدِيدٌ", "كتاب جديد"), ("שָׁלוֹם", "שלום"), ("nai\u0308ve cafe\u0301s", "naive cafes"),
+        ("μῆνιν ἄειδε", "μηνιν αειδε"), ("ещё", "еще"),
+    ]  # fmt: skip
+    for text, plain in pairs:
+        assert words_of(text) == words_of(plain) == plain.split()
+        assert len(spans_of(text)) == len(plain.split())
+
+
+def test_words_and_spans_fit_in_every_script() -> None:
+    """Also where text is at random: `scanning` reads one by the number of the other."""
+    import random
+
+    draw = random.Random(0)
+    signs = "aé߀_ 1\u0301\u200dकि्रাที่อ漢字がﾞ\u3099مِ\u064b-.\n"
+    for _ in range(500):
+        text = "".join(draw.choices(signs, k=30))
+        assert len(words_of(text)) == len(spans_of(text))
+        assert all(text[start:end].strip() for start, end in spans_of(text))
 
 
 def test_real_corpus_without_test_sentences_and_with_training_sentences(test_data: Path) -> None:

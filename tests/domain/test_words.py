@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
+from scipy.stats import entropy
 from tiny_problems import byte_bpe, wordpiece
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from mlm_pretrain.domain.divergence import bigrams, compare_words, divergence, shared_top, unigrams
-from mlm_pretrain.domain.fit import NEW_WORDS, tokenizer_fit
+from mlm_pretrain.domain.fit import NEW_WORDS, tokenizer_fit, unigram_nats
 from mlm_pretrain.domain.reading import CorpusReading
 from mlm_pretrain.domain.sampling import draw, halves
 
@@ -94,6 +95,27 @@ def test_fit_counts_tokens_of_words() -> None:
     assert fit["bytes_per_token"] == len(text.encode()) / fit["tokens"]
     assert (fit["top_words"], fit["top_words_whole"]) == (5, 4 / 5)
     assert fit["saved_by_new_words"] == 0  # no word stands there often enough to be learned
+
+
+def test_a_word_that_cannot_be_read_is_not_whole() -> None:
+    fit = tokenizer_fit(wordpiece(), ["the дом cat дом near дом"] * 50, 100)
+    assert (fit["top_words"], fit["top_words_whole"]) == (4, 3 / 4)
+    assert fit["unknown_rate"] == 1 / 2
+    assert fit["saved_by_new_words"] == 0
+
+
+def test_entropy_is_that_of_so_many_tokens() -> None:
+    texts = [
+        "the cat sleeps near the tree",
+        "the dog walks in the house ☃",
+        "the end is never seen",
+    ]
+    ids = [i for text in texts for i in wordpiece()(text, add_special_tokens=False)["input_ids"]]
+    assert len(ids) > 20
+    for tokens in (1, 6, 9, len(ids), 1000):
+        counts = list(Counter(ids[:tokens]).values())
+        assert unigram_nats(wordpiece(), texts, tokens) == pytest.approx(entropy(counts), abs=1e-12)
+    assert unigram_nats(wordpiece(), texts, 0) == unigram_nats(wordpiece(), [], 9) == 0
 
 
 def test_blank_before_a_word_does_not_put_it_into_pieces() -> None:

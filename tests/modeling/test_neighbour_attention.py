@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,6 +63,21 @@ def test_heads_of_a_decoder_look_back(tokenizer: Any) -> None:
 def test_models_without_learned_positions_are_left_alone(arch: str, tokenizer: Any) -> None:
     model, same = fresh(arch, tokenizer), fresh(arch, tokenizer)
     assert start_at_neighbours(model, arch.startswith("llama"), seed=0) == 0
+    for before, after in zip(same.parameters(), model.parameters(), strict=True):
+        assert torch.equal(before, after)
+
+
+def test_a_model_whose_layers_are_narrower_than_its_positions_is_left_alone(
+    tokenizer: Any, tmp_path: Path
+) -> None:
+    config = {
+        "model_type": "mobilebert", "hidden_size": 64, "true_hidden_size": 32, "embedding_size": 32,
+        "intra_bottleneck_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
+        "num_attention_heads": 2, "max_position_embeddings": 64,
+    }  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    model, same = (fresh(str(tmp_path / "config.json"), tokenizer) for _ in range(2))
+    assert start_at_neighbours(model, is_causal=False, seed=0) == 0
     for before, after in zip(same.parameters(), model.parameters(), strict=True):
         assert torch.equal(before, after)
 

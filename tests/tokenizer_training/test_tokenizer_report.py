@@ -53,6 +53,16 @@ def test_word_spans_leave_out_the_space_before_a_word(
     assert report["round_trip_compares"] == compares
 
 
+def test_words_with_vowel_signs_are_counted_whole(
+    write_corpus: WriteCorpus, tmp_path: Path, everything: TokenizerConfig
+) -> None:
+    hindi = write_corpus(["हिन्दी की किताब हिन्दी की किताब"] * 20)
+    config = everything.model_copy(update={"cased": True})
+    train_tokenizer([hindi], "bpe", 284, tmp_path / "out", config)
+    report = report_tokenizer(tmp_path / "out", [hindi])
+    assert report["words_whole"] == 1.0
+
+
 def test_a_folder_without_a_tokenizer_is_named(tmp_path: Path, english: str) -> None:
     with pytest.raises(InputError, match="none: no such file"):
         report_tokenizer(tmp_path / "none", [english])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 
 import pytest
@@ -75,6 +76,21 @@ def test_distinct_words_are_bounded_and_the_frequent_stay() -> None:
     words = sample.words()
     assert words == {"of": 1000, "the": 1000}
     assert sample.counts["rare_words_dropped"] == 20 * 5000
+
+
+@pytest.mark.parametrize("lines", [1900, 2100, 9000])
+def test_writing_without_spaces_is_cut_before_anything_is_dropped(lines: int) -> None:
+    """No line comes twice, and is a stretch of its own; what is bounded is words, of which there are few."""
+    draw = random.Random(0)
+    texts = ["".join(draw.choices("天地玄黄宇宙洪荒日月盈昃", k=30)) for _ in range(lines)]
+    sample = make_sample(max_distinct_words=2000)
+    for text in texts:
+        sample.add(text)
+        if sample.counts["documents_read"] % 500 == 0:
+            sample._shrink()
+            assert sample._distinct() <= 2000
+    assert sample.words() == Counter("".join(texts))
+    assert sample.counts["rare_words_dropped"] == 0
 
 
 def test_documents_of_a_word_are_counted_as_the_words_are(paragraphs: list[str]) -> None:

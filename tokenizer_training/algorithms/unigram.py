@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import xxhash
 from tokenizers import Tokenizer, models, normalizers
 
 from tokenizer_training.algorithm import Algorithm, Learned, TooFewPiecesError, require_size
@@ -100,12 +101,18 @@ def learn(words: dict[str, int], vocab_size: int, config: TokenizerConfig) -> Le
 
 def _bound(words: Mapping[str, int]) -> tuple[dict[str, int], int]:
     """The most frequent words, cut to a bounded length, sorted; and occurrences of the others."""
-    order = heapq.nsmallest(_MAX_DISTINCT_WORDS, words.items(), key=lambda item: (-item[1], item))
+    order = heapq.nsmallest(_MAX_DISTINCT_WORDS, words.items(), key=_rank)
     cut: Counter[str] = Counter()
     for word, count in order:
         for start in range(0, len(word), _MAX_WORD_CHARACTERS):
             cut[word[start : start + _MAX_WORD_CHARACTERS]] += count
     return dict(sorted(cut.items())), sum(words.values()) - sum(count for _, count in order)
+
+
+def _rank(item: tuple[str, int]) -> tuple[int, int, str]:
+    """The most frequent first; equally frequent ones by a hash, since by the alphabet its end would go."""
+    word, count = item
+    return -count, xxhash.xxh3_64_intdigest(word.encode()), word
 
 
 def _seed(

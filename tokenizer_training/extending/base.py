@@ -71,8 +71,8 @@ def open_base(tokenizer: str | Path, revision: str | None = None) -> Base:
     """The tokenizer in a folder (of a model, perhaps), or of a name on the Hub.
 
     Raises:
-        InputError: when it has no tokenizer.json, does not cut text into words, has ids without an entry, or
-            transformers reads it differently from what it says.
+        InputError: when it has no tokenizer.json, does not cut text into words, has ids without an entry or
+            an added token that only some texts are cut at, or transformers reads it differently.
     """
     if Path(tokenizer).is_file():
         raise InputError(f"{tokenizer}: is a file", "give the folder that holds tokenizer.json")
@@ -88,6 +88,7 @@ def open_base(tokenizer: str | Path, revision: str | None = None) -> Base:
     base = Base(str(tokenizer), folder, content, loaded, vocabulary, open_with_transformers(folder))
     _require_words(base)
     _require_every_id(base)
+    _require_found_first(base)
     _require_agreement(base)
     return base
 
@@ -144,6 +145,31 @@ def _require_every_id(base: Base) -> None:
             f"{base.name}: {base.entries} entries, but not with the ids 0 to {base.entries - 1}",
             "new ids could not follow the old ones: give a tokenizer without gaps",
         )
+
+
+def _require_found_first(base: Base) -> None:
+    """A token outside the model becomes an entry of it, and must not be met where it was no token before."""
+    inside = base.tokenizer.get_vocab(with_added_tokens=False)
+    for token in base.content.get("added_tokens", []):
+        if token["content"] in inside:
+            continue
+        if token["single_word"] or _is_passed_over(base, token):
+            raise InputError(
+                f"{base.name}: the added token {token['content']!r} is not taken wherever the text has it "
+                f"(single_word: {token['single_word']}, normalized: {token['normalized']}), and other words "
+                "would be cut at it once it is an entry of the model",
+                "add it with single_word=False and normalized=True, or save the tokenizer without it",
+            )
+
+
+def _is_passed_over(base: Base, token: dict[str, Any]) -> bool:
+    """Whether a token is looked for before letters become small, so that the model gets it in capitals."""
+    normal, content = base.tokenizer.normalizer, token["content"]
+    capitals = content.upper()
+    if token["normalized"] or normal is None or capitals == content:
+        return False
+    words = base.tokenizer.pre_tokenizer.pre_tokenize_str(normal.normalize_str(capitals))
+    return any(content in word for word, _ in words)
 
 
 def _require_agreement(base: Base) -> None:

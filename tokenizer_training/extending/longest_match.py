@@ -85,9 +85,12 @@ class LongestMatch:
         if other in self._added:
             return None
         before = self.pieces(other)
+        longest = self._longest_entry
         self._entries.add(new)
+        self._longest_entry = max(longest, len(new))
         after = self.pieces(other)
         self._entries.discard(new)
+        self._longest_entry = longest
         if before == after:
             return None
         becomes_unknown = after == [self._unknown]

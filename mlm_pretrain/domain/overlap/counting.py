@@ -27,8 +27,9 @@ class Overlap:
         index: the texts that were looked for.
         counts: `documents`, `documents_with_overlap`, `passages_removed` (sentences in a row count once),
             `documents_removed` (those of which nothing is left), `bytes_removed`.
-        places: by reason, places in documents that hold a text or a part of one.
-        stock_phrases: shared stretches that are common property, and stay.
+        places: by reason, places that hold a text or a part of one. One that goes on over several documents,
+            as where a file of wrapped lines has one a line, counts once.
+        stock_phrases: such places that are common property, and stay.
         examples: the first few of each reason: where in the corpus, which row of the task, the words.
         found: numbers of the texts that are in the corpus.
     """
@@ -45,7 +46,7 @@ class Overlap:
         text = document.text
         self.counts["documents"] += 1
         for place in stock:
-            self.stock_phrases += 1
+            self.stock_phrases += place.is_first
             self._remember(document, _STOCK, place)
         if not places:
             return text
@@ -54,7 +55,7 @@ class Overlap:
         self.found.update(place.shared.text for place in places)
         self.counts["passages_removed"] += len(spans)
         for place in places:
-            self.places[place.shared.reason] += 1
+            self.places[place.shared.reason] += place.is_first
             self._remember(document, place.shared.reason, place)
         return self._rest(document, spans)
 

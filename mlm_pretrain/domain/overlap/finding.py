@@ -26,10 +26,10 @@ class Stock:
         self._index = index
         self._places: Counter[tuple[int, int]] = Counter()
 
-    def add(self, shared: Shared) -> None:
-        """Count one place."""
-        if self._is_part(shared):
-            self._places.update((shared.text, word) for word in range(shared.first, shared.end))
+    def add(self, place: Place) -> None:
+        """Count the words that no place before has of the same copy."""
+        if self._is_part(place.shared):
+            self._places.update((place.shared.text, word) for word in place.new)
 
     def __contains__(self, shared: Shared) -> bool:
         if not self._is_part(shared):
@@ -61,7 +61,7 @@ def without_overlap(read: Reading, overlap: Overlap) -> Iterator[tuple[Document,
     stock = Stock(index)
     for _, places in scan(read(), index):
         for place in places:
-            stock.add(place.shared)
+            stock.add(place)
     for document, places in scan(read(), index):
         kept, removed = _divided(places, stock)
         yield document, overlap.take_out(document, removed, kept)

@@ -17,13 +17,17 @@ _BETWEEN = "\n"  # is in no text's letters, so that nothing runs on into the nex
 
 
 class Shared(NamedTuple):
-    """Words `first` to `end` of text number `text`, which stand at letters `begin` to `stop` of a corpus."""
+    """Words `first` to `end` of text number `text`, which stand at letters `begin` to `stop` of a corpus.
+
+    All that is shared with one copy of a text lies equally far (`shift`) before where the index has it.
+    """
 
     text: int
     first: int
     end: int
     begin: int
     stop: int
+    shift: int
     reason: str
 
 
@@ -125,7 +129,7 @@ class TextIndex:
         if not reason:
             return None
         borders = self._starts[first] - shift, self._ends[end - 1] - shift
-        return Shared(number, first - before, end - before, *borders, reason)
+        return Shared(number, first - before, end - before, *borders, shift, reason)
 
 
 def _sentence_starts(text: str) -> list[int]:

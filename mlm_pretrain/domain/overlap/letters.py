@@ -11,13 +11,16 @@ import re
 import unicodedata
 from functools import lru_cache
 
-# Scripts that are written without spaces: each of their characters counts as a word.
-_UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\U00020000-\U0003ffff"
-)
-WORD = re.compile(rf"(?=[^\W_])[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
+from mlm_pretrain.words import WORD
+
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
+# Marks that one writer sets and another does not: accents of Latin, Greek and Cyrillic letters, points of
+# Hebrew and Arabic ones, and what chooses between shapes of a sign. All others are vowels, and stay.
+_ACCENT = re.compile(
+    "[\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u08ca-\u08ff"
+    "\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\u2de0-\u2dff\ufe00-\ufe0f\ufe20-\ufe2f"
+    "\U000e0100-\U000e01ef]"
+)
 
 
 def words_of(text: str) -> list[str]:
@@ -37,4 +40,8 @@ def _normal(word: str) -> str:
     if word.isascii():
         return word.lower()
     apart = unicodedata.normalize("NFKD", word.casefold())
-    return "".join(sign for sign in apart if sign.isalnum())
+    return "".join(sign for sign in apart if _is_compared(sign))
+
+
+def _is_compared(sign: str) -> bool:
+    return sign.isalnum() or (unicodedata.category(sign)[0] == "M" and not _ACCENT.match(sign))

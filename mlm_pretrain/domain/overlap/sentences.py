@@ -6,8 +6,12 @@ import re
 from collections.abc import Iterator
 
 _FARTHEST_CHARACTERS = 2000  # to look for the other end of a sentence
-# A mark before something that is not in small letters; in Chinese and Japanese any.
-_END = re.compile(r"[.!?…][\"'”’»)\]]*(?=\s+[^a-z\s])|[。！？][」』”’）]*")
+_CLOSING = r"[\"'”’»)\]]*"
+# A mark before something that is not in small letters; any that ends sentences alone: of Chinese and
+# Japanese, of the scripts of India, of Arabic and Urdu, Armenian, Ethiopic, Burmese and Khmer.
+_END = re.compile(
+    rf"[.!?…]{_CLOSING}(?=\s+[^a-z\s])|[。！？][」』”’）]*|[।॥؟۔\u0589\u1362\u104b\u17d4]{_CLOSING}"
+)
 
 
 def sentence_ends(text: str, start: int = 0) -> Iterator[int]:

@@ -6,6 +6,7 @@ Source: Lin 2004, "ROUGE: A Package for Automatic Evaluation of Summaries".
 from __future__ import annotations
 
 import re
+import unicodedata
 from importlib.metadata import version
 from typing import Any
 
@@ -13,14 +14,9 @@ from rouge_score.rouge_scorer import RougeScorer
 from rouge_score.tokenizers import Tokenizer
 
 from mlm_pretrain.evaluation.metrics.base import TEXT, LocalMetric, describe
+from mlm_pretrain.words import WORD
 
 KINDS = ("rouge1", "rouge2", "rougeL", "rougeLsum")
-# Letters and digits of any script. Where words are not spaced every sign is one, as in character BLEU:
-# Chinese and Japanese, Thai, Lao, Khmer, Burmese.
-_UNSPACED = (
-    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff"
-)
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
 
 
 class Rouge(LocalMetric):
@@ -48,11 +44,11 @@ class Rouge(LocalMetric):
 
 
 class AnyWords(Tokenizer):
-    """Words of any script in lower case; of scripts without spaces each sign."""
+    """Words of any script in lower case; of scripts without spaces each sign, as in character BLEU."""
 
     def tokenize(self, text: str) -> list[str]:
-        """The words of `text`, in order."""
-        return _WORD.findall(text.lower())
+        """The words of `text`, in order; an accent is the same as one character or as two."""
+        return WORD.findall(unicodedata.normalize("NFC", text.lower()))
 
 
 def has_english_words(text: str) -> bool:

@@ -1,9 +1,9 @@
 """A test set's score when examples count more or less often, which is what resampling asks for.
 
-Most scores are a function of sums over examples (right answers, entities found, cells of a confusion
-matrix), so that thousands of resamples are one matrix product.
+Most scores are a function of sums over examples (right answers, entities found, how often each label is
+true, found and right), so that thousands of resamples are one matrix product.
 
-Shapes: N examples, R resamples, K sums.
+Shapes: N examples, R resamples, K sums, C labels.
 """
 
 from __future__ import annotations
@@ -88,32 +88,37 @@ def _pairs(row: Row) -> list[tuple[str, str]]:
     return [(row["label"], row["prediction"])]
 
 
-def _of_confusion(rows: Sequence[Row], value: Callable[[Array], Array]) -> Scorer:
-    """`value` gets confusion matrices (R, C, C), truth before prediction."""
+def _of_labels(rows: Sequence[Row], value: Callable[[Array, Array, Array], Array]) -> Scorer:
+    """`value` gets how often each label is true, is found, and is both at once, each (R, C).
+
+    These are the sums and the diagonal of the confusion matrix. All of its cells, of each example, would be
+    a gigabyte for 150 labels and 5,500 examples.
+    """
     pairs_N = [_pairs(row) for row in rows]
     names = sorted({name for pairs in pairs_N for pair in pairs for name in pair})
     index = {name: number for number, name in enumerate(names)}
-    cells_NCC = np.zeros((len(rows), len(names), len(names)))
+    parts_NSC = np.zeros((len(rows), 3, len(names)))
     for number, pairs in enumerate(pairs_N):
         for true, found in pairs:
-            cells_NCC[number, index[true], index[found]] += 1
-    cells_NK = cells_NCC.reshape(len(rows), -1)
-    return _of_sums(cells_NK, lambda sums: value(sums.reshape(-1, len(names), len(names))))
+            parts_NSC[number, 0, index[true]] += 1
+            parts_NSC[number, 1, index[found]] += 1
+            parts_NSC[number, 2, index[true]] += true == found
+    parts_NK = parts_NSC.reshape(len(rows), -1)
+    return _of_sums(parts_NK, lambda sums: value(*np.split(sums, 3, axis=1)))
 
 
-def matthews_of(cells_RCC: Array) -> Array:
-    """Matthews correlation of confusion matrices (Gorodkin 2004); 0 where one side has one label."""
-    true_RC, found_RC = cells_RCC.sum(2), cells_RCC.sum(1)
-    total_R, right_R = true_RC.sum(1), np.trace(cells_RCC, axis1=1, axis2=2)
+def matthews_of(true_RC: Array, found_RC: Array, right_RC: Array) -> Array:
+    """Matthews correlation (Gorodkin 2004); 0 where one side has one label."""
+    total_R, right_R = true_RC.sum(1), right_RC.sum(1)
     shared_R = total_R * right_R - (true_RC * found_RC).sum(1)
     spread_R = (total_R**2 - (true_RC**2).sum(1)) * (total_R**2 - (found_RC**2).sum(1))
     return _ratio(shared_R, np.sqrt(np.maximum(spread_R, 0)))
 
 
-def f1_macro_of(cells_RCC: Array) -> Array:
+def f1_macro_of(true_RC: Array, found_RC: Array, right_RC: Array) -> Array:
     """Mean F1 over the labels that occur on either side."""
-    both_RC = cells_RCC.sum(2) + cells_RCC.sum(1)
-    f1_RC = _ratio(2 * np.diagonal(cells_RCC, axis1=1, axis2=2), both_RC)
+    both_RC = true_RC + found_RC
+    f1_RC = _ratio(2 * right_RC, both_RC)
     return _ratio(f1_RC.sum(1), (both_RC > 0).sum(1).astype(float))
 
 
@@ -204,8 +209,8 @@ def _all_right(rows: Sequence[Row]) -> Scorer:
 _Makers: TypeAlias = dict[str, Callable[[Sequence[Row]], Scorer]]
 _OF_NAMES: _Makers = {
     "accuracy": _accuracy,
-    "f1_macro": partial(_of_confusion, value=f1_macro_of),
-    "matthews": partial(_of_confusion, value=matthews_of),
+    "f1_macro": partial(_of_labels, value=f1_macro_of),
+    "matthews": partial(_of_labels, value=matthews_of),
 }
 _SCORERS: dict[str, _Makers] = {
     "sentiment": _OF_NAMES,

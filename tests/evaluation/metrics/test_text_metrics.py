@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import unicodedata
 
 import pytest
 import sacrebleu
 from rouge_score.rouge_scorer import RougeScorer
 
 from mlm_pretrain.evaluation.metrics import load_metric
+from mlm_pretrain.evaluation.metrics.rouge import AnyWords
 
 KINDS = ["rouge1", "rouge2", "rougeL", "rougeLsum"]
 AWKWARD = [
@@ -123,6 +125,31 @@ def test_words_of_other_scripts_count_when_asked_for() -> None:
     expected = (4 / 6 + 2 * (1 / 3) / (1 / 3 + 1) + 2 * (1 / 2) / (1 / 2 + 1)) / 3
     assert found["rouge1"] == pytest.approx(expected)
     assert published["rouge_signature"] != found["rouge_signature"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("यह हिन्दी है।", ["यह", "हिन्दी", "है"]), ("আমি বাংলায় গাই", ["আমি", "বাংলায়", "গাই"]),
+        ("தமிழ் மொழி", ["தமிழ்", "மொழி"]), ("كِتَابٌ جَدِيدٌ", ["كِتَابٌ", "جَدِيدٌ"]), ("ที่นี่", ["ที่", "นี่"]),
+        ("Cafe\u0301s_naïve", ["cafés", "naïve"]), ("東京は、", ["東", "京", "は"]),
+        ("می\u200cروم", ["می\u200cروم"]),
+    ],
+)  # fmt: skip
+def test_marks_belong_to_their_words(text: str, words: list[str]) -> None:
+    assert AnyWords().tokenize(text) == [unicodedata.normalize("NFC", word) for word in words]
+
+
+def test_words_of_english_are_those_of_any_script() -> None:
+    # Without stems, and where a-z and 0-9 are all there is, both take the same words.
+    plain = RougeScorer(KINDS, use_stemmer=False)
+    for prediction, reference in PAIRS:
+        if not (prediction + reference).isascii():
+            continue
+        expected = plain.score(reference, prediction)
+        found = compute("rouge", [prediction], [reference], words="any")
+        for kind in KINDS:
+            assert found[kind] == pytest.approx(expected[kind].fmeasure, abs=1e-12)
 
 
 def test_batches_add_up() -> None:

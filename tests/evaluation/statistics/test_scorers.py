@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -131,6 +133,22 @@ def test_a_score_under_weights_is_that_of_repeated_rows(case: str) -> None:
     for row_weights, score in zip(weights, scores, strict=True):
         repeated = [row for row, n in zip(rows, row_weights, strict=True) for _ in range(n)]
         assert score == pytest.approx(reference(repeated), abs=1e-9)
+
+
+@pytest.mark.parametrize("metric", ["f1_macro", "matthews"])
+def test_many_labels_take_little_memory(metric: str) -> None:
+    """As many as CLINC150 has: the whole confusion matrix of each example would be a gigabyte."""
+    generator = np.random.default_rng(0)
+    true = generator.integers(0, 150, 5500)
+    found = np.where(generator.random(5500) < 0.8, true, generator.integers(0, 150, 5500))
+    rows = [{"label": f"l{a}", "prediction": f"l{b}"} for a, b in zip(true, found, strict=True)]
+    tracemalloc.start()
+    scores = scorer("sentiment", metric, rows)(np.ones((3, 5500), int))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100e6
+    score = matthews_corrcoef if metric == "matthews" else partial(f1_score, average="macro")
+    assert scores == pytest.approx(score(true, found), abs=1e-12)
 
 
 def test_tags_that_are_no_entities_are_scored_one_by_one() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from extending_bases import MakeExtended, bert, roberta, save
-from tokenizers import Tokenizer, models, pre_tokenizers
+from extending_bases import MakeExtended, bert, opened, roberta, save
+from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.extension import read_extension
@@ -58,6 +58,39 @@ def test_ids_with_a_gap(paragraphs: list[str], tmp_path: Path, text: str) -> Non
     base = bert(paragraphs[:200], tmp_path / "b")
     edit(base, lambda c: c["model"]["vocab"].update({"zz": 5000}))
     assert "entries, but not with the ids 0 to" in refusal(base, text, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("settings", "text_of_it"),
+    [({"single_word": True}, "covidien"), ({"normalized": False}, "COVID")],
+)
+def test_added_tokens_that_not_every_text_is_cut_at(
+    paragraphs: list[str], tmp_path: Path, text: str, settings: dict[str, bool], text_of_it: str
+) -> None:
+    """As an entry of the model such a token would be met in words that were cut otherwise before."""
+    base = bert(paragraphs[:200], tmp_path / "b")
+    tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
+    tokenizer.add_tokens([AddedToken("covid", **settings)])
+    tokenizer.save(str(base / "tokenizer.json"))
+    assert "covid" not in tokenizer.encode(text_of_it).tokens
+    found = refusal(base, text, tmp_path / "out")
+    assert "the added token 'covid' is not taken wherever the text has it" in found
+    assert "single_word=False" in found
+
+
+def test_added_tokens_that_the_model_never_meets(
+    paragraphs: list[str], tmp_path: Path, text: str
+) -> None:
+    base = bert(paragraphs[:200], tmp_path / "b")
+    tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
+    tokenizer.add_tokens(["covid", AddedToken("<ent>", normalized=False)])
+    tokenizer.add_special_tokens([AddedToken("[ENT]", special=True)])
+    tokenizer.save(str(base / "tokenizer.json"))
+    out = tmp_path / "out"
+    extend_tokenizer(base, [text], 1, out, ExtendConfig(min_count=1, min_documents=1))
+    before, after = opened(base), opened(out)
+    for said in ("covid COVID covidien", "<ENT> <ent> [ENT] [ent]", "xcovid_19 enter"):
+        assert before.encode(said).ids == after.encode(said).ids
 
 
 def test_entries_that_only_transformers_knows(

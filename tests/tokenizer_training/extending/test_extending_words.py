@@ -110,6 +110,20 @@ def test_what_is_to_keep_and_what_is_derived_stands_in_the_way(
     assert [word for word, _ in taken(result)] == ["bcdar", "bcd"]
 
 
+@pytest.mark.parametrize("word", ["lymphocyt", "immunohistochemical"])
+def test_a_word_longer_than_every_entry_does_not_change_what_is_to_keep(
+    base: Path, write_corpus: WriteCorpus, word: str
+) -> None:
+    assert len(word) > max(map(len, ENTRIES))
+    corpus, kept = write_corpus([f"{word} " * 9, "bcd " * 3]), write_corpus([f"{word}ly so"])
+    out, result = extend(base, corpus, 5, keep=[kept])
+    assert [new for new, _ in taken(result)] == ["bcd"]
+    assert result["left_out"]["changes_words_to_keep"] == 1
+    assert result["kept"]["other_words_changed"]["distinct"] == 0
+    before, after = (opened(folder).encode(f"{word}ly").ids for folder in (base, out))
+    assert before == after
+
+
 def test_words_derived_from_a_new_one_may_get_shorter_alone(
     base: Path, write_corpus: WriteCorpus
 ) -> None:
