@@ -55,8 +55,11 @@ def adapt(config: AdaptConfig, *, overwrite: bool = False) -> dict[str, Any]:
         measures = measured(config, task, texts, places, base)
         words = words_for(config, measures)
         vocabulary = extended(config, words, places, base) if words else None
-        rows = pack_all(config, places, base, has_words=vocabulary is not None)
-        trained = {v.name: train_variant(config, v, places, base) for v in variants_of(config)}
+        has_words = vocabulary is not None
+        rows = pack_all(config, places, base, has_words)
+        trained = {
+            v.name: train_variant(config, v, places, base, has_words) for v in variants_of(config)
+        }
         models = {BASE: base, **{name: run["model_folder"] for name, run in trained.items()}}
         losses = losses_of(models, places, config.prepare.max_length)
         worth = None if task is None else prove(config, task, trained, losses, places, base)
