@@ -16,7 +16,7 @@ from mlm_pretrain.adapting.places import Places
 from mlm_pretrain.adapting.proof import prove
 from mlm_pretrain.adapting.rows import pack_all
 from mlm_pretrain.adapting.runs import run_settings, train_variant
-from mlm_pretrain.adapting.tasks import task_of
+from mlm_pretrain.adapting.tasks import check_task, task_of
 from mlm_pretrain.adapting.texts import gather_texts
 from mlm_pretrain.adapting.variants import BASE, variants_of
 from mlm_pretrain.adapting.vocabulary import extended
@@ -99,4 +99,6 @@ def _checked(config: AdaptConfig) -> tuple[LabelledTask | None, str]:
     base = base_folder(config.model, config.revision)
     for variant in variants_of(config):
         run_settings(config, variant, Places(Path(config.out)), base)
+    if task is not None:
+        check_task(task, base)
     return task, base
