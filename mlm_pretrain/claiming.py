@@ -6,12 +6,12 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.extension import EXTENSION_FILE
-from mlm_pretrain.manifest import MANIFEST
+from mlm_pretrain.manifest import MANIFEST, UNFINISHED
 
 # What an exported model consists of; its manifest comes last.
 _MODEL_FILES = {
@@ -26,7 +26,8 @@ RUNNING_FILE, RUN_FILE = "running.json", "run.json"
 PHASES_FILE = "phases.json"  # of a folder of several runs, one after the other
 SEARCH_FILE = "search_plan.json"  # of a folder of trials
 ADAPTATION_FILE = "adaptation.json"  # of a folder of an adaptation
-_OUR_MARKS = (RUNNING_FILE, RUN_FILE, PHASES_FILE, SEARCH_FILE, ADAPTATION_FILE)
+_OUR_MARKS = (RUNNING_FILE, RUN_FILE, PHASES_FILE, SEARCH_FILE, ADAPTATION_FILE, UNFINISHED)
+_NEW = ".new"  # ends the name of what will replace a folder
 # What is there when a run was killed before it could say what it was asked for.
 _FALSE_START = {
     RUNNING_FILE, "tokenizer", f"{RUN_FILE}.partial", f"{PHASES_FILE}.partial", f"{ADAPTATION_FILE}.partial",
@@ -72,7 +73,8 @@ def claim_output(folder: str | Path, overwrite: bool = False) -> Path:
 def written_whole(folder: str | Path, overwrite: bool = False) -> Iterator[Path]:
     """An empty folder to write into, which is `folder` when all went well; else nothing is left of it.
 
-    What `overwrite` replaces stays until the new is there, so that a mistake in the new loses nothing.
+    What `overwrite` replaces stays until the new is there, so that a mistake in the new loses nothing. What a
+    process leaves that is killed at any moment is known as ours, and the next one may replace it.
 
     Raises:
         InputError: as `claim_output`.
@@ -81,10 +83,11 @@ def written_whole(folder: str | Path, overwrite: bool = False) -> Iterator[Path]
     is_replaced = overwrite and folder.is_dir() and any(folder.iterdir())
     if is_replaced:
         _refuse_foreign(folder)
-        place = claim_output(folder.resolve().with_name(f"{folder.resolve().name}.new"), True)
+        place = claim_output(folder.resolve().with_name(f"{folder.resolve().name}{_NEW}"), True)
     else:
         place = claim_output(folder, overwrite)
     try:
+        (place / UNFINISHED).touch()
         yield place
     except BaseException:
         _empty(place)
@@ -92,10 +95,27 @@ def written_whole(folder: str | Path, overwrite: bool = False) -> Iterator[Path]
             place.rmdir()
         raise
     if is_replaced:
-        claim_output(folder, overwrite)
-        for path in sorted(place.iterdir(), key=lambda path: path.name == MANIFEST):
+        _replace(folder, place)
+    (folder / UNFINISHED).unlink(missing_ok=True)
+
+
+def _replace(folder: Path, place: Path) -> None:
+    """Put what lies in `place` into `folder`, instead of all that is there; either is marked meanwhile."""
+    claim_output(folder, overwrite=True)
+    (folder / UNFINISHED).touch()
+    for path in sorted(place.iterdir(), key=lambda path: path.name == MANIFEST):
+        if path.name != UNFINISHED:
             path.rename(folder / path.name)
-        place.rmdir()
+    _empty(place)
+    place.rmdir()
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Remove what a process that was killed left beside those folders in `folder` that it would replace."""
+    for place in folder.glob(f"*{_NEW}"):
+        if place.is_dir() and ((place / UNFINISHED).is_file() or not any(place.iterdir())):
+            _empty(place)
+            place.rmdir()
 
 
 def clear_false_start(folder: Path) -> None:
@@ -131,11 +151,15 @@ def _clear(folder: Path, overwrite: bool) -> None:
     _refuse_foreign(folder)
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"{folder}: is read-only", "choose another --out")
+    with suppress(OSError):  # a full disk, which this may be to make room on
+        (folder / UNFINISHED).touch()
     _empty(folder)
 
 
 def _empty(folder: Path) -> None:
-    for path in folder.iterdir():
+    """Remove all that is in it: first what says that it is whole, and at the end the mark that it is ours."""
+    order = {MANIFEST: 0, UNFINISHED: 2}
+    for path in sorted(folder.iterdir(), key=lambda path: order.get(path.name, 1)):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:

@@ -21,6 +21,8 @@ from mlm_pretrain.errors import InputError
 from mlm_pretrain.redaction import redacted_values
 
 MANIFEST = "manifest.json"
+# Says whose a folder is until its manifest does.
+UNFINISHED = ".unfinished-by-mlm-pretrain"
 _LIBRARIES = ("torch", "transformers", "datasets", "tokenizers", "numpy")
 _MODEL_CONTENT = (".safetensors", "tokenizer.json")
 
@@ -99,7 +101,7 @@ def write_manifest(
     """
     folder = Path(folder)
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-    kept = [name for name in names if not name.startswith((MANIFEST, *leave_out))]
+    kept = [name for name in names if not name.startswith((MANIFEST, UNFINISHED, *leave_out))]
     files = {name: describe_file(folder / name) for name in kept}
     said: dict[str, Any] = redacted_values({"config": config, "inputs": inputs, "counts": counts})
     manifest = Manifest(stage=stage, files=files, versions=versions(), **said)

@@ -16,7 +16,7 @@ from mlm_pretrain.adapting.places import Places
 from mlm_pretrain.adapting.proof import prove
 from mlm_pretrain.adapting.rows import pack_all
 from mlm_pretrain.adapting.runs import run_settings, train_variant
-from mlm_pretrain.adapting.tasks import task_of
+from mlm_pretrain.adapting.tasks import check_task, task_of
 from mlm_pretrain.adapting.texts import gather_texts
 from mlm_pretrain.adapting.variants import BASE, variants_of
 from mlm_pretrain.adapting.vocabulary import extended
@@ -55,8 +55,11 @@ def adapt(config: AdaptConfig, *, overwrite: bool = False) -> dict[str, Any]:
         measures = measured(config, task, texts, places, base)
         words = words_for(config, measures)
         vocabulary = extended(config, words, places, base) if words else None
-        rows = pack_all(config, places, base, has_words=vocabulary is not None)
-        trained = {v.name: train_variant(config, v, places, base) for v in variants_of(config)}
+        has_words = vocabulary is not None
+        rows = pack_all(config, places, base, has_words)
+        trained = {
+            v.name: train_variant(config, v, places, base, has_words) for v in variants_of(config)
+        }
         models = {BASE: base, **{name: run["model_folder"] for name, run in trained.items()}}
         losses = losses_of(models, places, config.prepare.max_length)
         worth = None if task is None else prove(config, task, trained, losses, places, base)
@@ -96,4 +99,6 @@ def _checked(config: AdaptConfig) -> tuple[LabelledTask | None, str]:
     base = base_folder(config.model, config.revision)
     for variant in variants_of(config):
         run_settings(config, variant, Places(Path(config.out)), base)
+    if task is not None:
+        check_task(task, base)
     return task, base

@@ -13,6 +13,7 @@ from mlm_pretrain.packing import PrepareConfig
 
 DEFAULT_MINUTES = 30.0
 _SPLITS = ("train", "validation", "test")
+_OF_NEW_WORDS = ("new_rows_rate",)
 # What an adaptation says of its runs itself.
 _OURS = {
     "pretrain": (
@@ -33,7 +34,9 @@ class AdaptConfig(StrictConfig):
         general: text such as the checkpoint was trained on. A share of each batch is of it, so that what
             the model knew is kept, and it is measured by. Without it neither is done.
         control: text of another domain, on which a model is trained for as long: is it the domain that
-            helps, or any further training? Left out, there is no such model.
+            helps, or any further training? It gets the same `replay_share` of general text, which stays as
+            it is whatever `guard_action` does to that of the domain's model, and no words of the domain.
+            Left out, there is no such model.
         read: how all text is read.
         task: a kind that `finetune` knows; with `train`, `validation` and `test`, files as it takes them.
             Left out, the model is adapted and nothing is proved.
@@ -50,7 +53,8 @@ class AdaptConfig(StrictConfig):
         seeds: fine-tunings of each model.
         seed: of everything else that is drawn.
         prepare, pretrain, finetune: settings of these stages, for all models alike; `pretrain` also chooses
-            what learns, such as `lora: {rank: 16, name: legal}` or `trains: {layers: last:2}`.
+            what learns, such as `lora: {rank: 16, name: legal}` or `trains: {layers: last:2}`. What it says
+            of new rows (`new_rows_rate`) holds for the models with words of the domain.
     """
 
     model: str
@@ -107,6 +111,11 @@ class AdaptConfig(StrictConfig):
         if missing := [name for name in ("train", "validation") if name not in given]:
             raise ValueError(f"task: {self.task} needs a {missing[0]} file: give {missing[0]}")
         _refuse("finetune", self.finetune, ("model", "out", "seed", *_SPLITS))
+
+    def settings_of_runs(self, has_new_words: bool) -> dict[str, Any]:
+        """`pretrain` as it is for a model with words of the domain in its vocabulary, or for one without."""
+        left_out = () if has_new_words else _OF_NEW_WORDS
+        return {name: value for name, value in self.pretrain.items() if name not in left_out}
 
     @property
     def chosen_variants(self) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from mlm_pretrain.adapting.config import AdaptConfig
 from mlm_pretrain.adapting.places import Places
-from mlm_pretrain.claiming import claim_output, clear_false_start
+from mlm_pretrain.claiming import claim_output, clear_false_start, clear_unfinished
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import versions, write_json
 from mlm_pretrain.redaction import redacted_values
@@ -34,6 +34,8 @@ def opened(config: AdaptConfig, overwrite: bool) -> Iterator[Places]:
         places = Places(out)
         _claim(places, config, overwrite)
         sign(out)
+        for folder in (places.root, places.data("general").parent):
+            clear_unfinished(folder)
         write_json(places.record, {"given": _said(config), "versions": versions()})
         yield places
     finally:

@@ -35,7 +35,7 @@ def measured(
         found = _measure(config, task, texts, places, base)
         found["forecast"] = forecast(
             base, [str(places.learnt("domain"))], max_length=config.prepare.max_length,
-            settings=config.pretrain, **length,
+            settings=config.settings_of_runs(has_new_words=False), **length,
         )  # fmt: skip
         write_report(places.measures, found)
         write_json(known, {"key": key})

@@ -15,8 +15,10 @@ class Places:
     Attributes:
         record: what was asked for.
         report: what came of it.
-        texts: the domain's text without the task's test texts, general text, the task's own texts.
+        texts: the domain's, general text and that of the control, all without the task's test texts; and the
+            task's own.
         measures: of the domain beside the checkpoint, and what is advised.
+        base_tokenizer: the checkpoint's own as a tokenizer.json, where it came without.
         tokenizer: the vocabulary with words of the domain.
         proof: fine-tunings of all models, and the page.
         model: the adapted model that is kept, ready to be used and pushed.
@@ -39,6 +41,10 @@ class Places:
     @property
     def measures(self) -> Path:
         return self.root / "measures"
+
+    @property
+    def base_tokenizer(self) -> Path:
+        return self.root / "base_tokenizer"
 
     @property
     def tokenizer(self) -> Path:

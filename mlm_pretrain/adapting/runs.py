@@ -7,8 +7,7 @@ from typing import Any
 
 from mlm_pretrain.adapting.config import AdaptConfig
 from mlm_pretrain.adapting.places import Places
-from mlm_pretrain.adapting.rows import GENERAL
-from mlm_pretrain.adapting.variants import Variant, length_of
+from mlm_pretrain.adapting.variants import GENERAL, Variant, length_of
 from mlm_pretrain.claiming import RUN_FILE
 from mlm_pretrain.config import build_config
 from mlm_pretrain.domain.loss import objective_for
@@ -18,9 +17,12 @@ from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
 
 
 def train_variant(
-    config: AdaptConfig, variant: Variant, places: Places, base: str
+    config: AdaptConfig, variant: Variant, places: Places, base: str, has_words: bool
 ) -> dict[str, Any]:
     """Train and export; what is there of either is used.
+
+    Args:
+        has_words: whether tokenizer/ holds a vocabulary with words of the domain.
 
     Returns:
         What the run returned (steps, tokens, seconds …), with `model_folder`.
@@ -29,7 +31,7 @@ def train_variant(
         InputError: when a run lies there that was made with other settings or text.
         Interrupted: after a signal, once the run's state is saved.
     """
-    settings = run_settings(config, variant, places, base, objective_for(base))
+    settings = run_settings(config, variant, places, base, objective_for(base), has_words)
     out = Path(settings.out)
     say(f"{variant.name}: training in {out}")
     result = pretrain(settings, resume=(out / RUN_FILE).is_file())
@@ -39,32 +41,39 @@ def train_variant(
 
 
 def run_settings(
-    config: AdaptConfig, variant: Variant, places: Places, base: str, objective: str = "mlm"
+    config: AdaptConfig,
+    variant: Variant,
+    places: Places,
+    base: str,
+    objective: str = "mlm",
+    has_words: bool = True,
 ) -> PretrainConfig:
     """The settings of a variant's run: what the adaptation says of it over what all runs share.
 
     Args:
         objective: of the checkpoint, unless the settings name one.
+        has_words: whether words were added to the vocabulary.
     """
     own: dict[str, Any] = {
         "data": str(places.data(variant.data)), "out": str(places.run(variant.name)),
         "name": variant.name, "seed": config.seed, **length_of(config, variant.share),
     }  # fmt: skip
-    shared = dict(config.pretrain)
+    shared = config.settings_of_runs(has_words and variant.has_new_words)
     if variant.after is None:
         own["init"] = base
         shared.setdefault("objective", objective)
     else:
         own["follows"] = str(places.run(variant.after))
-    if variant.is_guarded and config.general:
-        own |= _guarded(config, str(places.data(GENERAL)))
+    if variant.has_general and config.general:
+        is_guarded = variant.is_guarded and places.held_out(GENERAL) is not None
+        own |= _mixed(config, str(places.data(variant.general_data)), is_guarded)
     return build_config(PretrainConfig, {**shared, **own}, "pretrain")
 
 
-def _guarded(config: AdaptConfig, general: str) -> dict[str, Any]:
-    """General text among the rows, and an eye on what is forgotten of it."""
+def _mixed(config: AdaptConfig, general: str, is_guarded: bool) -> dict[str, Any]:
+    """General text among the rows, and an eye on what is forgotten of it, where some of it is held out."""
     guard = {"data": general, "tolerance": config.tolerance, "action": config.guard_action}
     # A guard that raises the share needs one to raise, and may begin from none.
-    needs_replay = config.replay_share or config.guard_action == "replay"
+    needs_replay = config.replay_share or (is_guarded and config.guard_action == "replay")
     replay = {"replay": {"data": general, "share": config.replay_share}} if needs_replay else {}
-    return {"guard": guard, **replay}
+    return {**replay, **({"guard": guard} if is_guarded else {})}

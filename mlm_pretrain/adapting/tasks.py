@@ -8,7 +8,7 @@ from typing import Any
 from mlm_pretrain.adapting.config import AdaptConfig
 from mlm_pretrain.compare import LabelledTask, scored_metric
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.finetune import TASKS
+from mlm_pretrain.finetune import TASKS, plan
 
 
 def task_of(config: AdaptConfig) -> LabelledTask | None:
@@ -28,3 +28,15 @@ def task_of(config: AdaptConfig) -> LabelledTask | None:
     task = LabelledTask(name, config.task, {**files, **config.finetune})
     scored_metric(task, config.model)
     return task
+
+
+def check_task(task: LabelledTask, base: str) -> None:
+    """Refuse a task that the checkpoint could not be fine-tuned on, while nothing is trained yet.
+
+    All its files are read and encoded, as a fine-tuning would; that takes about as long as an epoch's text.
+
+    Raises:
+        InputError: for rows and labels that cannot be used, in any of its files, and a checkpoint or settings
+            that do not suit it.
+    """
+    plan(task.kind, task.config(base, seed=0))

@@ -1,11 +1,12 @@
-"""The texts of an adaptation, written once: the domain's without the task's test texts, general text, the
-task's own. Each but the last is split by document, so that every model is judged on the same held-out text,
-whatever its vocabulary.
+"""The texts of an adaptation, written once: the domain's, general text, that of the control, the task's own.
+
+The task's validation and test texts are taken out of all but the last. The domain's and general text are
+split by document, so that every model is judged on the same held-out text, whatever its vocabulary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from mlm_pretrain.adapting.config import AdaptConfig
 from mlm_pretrain.adapting.places import Places
 from mlm_pretrain.claiming import written_whole
 from mlm_pretrain.compare import LabelledTask
-from mlm_pretrain.corpus import Document, fingerprint_corpus, read_corpus
-from mlm_pretrain.corpus.split import is_validation
-from mlm_pretrain.corpus.writing import TextFile, write_texts
+from mlm_pretrain.corpus import Document, fingerprint_corpus
+from mlm_pretrain.corpus.split import is_validation, split_key
+from mlm_pretrain.corpus.writing import TextFile, read_texts, write_texts
 from mlm_pretrain.domain.cleaning import texts_left
 from mlm_pretrain.domain.overlap import HELD_OUT, Overlap, TextIndex, held_out_texts, texts_of_split
 from mlm_pretrain.domain.reading import CorpusReading
+from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune.outputs import describe_input
 from mlm_pretrain.made import is_made
 from mlm_pretrain.manifest import read_manifest, write_manifest
@@ -27,19 +29,24 @@ from mlm_pretrain.progress import say
 STAGE = "adapt texts"
 HELD_OUT_SHARE = 0.05
 _TASK_FILES = ("train", *HELD_OUT)
+_CLEANED = ("corpus", "general", "control")  # settings that name text
 
 
 def gather_texts(config: AdaptConfig, task: LabelledTask | None, places: Places) -> dict[str, Any]:
     """Write `texts/`, or find it written from the same files.
 
     Returns:
-        Documents and bytes of each text, and under `overlap` what of the task's files was taken out.
+        Documents and bytes of each text, and with a task what of its files was taken out of it: of the
+        domain's under `overlap`, of the others' under `general.overlap` and `control.overlap`.
 
     Raises:
-        InputError: for text or rows that cannot be read.
+        InputError: for text or rows that cannot be read, and text of which nothing is left.
     """
     inputs = _inputs(config, task)
-    settings = {"held_out_share": HELD_OUT_SHARE, "seed": config.seed, "task": config.task}
+    settings = {
+        "held_out_share": HELD_OUT_SHARE, "seed": config.seed, "task": config.task,
+        "cleaned": list(_CLEANED),
+    }  # fmt: skip
     hashes = {role: str(found["xxh3_128"]) for role, found in inputs.items() if "xxh3_128" in found}
     if not is_made(places.texts, STAGE, settings, hashes):
         with written_whole(places.texts, overwrite=True) as folder:
@@ -49,24 +56,35 @@ def gather_texts(config: AdaptConfig, task: LabelledTask | None, places: Places)
 
 
 def _inputs(config: AdaptConfig, task: LabelledTask | None) -> dict[str, dict[str, Any]]:
-    texts = {"corpus": config.corpus, "general": config.general}
+    texts = {role: getattr(config, role) for role in _CLEANED}
     found = {role: fingerprint_corpus(specs, config.read) for role, specs in texts.items() if specs}
     files = {} if task is None else {name: task.settings.get(name) for name in _TASK_FILES}
     return {**found, **{name: describe_input(path, None) for name, path in files.items() if path}}
 
 
 def _write_all(config: AdaptConfig, task: LabelledTask | None, folder: Path) -> dict[str, Any]:
+    index = TextIndex([] if task is None else held_out_texts(task))
+    overlaps = {name: Overlap(index) for name in ("domain", "general", "control")}
+
+    def left(name: str, specs: list[str]) -> Iterator[str]:
+        return texts_left(CorpusReading(specs, config.read), overlaps[name])
+
     counts: dict[str, Any] = {}
-    overlap = Overlap(TextIndex([] if task is None else held_out_texts(task)))
-    domain = texts_left(CorpusReading(config.corpus, config.read), overlap)
-    counts["domain"] = _write_split(domain, folder, "domain", config.seed)
+    counts["domain"] = _write_split(left("domain", config.corpus), folder, "domain", config.seed)
     if config.general:
-        general = (document.text for document in read_corpus(config.general, config.read))
+        general = left("general", config.general)
         counts["general"] = _write_split(general, folder, "general", config.seed)
+    if config.control:
+        found = write_texts(folder / "control-train.jsonl", left("control", config.control))
+        _require_text("control", found["documents"])
+        counts["control"] = {"train": found}
     if task is not None:
-        counts["overlap"] = overlap.as_dict()
+        counts["overlap"] = overlaps["domain"].as_dict()
+        for name in ("general", "control"):
+            if name in counts:
+                counts[name]["overlap"] = overlaps[name].as_dict()
         own = dict.fromkeys(text for text, _ in texts_of_split(task, "train") if text.strip())
-        counts["task"] = {"train": write_texts(folder / "task.jsonl", own)}
+        counts["task"] = {"train": write_texts(folder / "task-train.jsonl", own)}
     return counts
 
 
@@ -77,6 +95,29 @@ def _write_split(texts: Iterable[str], folder: Path, name: str, seed: int) -> di
         for text in texts:
             is_held_out = is_validation(Document(text, ""), HELD_OUT_SHARE, seed)
             (held_out if is_held_out else learnt).add(text)
-    if not held_out.documents:
-        say(f"{name} text: too few documents to hold any back, so nothing is measured on it")
+    _require_text(name, learnt.documents + held_out.documents)
+    if not learnt.documents or not held_out.documents:
+        few = [*read_texts(train), *read_texts(validation)]
+        held, rest = _one_held_back(few, seed)
+        if not held:
+            say(f"{name} text: one document, of which none can be held back to measure by")
+        return {"train": write_texts(train, rest), "validation": write_texts(validation, held)}
     return {"train": learnt.counts, "validation": held_out.counts}
+
+
+def _one_held_back(few: Sequence[str], seed: int) -> tuple[list[str], list[str]]:
+    """(the document that the smallest share would hold back, with its copies; the others).
+
+    Where there are no others, nothing is held back.
+    """
+    first = min(few, key=lambda text: split_key(text, seed))
+    rest = [text for text in few if text != first]
+    return ([first] * (len(few) - len(rest)), rest) if rest else ([], list(few))
+
+
+def _require_text(name: str, documents: int) -> None:
+    if not documents:
+        raise InputError(
+            f"{name} text: without the task's validation and test texts nothing is left of it",
+            "give more text",
+        )

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from mlm_pretrain.adapting.config import DEFAULT_MINUTES, AdaptConfig
 
 BASE = "base"
+GENERAL = "general"
 
 
 class Variant(NamedTuple):
@@ -17,7 +18,8 @@ class Variant(NamedTuple):
         text: which text it is trained on.
         after: the variant that it goes on from; None for the checkpoint itself.
         has_new_words: whether its vocabulary may be that of the domain.
-        is_guarded: whether general text is mixed in and watched.
+        has_general: whether general text is mixed in.
+        is_guarded: whether it is watched what is forgotten of that, and acted on.
         share: of the length of the adaptation.
     """
 
@@ -25,22 +27,31 @@ class Variant(NamedTuple):
     text: str
     after: str | None = None
     has_new_words: bool = True
+    has_general: bool = True
     is_guarded: bool = True
     share: float = 1.0
 
     @property
     def data(self) -> str:
         """Folder of its rows, below that of all data."""
-        return self.text if self.has_new_words else f"{self.text}-base"
+        return self._folder(self.text)
+
+    @property
+    def general_data(self) -> str:
+        """The same, of the general text that is mixed in."""
+        return self._folder(GENERAL)
+
+    def _folder(self, text: str) -> str:
+        return text if self.has_new_words else f"{text}-base"
 
 
 # Gururangan et al. 2020, "Don't Stop Pretraining": on the domain (DAPT), on the task's own texts (TAPT), on
-# one after the other; and as their control another domain, for which nothing else is as for DAPT but that
-# words of the domain would be of no use to it.
+# one after the other; and as their control another domain. For it all is as for DAPT, but that words of the
+# domain would be of no use to it, and that its share of general text stays as it was at first.
 _ALL = (
     Variant("dapt", "domain"),
-    Variant("tapt", "task", has_new_words=False, is_guarded=False),
-    Variant("dapt+tapt", "task", after="dapt", is_guarded=False),
+    Variant("tapt", "task", has_new_words=False, has_general=False, is_guarded=False),
+    Variant("dapt+tapt", "task", after="dapt", has_general=False, is_guarded=False),
     Variant("control", "control", has_new_words=False, is_guarded=False),
 )
 

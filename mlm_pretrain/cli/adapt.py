@@ -48,8 +48,8 @@ def adapt(
     control: Annotated[
         list[str] | None,
         typer.Option(
-            help="Text of another domain: a model trained on it as long shows whether it is the domain "
-            "that helps, or any further training."
+            help="Text of another domain: a model trained on it as long, with as much general text, shows "
+            "whether it is the domain that helps, or any further training."
         ),
     ] = None,
     task: Annotated[

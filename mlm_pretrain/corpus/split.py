@@ -21,5 +21,9 @@ def is_validation(document: Document, share: float, seed: int = 0) -> bool:
     """
     if not 0 <= share < 1:
         raise InputError(f"validation share {share} is not in [0, 1)", "for example 0.01")
-    digest = xxhash.xxh3_64_intdigest(document.text.encode(), seed % _SEEDS)
-    return digest < share * _SEEDS
+    return split_key(document.text, seed) < share * _SEEDS
+
+
+def split_key(text: str, seed: int = 0) -> int:
+    """Where among all texts this one stands: those with the lowest keys are held out first."""
+    return xxhash.xxh3_64_intdigest(text.encode(), seed % _SEEDS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -48,3 +48,9 @@ def write_texts(path: Path, texts: Iterable[str]) -> dict[str, int]:
         for text in texts:
             file.add(text)
     return file.counts
+
+
+def read_texts(path: Path) -> Iterator[str]:
+    """What `write_texts` wrote, as it was."""
+    with path.open(encoding="utf-8", newline="\n") as file:
+        yield from (json.loads(line)["text"] for line in file)

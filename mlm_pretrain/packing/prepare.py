@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import socket
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -27,8 +24,6 @@ from mlm_pretrain.packing.work import Segments
 from mlm_pretrain.progress import progress_bar
 
 SPLITS = ("train", "validation")
-# Says whose folder this is until the manifest does.
-_MARKER = "run.json"
 
 
 def prepare(
@@ -64,7 +59,6 @@ def prepare(
         telling_of_a_full_disk(out, "free some space and run again"),
         written_whole(out, overwrite) as folder,
     ):
-        (folder / _MARKER).write_text(_in_progress(), encoding="utf-8")
         report = _write(folder, corpus, tokenizer, config, plan)
     seconds = time.perf_counter() - began
     read = sum(report[split]["text_bytes"] for split in SPLITS)
@@ -102,7 +96,6 @@ def _write(
         counts["validation_corpus"] = batches.validation_audit.as_dict()
         counts["training_documents_held_out"] = batches.held_out
     counts.update(vocab_size=plan.tokenizer.vocab_size, tokeniser_path=plan.encoder)
-    (folder / _MARKER).unlink()
     settings = config.model_dump(mode="json")
     manifest = write_manifest(folder, "prepare", settings, inputs, counts)
     return {
@@ -205,7 +198,3 @@ def _notes(counts: dict[str, Any], plan: Plan) -> list[str]:
     if counts["train"]["fill"] < 0.97:
         notes.append(f"only {counts['train']['fill']:.1%} of the training positions are filled")
     return notes
-
-
-def _in_progress() -> str:
-    return json.dumps({"stage": "prepare", "pid": os.getpid(), "host": socket.gethostname()})

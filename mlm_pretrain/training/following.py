@@ -26,20 +26,21 @@ _OPTIMIZER_FILE = "optimizer.safetensors"
 _BEGIN_FRESH = "put it back, or give optimizer_state: fresh"
 
 
-def settings_followed(config: PretrainConfig, before: Followed, max_length: int) -> dict[str, Any]:
+def settings_followed(
+    config: PretrainConfig, before: Followed, max_length: int, rows: int
+) -> dict[str, Any]:
     """The settings that `config` leaves open, as the run before had them: rate, tokens of a step, and
     whether the optimiser's state is carried.
 
     Args:
         max_length: tokens in a row of the data of this run.
+        rows: that an epoch of it shows; no more are a step's, unless that is asked for.
 
     Raises:
         InputError: where a state is to be carried that another optimiser made.
     """
     rate = config.learning_rate or float(before.config["learning_rate"])
-    rows = config.batch_size or same_tokens(
-        before.config["batch_size"], before.max_length, max_length
-    )
+    size = config.batch_size or _size_followed(before, max_length, rows)
     is_same = before.config["optimizer"] == config.optimizer
     if config.optimizer_state == "carried" and not is_same:
         raise InputError(
@@ -49,8 +50,21 @@ def settings_followed(config: PretrainConfig, before: Followed, max_length: int)
         )
     state = config.optimizer_state
     if state == "auto":
-        state = "carried" if is_same else "fresh"
-    return {"learning_rate": rate, "batch_size": rows, "optimizer_state": state}
+        state = "carried" if is_same and _weights_step(before) else "fresh"
+    return {"learning_rate": rate, "batch_size": size, "optimizer_state": state}
+
+
+def _size_followed(before: Followed, max_length: int, rows: int) -> int:
+    """Rows of a step that hold as many tokens as before, as far as there are so many."""
+    same = same_tokens(before.config["batch_size"], before.max_length, max_length)
+    if same > rows > 0:
+        say(f"batches of all {rows} rows that there are, not of {same} as in {before.place}")
+    return min(same, rows)
+
+
+def _weights_step(before: Followed) -> int:
+    """The step whose weights are followed; 0 for those that the run began with, of which no state is kept."""
+    return int(before.counts.get(WEIGHTS_STEP, before.counts[STEPS]))
 
 
 def same_tokens(rows: int, length: int | None, new_length: int) -> int:
@@ -65,8 +79,7 @@ def final_checkpoint(before: Followed) -> Path:
     Raises:
         InputError: when it is gone or damaged, with the way to go on without it.
     """
-    step = before.counts.get(WEIGHTS_STEP, before.counts[STEPS])
-    found = before.checkpoint or before.run / checkpoint_name(step)
+    found = before.checkpoint or before.run / checkpoint_name(_weights_step(before))
     if not found.is_dir():
         raise InputError(f"{found}: is gone, and the optimiser's state with it", _BEGIN_FRESH)
     try:

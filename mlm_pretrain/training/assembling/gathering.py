@@ -137,8 +137,8 @@ def _settled(
     if not objective.is_packed:  # pairs, for which nothing of the kind is known
         config = config.model_copy(update={"start": "random", "attention": "masks"})
     if followed:
-        length = texts.train.max_length
-        config = config.model_copy(update=settings_followed(config, followed, length))
+        size = (texts.train.max_length, texts.rows)
+        config = config.model_copy(update=settings_followed(config, followed, *size))
     config = resolved(config, model, texts.train, texts.rows)
     if objective.is_packed:
         ids = texts.vocabulary.ordinary_ids

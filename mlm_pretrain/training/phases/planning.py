@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mlm_pretrain.manifest import read_manifest
 from mlm_pretrain.training.following import same_tokens
 from mlm_pretrain.training.phases.config import OF_THE_FIRST, Phase, length_of, resolve, with_room
 from mlm_pretrain.training.phases.training import check_together
 from mlm_pretrain.training.planning import plan
 from mlm_pretrain.training.pretrain_config import PretrainConfig
+from mlm_pretrain.training.replay.mixing import places_of
 
 _SUMS = ("steps", "minutes", "tokens_in_all", "disk_gb")
 _MOST = ("parameters", "memory_gb")
@@ -50,6 +52,12 @@ def _alone(phase: PretrainConfig, first: PretrainConfig, last: dict[str, Any]) -
         update={
             **beginning, "follows": None, "optimizer_state": "auto",
             "learning_rate": phase.learning_rate or last["learning_rate"],
-            "batch_size": phase.batch_size or same,
+            "batch_size": phase.batch_size or min(same, _rows_of(phase)),
         }
     )  # fmt: skip
+
+
+def _rows_of(config: PretrainConfig) -> int:
+    """That an epoch shows, with those that are mixed in."""
+    rows = int(read_manifest(config.data, "prepare").counts["train"]["rows"])
+    return places_of(rows, config.replay.share) if config.replay is not None else rows

@@ -105,6 +105,7 @@ def test_it_stops_with_the_last_weights_within_the_bound(
 def test_where_no_step_was_within_the_bound_the_model_is_the_checkpoint(
     foreign: Path, general: Path, knowing: Path, tmp_path: Path
 ) -> None:
+    """And a run that follows begins with it, and with an optimiser of its own."""
     guard = guarded.every_four(general, action="stop", tolerance=0.0, every_steps=12)
     result = pretrain(guarded.config(foreign, knowing, tmp_path / "run", guard))
     assert result["weights_step"] == 0 and result["steps"] == 12
@@ -112,6 +113,16 @@ def test_where_no_step_was_within_the_bound_the_model_is_the_checkpoint(
     before = load_file(knowing / "model.safetensors")
     after = load_file(tmp_path / "run" / "model" / "model.safetensors")
     assert all(torch.equal(after[name], weight) for name, weight in before.items())
+    own = {"init": None, "follows": str(tmp_path / "run"), "steps": 1, "learning_rate": 1e-12}
+    on = tmp_path / "on"
+    pretrain(guarded.config(foreign, knowing, on, None, **own))
+    assert read_manifest(on, "pretrain").config["optimizer_state"] == "fresh"
+    followed = load_file(on / "model" / "model.safetensors")
+    for name, weight in before.items():
+        torch.testing.assert_close(followed[name], weight, atol=1e-6, rtol=1e-5)
+    carried = {**own, "optimizer_state": "carried"}
+    with pytest.raises(InputError, match="optimizer_state: fresh"):
+        pretrain(guarded.config(foreign, knowing, tmp_path / "not", None, **carried))
 
 
 @pytest.mark.fault("killed-mid-step")

@@ -16,6 +16,7 @@ from mlm_pretrain.training.assembling import Materials, assemble, build_trainer
 from mlm_pretrain.training.checkpoints.states import read_state
 from mlm_pretrain.training.followed import read_followed
 from mlm_pretrain.training.heads import NAME
+from mlm_pretrain.training.phases import Phase, plan_phases
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
 
 FIRST, SECOND = phased.RUNS
@@ -114,6 +115,28 @@ def test_rate_and_tokens_of_a_step_are_those_of_before(
     ).config
     assert found.learning_rate == phased.SETTINGS["learning_rate"]
     assert found.batch_size == 4  # two rows of 128 there, rows of 64 here
+
+
+def test_where_there_are_fewer_rows_than_in_a_step_of_before_all_of_them_are_one(
+    prepared: Path, few_rows: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Unless more are asked for, which is refused. What is planned is what is done."""
+    rows, before = len(PackedDataset(few_rows, "train")), tmp_path / "before"
+    many = {"batch_size": rows + 5, "optimizer": "adamw"}
+    pretrain(phased.config(prepared, before, steps=1, **LEVEL | many))
+    capfd.readouterr()
+    fewer = following(few_rows, before, tmp_path / "run", optimizer="adamw", batch_size=0)
+    assert pretrain(fewer)["epochs"] == 2.0  # of one step each
+    assert f"batches of all {rows} rows" in capfd.readouterr().err
+    assert read_followed(tmp_path / "run").config["batch_size"] == rows
+    with pytest.raises(InputError, match=f"{rows} rows are fewer than a batch of {rows + 5}"):
+        pretrain(following(few_rows, before, tmp_path / "asked", **many))
+    first = phased.config(prepared, tmp_path / "phases", **{**LEVEL, "optimizer": "adamw"})
+    parts = [
+        Phase(name="many", steps=1, pretrain={"batch_size": rows + 5}),
+        Phase(name="few", steps=1, pretrain={"data": str(few_rows), "batch_size": 0}),
+    ]
+    assert plan_phases(first, parts)["phases"]["few"]["rows_a_step"] == rows
 
 
 def test_dropout_may_end(prepared: Path, whole: Path, tmp_path: Path) -> None:

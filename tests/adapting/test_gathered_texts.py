@@ -1,0 +1,144 @@
+"""What is trained on and what is measured by: without the task's held-out texts, and whatever was killed."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import package_process
+import pytest
+import yaml
+from small import mentions_task, settings, write_documents
+from tiny_problems import mentions
+
+from mlm_pretrain.adapting.folder import opened
+from mlm_pretrain.adapting.places import Places
+from mlm_pretrain.adapting.rows import pack_all
+from mlm_pretrain.adapting.tasks import task_of
+from mlm_pretrain.adapting.texts import HELD_OUT_SHARE, gather_texts
+from mlm_pretrain.corpus import Document
+from mlm_pretrain.corpus.split import is_validation
+from mlm_pretrain.corpus.writing import read_texts
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.manifest import read_manifest
+
+OTHERS = ("general", "control")
+
+
+def gathered(folder: Path, **more: Any) -> tuple[dict[str, Any], Places]:
+    config = settings(folder, "base", **more)
+    (folder / "out").mkdir(exist_ok=True)
+    places = Places(folder / "out")
+    return gather_texts(config, task_of(config), places), places
+
+
+def test_held_out_texts_are_in_no_text_that_is_trained_on(
+    texts: list[str], base: Path, tmp_path: Path
+) -> None:
+    """The domain's, general text and that of the control, and what is packed of it."""
+    task = mentions_task(tmp_path)
+    rows = [json.loads(line) for line in Path(task["test"]).read_text().splitlines()]
+    planted = " ".join(max((row["tokens"] for row in rows), key=len))
+    given = {}
+    for number, name in enumerate(("domain", *OTHERS)):
+        own = texts[5 * number : 5 * number + 5]
+        documents = [*own[2:], f"{own[0]}\n\n{planted}.\n\n{own[1]}"]
+        given[name] = [write_documents(tmp_path / f"{name}.jsonl", documents)]
+    given["corpus"] = given.pop("domain")
+    found, places = gathered(tmp_path, **task, **given)
+    written = {path.stem: list(read_texts(path)) for path in places.texts.glob("*.jsonl")}
+    assert written.keys() == {
+        "domain-train", "domain-validation", "general-train", "general-validation", "control-train",
+        "task-train",
+    }  # fmt: skip
+    assert not any(planted in text for of in written.values() for text in of)
+    assert texts[12] in written["control-train"]
+    for overlap in (found["overlap"], *(found[name]["overlap"] for name in OTHERS)):
+        assert overlap["corpus"]["documents_with_overlap"] == 1
+        assert overlap["corpus"]["documents"] == 4
+    rows_of = pack_all(settings(tmp_path, base, **task, **given), places, str(base), False)
+    assert rows_of["control-base"]["train"]["documents"] == 4
+    for name in rows_of.keys() - {"task", "task-base"}:
+        text = name.removesuffix("-base")
+        inputs = read_manifest(places.data(name), "prepare").inputs
+        assert inputs["corpus"]["path"] == [str(places.learnt(text))]
+
+
+def test_text_of_which_nothing_is_left_is_named(texts: list[str], tmp_path: Path) -> None:
+    task = mentions_task(tmp_path)
+    rows = [json.loads(line) for line in Path(task["test"]).read_text().splitlines()]
+    write_documents(tmp_path / "domain.jsonl", texts[:3])
+    other = write_documents(tmp_path / "other.jsonl", [" ".join(row["tokens"]) for row in rows])
+    for name in OTHERS:
+        with pytest.raises(InputError, match=f"{name} text: .*nothing is left"):
+            gathered(tmp_path, **task, **{name: [other]})
+        assert not (tmp_path / "out" / "texts" / "domain-train.jsonl").exists()
+
+
+def split_of(folder: Path, documents: list[str], **more: Any) -> tuple[list[str], list[str]]:
+    """What of the domain's text is trained on, and what is held back."""
+    write_documents(folder / "domain.jsonl", documents)
+    found, places = gathered(folder, **more)
+    parts = [list(read_texts(places.texts / f"domain-{s}.jsonl")) for s in ("train", "validation")]
+    for part, name in zip(parts, ("train", "validation"), strict=True):
+        size = {"documents": len(part), "bytes": sum(len(text.encode()) for text in part)}
+        assert found["domain"][name] == size
+    assert (places.held_out("domain") is None) == (not parts[1])
+    return parts[0], parts[1]
+
+
+def test_of_few_documents_one_is_held_back_all_the_same(
+    texts: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def is_held_out(text: str, share: float, seed: int = 0) -> bool:
+        return is_validation(Document(text, ""), share, seed)
+
+    few = [text for text in texts if not is_held_out(text, HELD_OUT_SHARE)][:20]
+    learnt, held_out = split_of(tmp_path, few)
+    assert learnt == [text for text in few if text not in held_out]
+    share = next(s / 1000 for s in range(1000) if any(is_held_out(t, s / 1000) for t in few))
+    assert held_out == [text for text in few if is_held_out(text, share)]
+    for pair in (few[:2], few[1::-1]):  # in whatever order
+        assert [len(part) for part in split_of(tmp_path, pair)] == [1, 1]
+    learnt, held_out = split_of(tmp_path, [few[0], few[1], few[0]])
+    assert {len(learnt), len(held_out)} == {1, 2} and not set(learnt) & set(held_out)
+    assert "none can be held back" not in capfd.readouterr().err
+    seeds = [next(n for n in range(999) if is_held_out(few[0], HELD_OUT_SHARE, n)), 0]
+    for seed in seeds:
+        assert split_of(tmp_path, few[:1], seed=seed) == (few[:1], [])
+        assert "domain text: one document, of which none" in capfd.readouterr().err
+
+
+@pytest.mark.fault("killed-mid-step")
+def test_killed_while_texts_are_gathered_the_same_command_goes_on(
+    texts: list[str], base: Path, tmp_path: Path
+) -> None:
+    """At first, and when texts of other settings are replaced."""
+    task = mentions_task(tmp_path, test=mentions(200, seed=7))
+    write_documents(tmp_path / "domain.jsonl", texts)
+    general = write_documents(tmp_path / "general.jsonl", texts[:20])
+    out, path = tmp_path / "out", tmp_path / "recipe.yaml"
+
+    def killed(place: Path, **more: Any) -> None:
+        config = settings(tmp_path, base, **task, **more)
+        given = config.model_dump(mode="json", exclude_defaults=True)
+        path.write_text(yaml.safe_dump(given), encoding="utf-8")
+        command = ["-m", "mlm_pretrain", "adapt", "--config", str(path), "--dry-run"]
+        file = place / "domain-train.jsonl"
+        done = package_process.signal_when(command, file.exists, signal.SIGKILL)
+        assert done.returncode == -signal.SIGKILL
+        assert any(place.iterdir()) and not (place / "manifest.json").exists()
+
+    def goes_on(**more: Any) -> dict[str, Any]:
+        config = settings(tmp_path, base, **task, **more)
+        with opened(config, overwrite=False) as places:
+            assert not list(out.glob("*.new"))
+            return gather_texts(config, task_of(config), places)
+
+    killed(out / "texts")
+    assert "general" not in goes_on()
+    killed(out / "texts.new", general=[general])
+    assert goes_on(general=[general])["general"]["train"]["documents"]
+    assert not list(out.glob("*.new"))
