@@ -24,7 +24,7 @@ def pack_all(config: AdaptConfig, places: Places, base: str, has_words: bool) ->
         What `prepare` counts, by folder below data/.
     """
     grown = str(places.tokenizer) if has_words else base
-    wanted = {}
+    wanted: dict[str, tuple[str, str]] = {}
     for variant in variants_of(config):
         tokenizer = grown if variant.has_new_words else base
         wanted[variant.data] = (variant.text, tokenizer)

@@ -113,16 +113,21 @@ def test_where_no_step_was_within_the_bound_the_model_is_the_checkpoint(
     before = load_file(knowing / "model.safetensors")
     after = load_file(tmp_path / "run" / "model" / "model.safetensors")
     assert all(torch.equal(after[name], weight) for name, weight in before.items())
-    own = {"init": None, "follows": str(tmp_path / "run"), "steps": 1, "learning_rate": 1e-12}
-    on = tmp_path / "on"
-    pretrain(guarded.config(foreign, knowing, on, None, **own))
-    assert read_manifest(on, "pretrain").config["optimizer_state"] == "fresh"
-    followed = load_file(on / "model" / "model.safetensors")
+    own = {
+        "data": str(foreign),
+        "follows": str(tmp_path / "run"),
+        "steps": 1,
+        "learning_rate": 1e-12,
+    }
+    on = PretrainConfig(**{**guarded.SETTINGS, **own, "out": str(tmp_path / "on")})
+    pretrain(on)
+    assert read_manifest(on.out, "pretrain").config["optimizer_state"] == "fresh"
+    followed = load_file(tmp_path / "on" / "model" / "model.safetensors")
     for name, weight in before.items():
         torch.testing.assert_close(followed[name], weight, atol=1e-6, rtol=1e-5)
-    carried = {**own, "optimizer_state": "carried"}
+    carried = {"out": str(tmp_path / "not"), "optimizer_state": "carried"}
     with pytest.raises(InputError, match="optimizer_state: fresh"):
-        pretrain(guarded.config(foreign, knowing, tmp_path / "not", None, **carried))
+        pretrain(on.model_copy(update=carried))
 
 
 @pytest.mark.fault("killed-mid-step")
