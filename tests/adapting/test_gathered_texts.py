@@ -11,7 +11,6 @@ import package_process
 import pytest
 import yaml
 from small import mentions_task, settings, write_documents
-from tiny_problems import mentions
 
 from mlm_pretrain.adapting.folder import opened
 from mlm_pretrain.adapting.places import Places
@@ -22,7 +21,7 @@ from mlm_pretrain.corpus import Document
 from mlm_pretrain.corpus.split import is_validation
 from mlm_pretrain.corpus.writing import read_texts
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.manifest import read_manifest
+from mlm_pretrain.manifest import UNFINISHED, read_manifest
 
 OTHERS = ("general", "control")
 
@@ -115,30 +114,22 @@ def test_of_few_documents_one_is_held_back_all_the_same(
 def test_killed_while_texts_are_gathered_the_same_command_goes_on(
     texts: list[str], base: Path, tmp_path: Path
 ) -> None:
-    """At first, and when texts of other settings are replaced."""
-    task = mentions_task(tmp_path, test=mentions(200, seed=7))
+    """What was to replace texts or rows, when it was killed, is gone then too."""
     write_documents(tmp_path / "domain.jsonl", texts)
-    general = write_documents(tmp_path / "general.jsonl", texts[:20])
-    out, path = tmp_path / "out", tmp_path / "recipe.yaml"
-
-    def killed(place: Path, **more: Any) -> None:
-        config = settings(tmp_path, base, **task, **more)
-        given = config.model_dump(mode="json", exclude_defaults=True)
-        path.write_text(yaml.safe_dump(given), encoding="utf-8")
-        command = ["-m", "mlm_pretrain", "adapt", "--config", str(path), "--dry-run"]
-        file = place / "domain-train.jsonl"
-        done = package_process.signal_when(command, file.exists, signal.SIGKILL)
-        assert done.returncode == -signal.SIGKILL
-        assert any(place.iterdir()) and not (place / "manifest.json").exists()
-
-    def goes_on(**more: Any) -> dict[str, Any]:
-        config = settings(tmp_path, base, **task, **more)
-        with opened(config, overwrite=False) as places:
-            assert not list(out.glob("*.new"))
-            return gather_texts(config, task_of(config), places)
-
-    killed(out / "texts")
-    assert "general" not in goes_on()
-    killed(out / "texts.new", general=[general])
-    assert goes_on(general=[general])["general"]["train"]["documents"]
-    assert not list(out.glob("*.new"))
+    config = settings(tmp_path, base, **mentions_task(tmp_path))
+    path, out = tmp_path / "recipe.yaml", tmp_path / "out"
+    given = config.model_dump(mode="json", exclude_defaults=True)
+    path.write_text(yaml.safe_dump(given), encoding="utf-8")
+    command = ["-m", "mlm_pretrain", "adapt", "--config", str(path), "--dry-run"]
+    file = out / "texts" / "domain-train.jsonl"
+    done = package_process.signal_when(command, file.exists, signal.SIGKILL)
+    assert done.returncode == -signal.SIGKILL
+    assert not (out / "texts" / "manifest.json").exists()
+    for place in (out / "texts.new", out / "data" / "domain.new"):
+        place.mkdir(parents=True)
+        (place / UNFINISHED).touch()
+        (place / "domain-train.jsonl").touch()
+    with opened(config, overwrite=False) as places:
+        found = gather_texts(config, task_of(config), places)
+    assert sum(found["domain"][split]["documents"] for split in found["domain"]) == len(texts)
+    assert not list(out.rglob("*.new")) and not list(out.rglob(UNFINISHED))
