@@ -18,7 +18,7 @@ _NOTES = {
     "dapt": "trained on the domain's text",
     "tapt": "trained on the texts of the task's training file",
     "dapt+tapt": "trained on the domain's text, then on the task's",
-    "control": "trained as long on text of another domain",
+    "control": "trained as long on text of another domain, with as much general text among it",
 }
 CONTROL = "control"
 
