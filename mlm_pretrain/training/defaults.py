@@ -28,11 +28,12 @@ _INFORMED_SHARE = 1.5
 # reached 4.44 nats in 3 minutes at the full rate and 4.56 at half of it (informed start, 256 wide).
 _POST_NORM = {"bert", "roberta", "distilbert", "electra", "xlm-roberta", "camembert", "bart"}
 _POST_NORM_SHARE, _SHALLOW_LAYERS = 0.5, 6
-_CONTINUED_SHARE = 0.1  # a checkpoint has something to lose
-# More where its head is missing, which has everything to learn, and the layers with it. all-MiniLM-L6-v2 on
-# biomedical abstracts: after 143,000 tokens 5.52 nats at 3e-4 and 5.62 at 1e-3, after twice as many still
-# 5.98 at 6.7e-5.
-_HEADLESS_SHARE = 0.45
+# A checkpoint has something to lose, also one that lacks a head. all-MiniLM-L6-v2 on biomedical abstracts has
+# the lower masked loss at 3e-4 (5.5 nats after 143,000 tokens, 6.0 after twice as many at 6.7e-5), but is the
+# worse for it: fine-tuned on 500 sentences of BC5CDR it has 72.1 F1, after half an hour at 3e-4 68.7, whether on
+# its domain or on Wikipedia, and after 307,000 tokens at 6.7e-5 71.1 (one seed; two of the checkpoint are 1.7
+# apart).
+_CONTINUED_SHARE = 0.1
 
 
 def default_batch_size(max_length: int, minutes: float | None, gpu_tokens: int | None) -> int:
@@ -78,18 +79,13 @@ def default_workers() -> int:
     return 2 if torch.cuda.is_available() else 0
 
 
-def default_learning_rate(
-    model_config: Any, continued: bool, informed: bool = False, lacks_head: bool = False
-) -> float:
+def default_learning_rate(model_config: Any, continued: bool, informed: bool = False) -> float:
     """Peak rate: 1e-3 up to a width of 256, then falling with the width (3.3e-4 at 768); half as much again
     from an informed start, except for post-norm models (bert, roberta, distilbert, electra), which get half
-    of it where they have more than 6 layers; a tenth where a checkpoint is continued, and not quite half of
-    it where that has no head to learn with."""
+    of it where they have more than 6 layers; a tenth where a checkpoint is continued."""
     rate = _FRESH_RATE * min(1.0, _FRESH_WIDTH / model_config.hidden_size)
     if model_config.model_type in _POST_NORM:
         rate *= _POST_NORM_SHARE if model_config.num_hidden_layers > _SHALLOW_LAYERS else 1.0
     elif informed and not continued:
         rate *= _INFORMED_SHARE
-    if continued:
-        rate *= _HEADLESS_SHARE if lacks_head else _CONTINUED_SHARE
-    return float(f"{rate:.2g}")
+    return float(f"{rate * (_CONTINUED_SHARE if continued else 1.0):.2g}")

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import AutoConfig, AutoModel
+from transformers import AutoConfig
 
 from mlm_pretrain.training.budget import UNBOUNDED_STEPS, Budget
 from mlm_pretrain.training.defaults import default_learning_rate
-from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
 from mlm_pretrain.training.schedule import rate_share
 
 
@@ -121,17 +116,3 @@ def test_rates_follow_width_depth_and_what_there_is_to_lose(
     )
     config = AutoConfig.for_model(family, **names)
     assert default_learning_rate(config, continued, informed) == pytest.approx(expected, rel=0.02)
-
-
-def test_a_checkpoint_without_a_head_learns_at_a_higher_rate(
-    prepared: Path, tiny_model: Path, tmp_path: Path
-) -> None:
-    encoder = Path(shutil.copytree(tiny_model, tmp_path / "encoder"))
-    (encoder / "manifest.json").unlink()
-    AutoModel.from_pretrained(tiny_model).save_pretrained(encoder)
-    rates = []
-    for init in (tiny_model, encoder):
-        out = tmp_path / f"from-{init.name}"
-        pretrain(PretrainConfig(data=str(prepared), out=str(out), init=str(init), steps=1))
-        rates.append(json.loads((out / "run.json").read_text())["config"]["learning_rate"])
-    assert rates == [1e-4, 4.5e-4]

@@ -10,7 +10,6 @@ import torch
 
 from mlm_pretrain.environment import process_count
 from mlm_pretrain.modeling.attention.speed import method_for
-from mlm_pretrain.modeling.build import lacked_weights
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.precision import Precision, resolve_precision
 from mlm_pretrain.training.budget import Budget
@@ -36,9 +35,8 @@ def resolved(
     # A low-rank change starts from nothing, on whatever model.
     is_continued = config.init is not None and config.lora is None
     rate = config.learning_rate or default_learning_rate(
-        model.config, is_continued, config.start == "informed" and config.init is None,
-        bool(lacked_weights(model)),
-    )  # fmt: skip
+        model.config, is_continued, config.start == "informed" and config.init is None
+    )
     workers = default_workers() if config.workers is None else config.workers
     settings: dict[str, Any] = {"batch_size": size, "learning_rate": rate, "workers": workers}
     if config.attention == "auto":
