@@ -28,11 +28,11 @@ _INFORMED_SHARE = 1.5
 # reached 4.44 nats in 3 minutes at the full rate and 4.56 at half of it (informed start, 256 wide).
 _POST_NORM = {"bert", "roberta", "distilbert", "electra", "xlm-roberta", "camembert", "bart"}
 _POST_NORM_SHARE, _SHALLOW_LAYERS = 0.5, 6
-# A checkpoint has something to lose, also one that lacks a head. all-MiniLM-L6-v2 on biomedical abstracts has
-# the lower masked loss at 3e-4 (5.5 nats after 143,000 tokens, 6.0 after twice as many at 6.7e-5), but is the
-# worse for it: fine-tuned on 500 sentences of BC5CDR it has 72.1 F1, after half an hour at 3e-4 68.7, whether on
-# its domain or on Wikipedia, and after 307,000 tokens at 6.7e-5 71.1 (one seed; two of the checkpoint are 1.7
-# apart).
+# A checkpoint has something to lose, also one that lacks a head. all-MiniLM-L6-v2 on biomedical abstracts
+# has the lower masked loss at 3e-4 (5.5 nats after 143,000 tokens, 6.0 after twice as many at 6.7e-5), but
+# is worse for it: fine-tuned on 500 sentences of BC5CDR it has 72.1 F1, after half an hour at 3e-4 68.7,
+# whether on its domain or on Wikipedia, and after 307,000 tokens at 6.7e-5 71.1 (one seed; two of the
+# checkpoint are 1.7 apart).
 _CONTINUED_SHARE = 0.1
 
 
