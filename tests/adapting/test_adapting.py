@@ -109,7 +109,7 @@ def test_the_report_says_what_was_gained_and_what_was_forgotten(adapted: Adaptat
     guarded = report["variants"]["dapt"]["forgetting"]
     assert [m["step"] for m in guarded["measures"]][:: len(guarded["measures"]) - 1] == [0, 6]
     assert report["worth"]["forgotten"]["dapt"].keys() == {
-        "domain text, bits a byte", "general text, bits a byte",
+        "domain text, bits a byte of whole words", "general text, bits a byte of whole words",
     }  # fmt: skip
     assert (adapted.out / "worth" / "worth.html").stat().st_size > 1000
     card = (adapted.out / "model" / "README.md").read_text()
