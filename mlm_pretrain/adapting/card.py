@@ -31,7 +31,7 @@ from mlm_pretrain.environment import processor_name, usable_cores
 from mlm_pretrain.evaluation.statistics.effect import LEVEL
 from mlm_pretrain.manifest import read_manifest, versions
 from mlm_pretrain.objectives.together import recorded
-from mlm_pretrain.training.learning.config import LoraConfig
+from mlm_pretrain.training.learning.config import LoraConfig, TrainsConfig
 from mlm_pretrain.training.run_folder import read_run
 
 _LISTS = ("corpus", "general", "control")
@@ -128,10 +128,11 @@ def _training(config: AdaptConfig, result: dict[str, Any], places: Places) -> Tr
 
 def _learnt(settings: dict[str, Any]) -> dict[str, Any]:
     """What of the model was trained, where that was not all of it."""
-    found = {}
-    if trains := settings.get("trains"):
-        found["layers that learn"] = str(trains["layers"])
-        found["embeddings learn"] = trains["embeddings"]
+    found: dict[str, Any] = {}
+    trains = TrainsConfig.model_validate(settings.get("trains", {}))
+    if not trains.is_all:
+        found["layers that learn"] = str(trains.layers)
+        found["embeddings learn"] = str(trains.embeddings)
     if lora := settings.get("lora"):
         change = LoraConfig.model_validate(lora)
         found["low-rank change"] = f"{change.name}, of {change.targets}"

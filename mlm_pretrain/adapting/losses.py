@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from mlm_pretrain.adapting.places import Places
+from mlm_pretrain.cards.adapted_facts import LossUnit
 from mlm_pretrain.domain import open_model
 from mlm_pretrain.domain.loss import why_no_loss
 from mlm_pretrain.evaluation.perplexity import evaluate
@@ -17,15 +18,12 @@ from mlm_pretrain.manifest import hash_file, hash_json, write_json
 TEXTS = ("domain", "general")
 
 
-Unit: TypeAlias = Literal["bits a byte", "bits a byte of whole words", "nats a token"]
-
-
 class Change(NamedTuple):
     """A loss before and after."""
 
     before: float
     after: float
-    unit: Unit
+    unit: LossUnit
 
 
 _ROWS = 512

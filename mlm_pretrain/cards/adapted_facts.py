@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, field_validator
 
 from mlm_pretrain.cards.licence import Licence
 from mlm_pretrain.config import StrictConfig
+
+LossUnit: TypeAlias = Literal["nats a token", "bits a byte", "bits a byte of whole words"]
 
 
 class TextSource(StrictConfig):
@@ -39,7 +41,7 @@ class LossPair(BeforeAfter):
     """A masked loss of both. Where the vocabulary grew, tokens before and after are not the same, and only
     bits a byte can be compared between the two tokenizers."""
 
-    unit: Literal["nats a token", "bits a byte", "bits a byte of whole words"] = "nats a token"
+    unit: LossUnit = "nats a token"
 
 
 class NewVocabulary(StrictConfig):

@@ -7,7 +7,7 @@ start behind one of the checkpoint for no reason that lies in the training.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -27,14 +27,14 @@ def pooling_weights(checkpoint: str, revision: str | None, model: Any) -> dict[s
     try:
         path = cached_file(checkpoint, SAFE_WEIGHTS_NAME, revision=revision or "main")
         with safe_open(path, "pt") as file:
-            found = _named(dict.fromkeys(file.keys()), f"{model.base_model_prefix}.")
+            found = _named(file.keys(), f"{model.base_model_prefix}.")
             own = model.state_dict()
             return {name: file.get_tensor(key) for name, key in found.items() if name not in own}
     except (OSError, SafetensorError):
         return {}
 
 
-def _named(keys: Mapping[str, None], prefix: str) -> dict[str, str]:
+def _named(keys: Iterable[str], prefix: str) -> dict[str, str]:
     """Name within a class with a head → name in the file, which may be of a class without one."""
     inner = {key.removeprefix(prefix): key for key in keys}
     return {prefix + name: key for name, key in inner.items() if name.startswith(_POOLER)}

@@ -117,6 +117,7 @@ def test_the_report_says_what_was_gained_and_what_was_forgotten(adapted: Adaptat
     assert "domain-adaptation" in front["tags"]
     assert front["model-index"][0]["results"][0]["dataset"]["split"] == "test"
     assert str(adapted.recipe.parent) not in card  # no path of this machine
+    assert "layers that learn" not in card  # all do, which is not worth a row
 
 
 def test_the_same_command_again_makes_nothing_again(adapted: Adaptation) -> None:

@@ -17,7 +17,7 @@ from mlm_pretrain.domain.overlap import (
     held_out_texts,
     without_overlap,
 )
-from mlm_pretrain.domain.overlap.letters import spans_of, words_of
+from mlm_pretrain.domain.overlap.letters import words_of
 from mlm_pretrain.domain.overlap.rules import STOCK_PLACES
 
 SENTENCE = "The patient didn't tolerate low-dose naïve-cell therapy (5 mg/kg) in the first week."
@@ -250,37 +250,6 @@ def test_sentences_with_vowel_signs_go_alone(tmp_path: Path, held: str) -> None:
     left, record = cleaned(task, [f"{before} {after} {held} {after} {before} {before}"])
     assert left == [f"{before} {after} {after} {before} {before}"]
     assert record["places"]["whole_text"] == 1
-
-
-def test_words_keep_their_vowel_signs() -> None:
-    assert words_of("हिन्दी की किताब") == ["हिन्दी", "की", "किताब"]
-    assert words_of("कि") != words_of("की")
-    # A vowel as one character or as two, and a letter with its dot.
-    assert words_of("\u0995\u09cb") == words_of("\u0995\u09c7\u09be")
-    assert words_of("\u0958लम") == words_of("\u0915\u093cलम")
-    assert [len(words_of(text)) for text in ("தமிழ் மொழி", "ที่นี่", "မြန်မာ")] == [2, 2, 3]
-
-
-def test_accents_and_points_make_no_difference() -> None:
-    pairs = [
-        ("كِتَابٌ جَدِيدٌ", "كتاب جديد"), ("שָׁלוֹם", "שלום"), ("nai\u0308ve cafe\u0301s", "naive cafes"),
-        ("μῆνιν ἄειδε", "μηνιν αειδε"), ("ещё", "еще"),
-    ]  # fmt: skip
-    for text, plain in pairs:
-        assert words_of(text) == words_of(plain) == plain.split()
-        assert len(spans_of(text)) == len(plain.split())
-
-
-def test_words_and_spans_fit_in_every_script() -> None:
-    """Also where text is at random: `scanning` reads one by the number of the other."""
-    import random
-
-    draw = random.Random(0)
-    signs = "aé߀_ 1\u0301\u200dकि्रাที่อ漢字がﾞ\u3099مِ\u064b-.\n"
-    for _ in range(500):
-        text = "".join(draw.choices(signs, k=30))
-        assert len(words_of(text)) == len(spans_of(text))
-        assert all(text[start:end].strip() for start, end in spans_of(text))
 
 
 def test_real_corpus_without_test_sentences_and_with_training_sentences(test_data: Path) -> None:
