@@ -8,7 +8,8 @@ example scripts' own settings for their kind of task, fp32, and the GPU where th
 the validation split as they are after the last epoch: the best epoch of ours was chosen by that split. With
 `--train-rows` and `--validation-rows` both get the same few, drawn once, where a task has more. Runs lie in
 `--work` and are not made again there, unless versions, settings or, of ours, the code are others; where the
-machine is not quiet, seconds mean nothing.
+machine is not quiet, seconds mean nothing. A task is put into the record when its runs are done, beside those
+that the record holds, so that tasks may be measured at different times.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.finetuning_stock import LENGTH, device
-from benchmarks.record import RESULTS, child_result, kept, write_record
+from benchmarks.record import RESULTS, add_entries, child_result, circumstances, kept
 from mlm_pretrain.compare.tasks import splits_of
 from mlm_pretrain.environment import code_hash
 from mlm_pretrain.finetune.lines import labelled_lines
@@ -74,11 +75,19 @@ def main() -> None:
         print(json.dumps(_child(arguments)))
         return
     arguments.work.mkdir(parents=True, exist_ok=True)
-    results = {name: _task(name, arguments) for name in arguments.tasks}
-    settings = {"model": Path(arguments.model).name, "seeds": arguments.seeds, "each": _SETTINGS}
-    settings |= {name: getattr(arguments, name) for name in _ROWS.values()}
-    settings |= {"max_length": LENGTH, "precision": _PRECISION, "device": device()}
-    print("record:", write_record("finetuning", settings, results, arguments.out))
+    for name in arguments.tasks:
+        entry = {**circumstances(_settings(name, arguments)), **_task(name, arguments)}
+        add_entries("finetuning", {name: entry}, arguments.out)
+    print("record:", arguments.out)
+
+
+def _settings(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    kind = TASKS[name].kind
+    rows = {option: getattr(arguments, option) for option in _ROWS.values()}
+    return {
+        "model": Path(arguments.model).name, "seeds": arguments.seeds, **_SETTINGS[kind], **rows,
+        "max_length": LENGTH[kind], "precision": _PRECISION, "device": device(),
+    }  # fmt: skip
 
 
 def _parse() -> argparse.Namespace:

@@ -120,6 +120,31 @@ def _suite(record: dict[str, Any]) -> list[Section]:
     return [Section(_SUITES[name], command, rows, record, notes)]
 
 
+def _beside_stock(record: dict[str, Any]) -> list[Section]:
+    return [_of_finetuning(name, found) for name, found in entries_of(record).items()]
+
+
+def _of_finetuning(name: str, found: dict[str, Any]) -> Section:
+    rows: list[Row] = [["way", found["score"], "s a run"]]
+    for way in ("stock", "ours"):
+        seconds = statistics.median(found[way]["seconds"])
+        rows.append([way, mean_text(found[way]["scores"]), f"{seconds:.0f}"])
+    settings = found["settings"]
+    few = [
+        f"{settings[f'{split}_rows'] or 'all'} {split} rows" for split in ("train", "validation")
+    ]
+    return Section(
+        title=f"Fine-tuning beside the example scripts: {name}",
+        command="python -m benchmarks.finetuning --model MODEL --data DIR --work DIR",
+        rows=rows,
+        measured=found,
+        notes=[
+            f"{settings['model']}, {', '.join(few)}, {settings['seeds']} seeds, {settings['precision']}; "
+            f"time {found['time_ratio']:.2f} of the scripts', whole processes."
+        ],
+    )
+
+
 def _blimp(record: dict[str, Any]) -> list[Section]:
     found = [
         (f"{model} ({way})", scores)
@@ -143,4 +168,5 @@ _KINDS: dict[str, Callable[[dict[str, Any]], list[Section]]] = {
     "label_efficiency": _labels,
     **dict.fromkeys(_SUITES, _suite),
     "blimp": _blimp,
+    "finetuning": _beside_stock,
 }

@@ -59,18 +59,23 @@ def test_both_ways_get_the_same_rows(tmp_path: Path, monkeypatch: Any) -> None:
         "--tasks",
         "rte",
     ]
-    given += ["--seeds", "1", "--train-rows", "40", "--out", str(tmp_path / "record.json")]
+    record = tmp_path / "record.json"
+    earlier = {"earlier": {"measured_at": "another day"}}
+    record.write_text(json.dumps({"benchmark": "finetuning", "results": earlier}))
+    given += ["--seeds", "1", "--train-rows", "40", "--out", str(record)]
     done = package_process.run(["-m", "benchmarks.finetuning", *given])
     assert done.returncode == 0, done.stderr[-3000:]
     few = (work / "rte-train-40.jsonl").read_text().splitlines()
     assert len(set(few)) <= 40 == len(few)
     assert set(few) <= set((data / "train.jsonl").read_text().splitlines())
     assert not (work / "rte-validation-40.jsonl").exists()  # it has all of its twelve
-    found = json.loads((tmp_path / "record.json").read_text())
-    assert found["settings"]["train_rows"] == 40
-    assert found["settings"]["precision"] == "fp32"
-    assert found["settings"]["device"] == finetuning_stock.device()
-    assert all(len(found["results"]["rte"][way]["scores"]) == 1 for way in ("stock", "ours"))
+    found = json.loads(record.read_text())["results"]
+    assert found["earlier"] == {"measured_at": "another day"}
+    settings = found["rte"]["settings"]
+    assert (settings["train_rows"], settings["learning_rate"]) == (40, 2e-5)
+    assert settings["precision"] == "fp32"
+    assert settings["device"] == finetuning_stock.device()
+    assert all(len(found["rte"][way]["scores"]) == 1 for way in ("stock", "ours"))
 
 
 def _files(folder: Path, train: list[Any], validation: list[Any]) -> dict[str, str]:

@@ -27,6 +27,16 @@ LABELS = {
 }  # fmt: skip
 GLUE = {"RTE": {"score": [55.0], "scored": "validation", "train_examples": 2490, "seconds": [12.0]}}
 BLIMP = {"m": {"masked": {"accuracy": 58.1, "error": 0.2, "pairs": 9, "fields": {"syntax": 57.0}}}}
+FINETUNING = {
+    "rte": {
+        "score": "accuracy", "time_ratio": 0.4,
+        "stock": {"scores": [50.0, 54.0], "seconds": [98.0, 102.0]},
+        "ours": {"scores": [55.0, 55.0], "seconds": [40.0, 40.0]},
+        "settings": {
+            "model": "m", "train_rows": 500, "validation_rows": 0, "seeds": 2, "precision": "fp32",
+        },
+    }
+}  # fmt: skip
 
 
 class _Page(HTMLParser):
@@ -48,11 +58,19 @@ class _Page(HTMLParser):
             self.cells.append(data)
 
 
+def _finetuning(path: Path) -> Path:
+    entries = {
+        name: {**circumstances(found["settings"]), **found} for name, found in FINETUNING.items()
+    }
+    return add_entries("finetuning", entries, path)
+
+
 def _made(tmp_path: Path, monkeypatch: Any) -> tuple[str, str]:
     records = [
         write_record("label_efficiency", {}, LABELS, tmp_path / "a.json"),
         write_record("glue", {"model": "m", "seeds": 1}, GLUE, tmp_path / "b.json"),
         write_record("blimp", {"pairs": 9}, BLIMP, tmp_path / "c.json"),
+        _finetuning(tmp_path / "d.json"),
     ]
     out = tmp_path / "report"
     monkeypatch.setattr("sys.argv", ["report", *map(str, records), "--out", str(out)])
@@ -66,6 +84,8 @@ def test_tables_hold_what_the_records_hold(tmp_path: Path, monkeypatch: Any) -> 
     assert "| 64 |  | 52.0 ± 2.8 |  |" in text
     assert "| RTE | 55.0 | validation | 2,490 | 12 |" in text
     assert "| m (masked) | 58.1 ± 0.4 | 57.0 |" in text
+    assert "| stock | 52.0 ± 2.8 | 100 |\n| ours | 55.0 ± 0.0 | 40 |" in text
+    assert "m, 500 train rows, all validation rows, 2 seeds, fp32; time 0.40" in text
     page = _Page()
     page.feed(html)
     for cell in ("62.0 ± 2.8", "2.0× (1.5 to ≥ 2.0)", "RTE", "58.1 ± 0.4"):
