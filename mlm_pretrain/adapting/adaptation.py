@@ -21,6 +21,7 @@ from mlm_pretrain.adapting.texts import gather_texts
 from mlm_pretrain.adapting.variants import BASE, variants_of
 from mlm_pretrain.adapting.vocabulary import extended
 from mlm_pretrain.compare import LabelledTask
+from mlm_pretrain.domain import row_length
 from mlm_pretrain.environment import process_count
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import write_json
@@ -49,7 +50,7 @@ def adapt(config: AdaptConfig, *, overwrite: bool = False) -> dict[str, Any]:
     """
     if process_count() > 1:
         raise InputError("adapt is work for one process", "start it without torchrun")
-    task, base = _checked(config)
+    config, task, base = _checked(config)
     with opened(config, overwrite) as places:
         texts = gather_texts(config, task, places)
         measures = measured(config, task, texts, places, base)
@@ -81,7 +82,7 @@ def plan(config: AdaptConfig) -> dict[str, Any]:
 
     The texts and measures are written below `config.out`, where `adapt` finds them.
     """
-    task, base = _checked(config)
+    config, task, base = _checked(config)
     with opened(config, overwrite=False) as places:
         texts = gather_texts(config, task, places)
         measures = measured(config, task, texts, places, base)
@@ -93,12 +94,13 @@ def plan(config: AdaptConfig) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _checked(config: AdaptConfig) -> tuple[LabelledTask | None, str]:
-    """The task and the checkpoint's folder, once all settings are known to be possible."""
+def _checked(config: AdaptConfig) -> tuple[AdaptConfig, LabelledTask | None, str]:
+    """The settings, the task and the checkpoint's folder, once all settings are known to be possible."""
     task = task_of(config)
     base = base_folder(config.model, config.revision)
+    config = config.with_length(row_length(base))
     for variant in variants_of(config):
         run_settings(config, variant, Places(Path(config.out)), base)
     if task is not None:
         check_task(task, base)
-    return task, base
+    return config, task, base

@@ -52,7 +52,8 @@ class AdaptConfig(StrictConfig):
         variants: which models are made beside the base. None: all that the settings allow.
         seeds: fine-tunings of each model.
         seed: of everything else that is drawn.
-        prepare, pretrain, finetune: settings of these stages, for all models alike; `pretrain` also chooses
+        prepare, pretrain, finetune: settings of these stages, for all models alike. Without a `max_length`
+            rows have 128 tokens, or as many as the model takes where that is less. `pretrain` also chooses
             what learns, such as `lora: {rank: 16, name: legal}` or `trains: {layers: last:2}`. What it says
             of new rows (`new_rows_rate`) holds for the models with words of the domain.
     """
@@ -79,7 +80,7 @@ class AdaptConfig(StrictConfig):
     variants: list[Literal["dapt", "tapt", "dapt+tapt", "control"]] | None = None
     seeds: int = Field(5, ge=2)
     seed: int = Field(0, ge=0, lt=1 << 32)
-    prepare: PrepareConfig = PrepareConfig(max_length=128)
+    prepare: PrepareConfig = PrepareConfig()
     pretrain: dict[str, Any] = Field(default_factory=dict)
     finetune: dict[str, Any] = Field(default_factory=dict)
 
@@ -111,6 +112,13 @@ class AdaptConfig(StrictConfig):
         if missing := [name for name in ("train", "validation") if name not in given]:
             raise ValueError(f"task: {self.task} needs a {missing[0]} file: give {missing[0]}")
         _refuse("finetune", self.finetune, ("model", "out", "seed", *_SPLITS))
+
+    def with_length(self, tokens: int) -> AdaptConfig:
+        """The settings with `tokens` as the length of rows, where they say none."""
+        if "max_length" in self.prepare.model_fields_set:
+            return self
+        prepare = self.prepare.model_copy(update={"max_length": tokens})
+        return self.model_copy(update={"prepare": prepare})
 
     def settings_of_runs(self, has_new_words: bool) -> dict[str, Any]:
         """`pretrain` as it is for a model with words of the domain in its vocabulary, or for one without."""

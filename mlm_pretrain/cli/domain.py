@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from json import dumps as to_json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -132,7 +133,7 @@ def domain(
         )  # fmt: skip
     written = room.write_report(out, found)
     lines = [*_lines(found), f"written: {', '.join(written)}"]
-    finish(found, json, lines, _next(found, model, corpus, read))
+    finish(found, json, lines, _next(found, model, corpus, general or [], read))
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
@@ -143,10 +144,18 @@ def _lines(found: dict[str, Any]) -> list[str]:
     return [*lines, *(f"- {sentence}" for sentence in sentences(found))]
 
 
-def _next(found: dict[str, Any], model: str, corpus: list[str], options: ReadOptions) -> str:
-    """Making the text ready, unless the advice is against it."""
+def _next(
+    found: dict[str, Any], model: str, corpus: list[str], general: list[str], read: ReadOptions
+) -> str:
+    """Adapting to it, unless the advice is against it; what that would do is said first."""
     if found["advice"]["verdict"] == "don't":
         return ""
-    corpora = [part for spec in corpus for part in ("--corpus", spec)]
-    words = [*corpora, *reading.flags_unlike_default(options)]
-    return shlex.join(["mlm-pretrain", "prepare", *words, "--tokenizer", model, "--out", "data"])
+    words = ["--model", model, *(part for spec in corpus for part in ("--corpus", spec))]
+    words += [part for spec in general for part in ("--general", spec)]
+    unlike = read.model_dump(mode="json", exclude_defaults=True)
+    words += [
+        part
+        for name, value in unlike.items()
+        for part in ("--set", f"read.{name}={to_json(value)}")
+    ]
+    return shlex.join(["mlm-pretrain", "adapt", *words, "--out", "adapted", "--dry-run"])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from mlm_pretrain.domain.cleaning import clean
 from mlm_pretrain.domain.config import MeasureConfig
-from mlm_pretrain.domain.forecast import check_budget, forecast
+from mlm_pretrain.domain.forecast import check_budget, forecast, row_length
 from mlm_pretrain.domain.measuring import measure, open_model
 from mlm_pretrain.domain.report import write_report
 
@@ -21,5 +21,6 @@ __all__ = [
     "forecast",
     "measure",
     "open_model",
+    "row_length",
     "write_report",
 ]

@@ -110,12 +110,13 @@ def _packed(
     """The sample as rows of tokens in `folder`/data, and what was counted."""
     path = folder / "sample.jsonl"
     write_texts(path, texts)
-    length = max_length or _row_length(model)
+    length = max_length or row_length(model)
     config = PrepareConfig(max_length=length, validation_share=0.0, processes=1)
     return prepare([str(path)], model, folder / "data", config)
 
 
-def _row_length(model: str | Path) -> int:
+def row_length(model: str | Path) -> int:
+    """Tokens of a row where nobody says: 128, or what the model takes where that is less."""
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)

@@ -44,14 +44,12 @@ def new_model(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            model = getattr(transformers, auto_class).from_config(
-                config, attn_implementation="sdpa", trust_remote_code=False
-            )
+            model = getattr(transformers, auto_class).from_config(config, trust_remote_code=False)
         except (ValueError, RuntimeError, AttributeError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise InputError(
                 f"--arch {arch}: cannot be built ({reason})",
-                "packed rows need a model with 'sdpa' attention: bert, modernbert, llama and others",
+                "choose bert, modernbert, llama or another that keeps packed rows apart",
             ) from None
     return model.float()
 
@@ -117,7 +115,7 @@ def read_checkpoint(
     family_classes: Mapping[str, str] | None = None,
     dropout: float | None = None,
 ) -> tuple[Any, list[str]]:
-    """(model in float32 on "sdpa" attention, names of the weights that the checkpoint lacks).
+    """(model in float32, names of the weights that the checkpoint lacks).
 
     Raises:
         InputError: beginning with `role`, when there is no readable safetensors checkpoint.
@@ -134,7 +132,7 @@ def read_checkpoint(
             auto_class = (family_classes or {}).get(family, auto_class)
             changed = {} if dropout is None else dropout_settings(family, dropout)
         model, info = getattr(transformers, auto_class).from_pretrained(
-            source, dtype=torch.float32, attn_implementation="sdpa", revision=revision or "main",
+            source, dtype=torch.float32, revision=revision or "main",
             output_loading_info=True, use_safetensors=True, trust_remote_code=False, **changed,
         )  # fmt: skip
     except SafetensorError as error:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.modeling.attention.choosing import MASKS, require_packable, use_masks
+from mlm_pretrain.modeling.attention.choosing import fall_back, require_packable
 from mlm_pretrain.modeling.attention.inputs import packed_inputs, position_offset
 
 _SEGMENT_LENGTHS = (3, 4)
@@ -26,7 +26,7 @@ def prove_packable(
 ) -> None:
     """Compare packed segments with each alone, as the model is used by anyone.
 
-    Where packed attention does not pass, block masks are tried.
+    Where packed attention does not pass, block masks are tried, in each of the ways that models read them.
 
     Args:
         model: with a language-modelling head. Its mode and the generators are left alone.
@@ -38,12 +38,16 @@ def prove_packable(
     """
     given = model.config._attn_implementation
     require_packable(model, method)
-    if model.config._attn_implementation != MASKS:
+    first: InputError | None = (
+        None  # what is wrong with the model, and not with the last form of a mask
+    )
+    while True:
         try:
             return _prove(model, ordinary_ids, is_causal)
-        except InputError:
-            use_masks(model, given)
-    _prove(model, ordinary_ids, is_causal)
+        except InputError as error:
+            first = first or error
+            if not fall_back(model, given):
+                raise first from None
 
 
 def _prove(model: torch.nn.Module, ordinary_ids: Any, is_causal: bool) -> None:

@@ -97,7 +97,7 @@ def fresh_generator(model: Any, layers: int | None) -> Any:
     config.architectures, config.num_labels = None, 2
     config.id2label = {0: "LABEL_0", 1: "LABEL_1"}  # as they are where nobody names them
     config.label2id = {name: number for number, name in config.id2label.items()}
-    generator = AutoModelForMaskedLM.from_config(config, attn_implementation="sdpa").float()
+    generator = AutoModelForMaskedLM.from_config(config).float()
     with torch.no_grad():
         table = model.get_input_embeddings().weight
         generator.get_input_embeddings().weight.copy_(table.to("cpu"))
@@ -116,7 +116,7 @@ def opened_generator(folder: str, model: Any, sharing: Sharing) -> Any:
     verify_model(folder)
     try:
         generator, info = AutoModelForMaskedLM.from_pretrained(
-            folder, dtype=torch.float32, attn_implementation="sdpa", use_safetensors=True,
+            folder, dtype=torch.float32, use_safetensors=True,
             output_loading_info=True, trust_remote_code=False,
         )  # fmt: skip
     except (OSError, ValueError, KeyError, RuntimeError) as error:

@@ -190,9 +190,7 @@ def read_generator(model: Any, folder: Path) -> Any:
             if name.startswith(prefix)
         }
         with torch.random.fork_rng(devices=[]):
-            generator = AutoModelForMaskedLM.from_config(
-                AutoConfig.for_model(**settings), attn_implementation="sdpa"
-            )
+            generator = AutoModelForMaskedLM.from_config(AutoConfig.for_model(**settings))
         generator.load_state_dict(state, strict=False)  # tied weights are there once
     table, weights = generator.get_input_embeddings().weight, generator.state_dict(keep_vars=True)
     if not any(weights[name] is table for name in state):  # one for both, saved as the model's

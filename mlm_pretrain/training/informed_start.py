@@ -1,12 +1,18 @@
-"""Gives a fresh model its start: embeddings from the prepared rows, and heads that look at neighbours."""
+"""Gives a fresh model, or a fresh head, its start from the prepared rows.
+
+A model gets embeddings, and heads that look at neighbours; a head that a checkpoint lacked gets how frequent
+each token is.
+"""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
+import numpy as np
 import torch
 
+from mlm_pretrain.modeling.build import lacked_weights
 from mlm_pretrain.modeling.cooccurrence import SAMPLE_TOKENS, cooccurrence_embeddings
 from mlm_pretrain.modeling.layers import token_table
 from mlm_pretrain.modeling.neighbour_attention import start_at_neighbours
@@ -58,6 +64,31 @@ def start_embeddings(model: Any, rows: PackedDataset, tokenizer: Any, seed: int)
             if weight.shape == embedding.shape:
                 weight[known] = (spread * found[known]).to(weight)
     return int(known.sum())
+
+
+def start_frequencies(model: Any, rows: PackedDataset, tokenizer: Any) -> bool:
+    """Set the output layer's numbers for the tokens, where the checkpoint lacked them, to log frequencies.
+
+    An optimiser changes them by its rate a step, thousands of times too little at a checkpoint's, and the
+    layers would learn in their place to say which tokens are frequent. all-MiniLM-L6-v2 begins on
+    biomedical abstracts at 7.8 nats a masked token and not at 11.4.
+
+    Returns:
+        Whether there were such numbers.
+    """
+    bias = getattr(model.get_output_embeddings(), "bias", None)
+    names = set(lacked_weights(model))
+    lacked = {id(p) for n, p in model.named_parameters(remove_duplicate=False) if n in names}
+    if bias is None or id(bias) not in lacked:
+        return False
+    counts = np.ones(len(bias))
+    for ids, _ in rows.blocks(SAMPLE_TOKENS, _BLOCK_TOKENS):
+        counts += np.bincount(ids, minlength=len(bias))
+    counts[tokenizer.all_special_ids] = 1  # never predicted
+    logs = np.log(counts)
+    with torch.no_grad():
+        bias.copy_(torch.from_numpy(logs - logs.mean()))
+    return True
 
 
 def _tables(model: Any) -> list[torch.Tensor]:

@@ -21,7 +21,7 @@ from mlm_pretrain.training.checkpoints.finding import STAGE
 from mlm_pretrain.training.checkpoints.reading import first_process_checkpoint, restore
 from mlm_pretrain.training.finishing import Trained, finish
 from mlm_pretrain.training.following import final_checkpoint
-from mlm_pretrain.training.informed_start import informed_start
+from mlm_pretrain.training.informed_start import informed_start, start_frequencies
 from mlm_pretrain.training.occupancy import leave, occupy, sign
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.run_changes import check_same, fit_to_processes
@@ -167,9 +167,12 @@ def _train_once(
 
 
 def _inform(materials: Materials) -> None:
-    """Where asked for and the model is a fresh one; the time it takes is part of the budget."""
+    """Where asked for, what is fresh of the model; the time it takes is part of the budget."""
     config = materials.config
-    if config.init is not None or config.follows is not None or config.start == "random":
+    if config.follows is not None or config.start == "random":
+        return
+    if config.init is not None:
+        start_frequencies(materials.model, materials.train, materials.tokenizer)
         return
     seconds = 0.0
     if process_rank() == 0:  # the others receive the first process's weights

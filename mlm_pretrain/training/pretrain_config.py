@@ -48,10 +48,10 @@ class PretrainConfig(StrictConfig):
             `arch` and `init`.
         optimizer_state: of the run that `follows` names. "carried" goes on with it, parameter by parameter by
             name; "fresh" begins anew; "auto" carries it where the optimiser is the same.
-        start: of a fresh model. "informed" counts which tokens stand near which in the data for its
+        start: of what is fresh. "informed" counts which tokens stand near which in the data for a model's
             embeddings, and lets heads of models with learned positions begin at neighbouring tokens:
-            seconds, and worth many minutes of training. "random" does neither; an encoder with a decoder
-            always begins so.
+            seconds, and worth many minutes of training. A masked-LM head that a checkpoint lacks gets how
+            frequent each token is. "random" does none of it; an encoder with a decoder always begins so.
         trains: which of the model's weights learn (see `TrainsConfig`).
         lora: a low-rank change learns in place of the matrices (see `LoraConfig`); None changes these.
         new_rows_rate: a factor on the learning rate of what tokens have to themselves that were added to the

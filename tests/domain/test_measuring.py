@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 from package_process import call_verb, environment
 from planted import task_of, write_rows
 
+from mlm_pretrain.cli.domain import _next
+from mlm_pretrain.corpus import ReadOptions
 from mlm_pretrain.domain import MeasureConfig, forecast, measure
 from mlm_pretrain.domain.advice import ADAPT, LEAVE, NEW_VOCABULARY, advise
 from mlm_pretrain.domain.fit import unigram_nats
@@ -189,6 +192,23 @@ def test_forecast_is_of_real_steps_and_whole_corpus(tiny_model: Path, corpus_fil
     assert found["epochs"] == pytest.approx(found["tokens"] / found["corpus_tokens"], abs=0.01)
     with pytest.raises(InputError, match="one budget"):
         forecast(tiny_model, [str(corpus_file)], steps=50, minutes=1)
+
+
+def test_what_it_says_to_do_next_can_be_done(
+    tiny_model: Path, tmp_path: Path, capfd: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    texts = [f"the thin tank number {n} holds {n + 1} warm words" for n in range(400)]
+    write_rows(tmp_path / "the texts.jsonl", [{"body": text} for text in texts])
+    read = ReadOptions(text_field="body")
+    corpus = ["the texts.jsonl"]
+    assert _next({"advice": {"verdict": "don't"}}, str(tiny_model), corpus, [], read) == ""
+    command = _next({"advice": {"verdict": ADAPT}}, str(tiny_model), corpus, [], read)
+    program, *words = shlex.split(command)
+    assert program == "mlm-pretrain"
+    done = call_verb(capfd, *words, "--steps", 2, "--words", 0)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "adapted" / "model").exists()  # --dry-run
 
 
 def test_the_verb_measures_cleans_and_forecasts(

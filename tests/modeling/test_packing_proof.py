@@ -72,10 +72,34 @@ def test_an_encoder_with_a_decoder_is_refused(tokenizer: Any, tmp_path: Path) ->
         new_model(arch, "AutoModelForMaskedLM", tokenizer, 64, 0)
 
 
-def test_an_architecture_without_sdpa_is_refused(tokenizer: Any, tmp_path: Path) -> None:
-    arch = _saved(transformers.DebertaV2Config(**SMALL), tmp_path)
-    with pytest.raises(InputError, match=r"config\.json: cannot be built \(DebertaV2"):
-        new_model(arch, "AutoModelForMaskedLM", tokenizer, 64, 0)
+@pytest.mark.parametrize(
+    "config",
+    [
+        transformers.DebertaV2Config(  # as version 3 of DeBERTa
+            **SMALL, position_buckets=16, norm_rel_ebd="layer_norm", share_att_key=True,
+            relative_attention=True, pos_att_type=["p2c", "c2p"], position_biased_input=False,
+        ),
+        transformers.DebertaConfig(**SMALL, relative_attention=True, pos_att_type=["c2p"]),
+        transformers.MPNetConfig(**SMALL | {"max_position_embeddings": 66}),
+        transformers.RemBertConfig(**SMALL),
+        transformers.MegatronBertConfig(**SMALL),
+    ],
+    ids=lambda config: config.model_type,
+)  # fmt: skip
+def test_one_with_attention_of_its_own_gets_masks_that_it_reads(
+    config: Any, tokenizer: Any, tmp_path: Path
+) -> None:
+    """And ordinary batches, with padding, as they were."""
+    model: Any = new_model(
+        _saved(config, tmp_path), "AutoModelForMaskedLM", tokenizer, 64, 0
+    ).eval()
+    ids = torch.tensor([[5, 6, 7, 8], [9, 10, 0, 0]])
+    batch = {"input_ids": ids, "attention_mask": (ids > 0).long()}
+    with torch.no_grad():
+        before = model(**batch).logits
+        prove_packable(model, IDS, is_causal=False, method="products8")
+        assert model.config._attn_implementation == "eager" and method_of(model) == "masks"
+        torch.testing.assert_close(model(**batch).logits, before, rtol=0, atol=0)
 
 
 def test_one_that_cannot_read_the_masks_is_refused(tokenizer: Any, tmp_path: Path) -> None:

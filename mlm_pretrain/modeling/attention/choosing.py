@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from inspect import signature
+from typing import Any
 
 import torch
 
@@ -12,7 +14,8 @@ from mlm_pretrain.modeling.attention.speed import default_method
 from mlm_pretrain.progress import say
 
 _LAYER_KINDS = ("full_attention", "sliding_attention")
-MASKS = "sdpa"
+# Attention that reads masks, and the form in which it does (see `masks.shaped`), in the order of trial.
+_READINGS = (("sdpa", "flags"), ("eager", "added"), ("eager", "numbers"))
 
 
 def require_packable(model: torch.nn.Module, method: str | None = None) -> None:
@@ -39,33 +42,67 @@ def require_packable(model: torch.nn.Module, method: str | None = None) -> None:
 
 
 def use_masks(model: torch.nn.Module, given: str) -> None:
-    """Block masks on "sdpa" attention.
+    """Block masks, in the first form that the model may read.
 
     Raises:
-        InputError: when the model does not have it.
+        InputError: when there is none.
     """
-    if not set_implementation(model, MASKS):  # some models only warn
+    model._block_masks = ""
+    if not fall_back(model, given):
         raise InputError(
-            f"packed rows need 'sdpa' attention, which {type(model).__name__} does not have",
-            "train it on unpacked examples",
+            f"packed rows need 'sdpa' or 'eager' attention, which {type(model).__name__} does not have",
+            "choose another architecture, such as modernbert, bert or llama",
         )
-    if given != MASKS and not is_packed_implementation(given):
-        say(f"attention: '{given}' cannot separate packed documents; using '{MASKS}' with masks")
-    # "sdpa" alone would not tell it from a model that nobody has looked at.
-    model._takes_block_masks = True
+
+
+def fall_back(model: torch.nn.Module, given: str) -> bool:
+    """Whether the model can be given masks in another form than it has; it is."""
+    forms = [form for _, form in _READINGS]
+    had = mask_form(model)
+    for name, form in _READINGS[forms.index(had) + 1 if had else 0 :]:
+        if not set_implementation(model, name):  # some models only warn
+            continue
+        if not had and given != name and not is_packed_implementation(given):
+            say(f"attention: '{given}' cannot separate packed documents; using '{name}' with masks")
+        model._block_masks = form
+        _free_embeddings(model)
+        return True
+    return False
+
+
+def _free_embeddings(model: torch.nn.Module) -> None:
+    """DeBERTa also multiplies the tokens' vectors with its mask, so that those of padding are zero. No token
+    sees padding in packed rows, and block masks have another shape."""
+    embeddings = getattr(model.base_model, "embeddings", None)
+    if embeddings is None or "mask" not in signature(embeddings.forward).parameters:
+        return
+    if _without_block_mask not in embeddings._forward_pre_hooks.values():
+        embeddings.register_forward_pre_hook(_without_block_mask, with_kwargs=True)
+
+
+def mask_form(model: torch.nn.Module) -> str:
+    """The form of the masks that the model is given; empty where it reads borders, or nobody has looked."""
+    form: str = getattr(model, "_block_masks", "")
+    return form if (model.config._attn_implementation, form) in _READINGS else ""
+
+
+def _without_block_mask(
+    module: torch.nn.Module, given: tuple[Any, ...], named: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    mask = named.get("mask")
+    is_of_blocks = mask is not None and mask.dim() > 2
+    return given, {**named, "mask": None} if is_of_blocks else named
 
 
 def is_decided(model: torch.nn.Module) -> bool:
     """Whether the model's packed attention, or its block masks, have been chosen already."""
-    name = model.config._attn_implementation
-    has_masks = name == MASKS and getattr(model, "_takes_block_masks", False)
-    return is_packed_implementation(name) or has_masks
+    return is_packed_implementation(model.config._attn_implementation) or bool(mask_form(model))
 
 
 def leave_unpacked(model: torch.nn.Module, implementation: str) -> None:
     """Back to the attention that the model came with, for rows that are not packed."""
     set_implementation(model, implementation)
-    model._takes_block_masks = False
+    model._block_masks = ""
 
 
 def set_implementation(model: torch.nn.Module, name: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.modeling.attention.choosing import is_decided
+from mlm_pretrain.modeling.attention.choosing import is_decided, mask_form
 from mlm_pretrain.modeling.attention.layout import borders_of
 from mlm_pretrain.modeling.attention.masks import block_masks
 from mlm_pretrain.modeling.attention.methods import is_packed_implementation
@@ -95,9 +95,8 @@ def packed_inputs(
     positions_BL = batch["position_ids"] + position_offset(model)
     batch.pop("attention_mask", None)
     if not in_line:
-        mask = block_masks(
-            model.config, batch.pop("segment_ids"), is_causal if causal_B is None else causal_B
-        )
+        looks = is_causal if causal_B is None else causal_B
+        mask = block_masks(model.config, batch.pop("segment_ids"), looks, mask_form(model))
         inputs = {**batch, "position_ids": positions_BL, "attention_mask": mask}
         return PackedInputs({**inputs, **last}, None)
     segments = batch["segment_ids"].flatten()
@@ -144,7 +143,8 @@ def _mask_argument(
 
 def position_offset(model: torch.nn.Module) -> int:
     """The number of a segment's first position: 0, but RoBERTa's family counts past the padding id."""
-    embeddings = getattr(model.base_model, "embeddings", None)
-    if embeddings is not None and hasattr(embeddings, "create_position_ids_from_input_ids"):
+    embeddings: Any = getattr(model.base_model, "embeddings", None)
+    counting = ("create_position_ids_from_input_ids", "create_position_ids_from_inputs_embeds")
+    if any(hasattr(embeddings, name) for name in counting):
         return int(embeddings.padding_idx) + 1
     return 0

@@ -1,8 +1,9 @@
 """Block masks, for models that the attention interface does not reach.
 
 Restarted `position_ids` alone do not separate documents in encoders: their mask builder ignores them.
-What does is a mask of blocks. It is given as booleans, which only the "sdpa" attention reads rightly
-("eager" adds them to the scores as 0 and 1).
+What does is a mask of blocks, in the form that a model's attention reads (`shaped`): "sdpa" reads booleans;
+"eager" adds what it is given to the scores; and some models that have "eager" alone make what they add out of
+0 and 1 themselves.
 """
 
 from __future__ import annotations
@@ -45,16 +46,31 @@ def near(length: int, is_causal: bool, window: int | None, device: torch.device)
     return allowed
 
 
-def block_masks(config: Any, segment_ids_BL: torch.Tensor, is_causal: bool | torch.Tensor) -> Any:
-    """The mask for every layer of a model, or one for each kind of layer where it has windows."""
+def block_masks(
+    config: Any, segment_ids_BL: torch.Tensor, is_causal: bool | torch.Tensor, form: str = "flags"
+) -> Any:
+    """The mask for every layer of a model, or one for each kind of layer where it has windows.
+
+    Args:
+        form: of the masks (see `shaped`).
+    """
     kinds = set(getattr(config, "layer_types", None) or ())
     window = getattr(config, "sliding_window", None)
     if not kinds and window is not None:  # Mistral: every layer has the window
-        return block_mask(segment_ids_BL, is_causal, window)
-    full = block_mask(segment_ids_BL, is_causal, None)
+        return shaped(block_mask(segment_ids_BL, is_causal, window), form)
+    full = shaped(block_mask(segment_ids_BL, is_causal, None), form)
     if "sliding_attention" not in kinds:
         return full
     return {
         "full_attention": full,
-        "sliding_attention": block_mask(segment_ids_BL, is_causal, window),
+        "sliding_attention": shaped(block_mask(segment_ids_BL, is_causal, window), form),
     }
+
+
+def shaped(mask_B1LL: torch.Tensor, form: str) -> torch.Tensor:
+    """ "flags": as it is; "added": 0 where a token is seen and the lowest number elsewhere, float32
+    (B, 1, L, L); "numbers": 1 and 0, int64 (B, L, L)."""
+    if form == "added":
+        low = torch.finfo(torch.float32).min
+        return torch.zeros_like(mask_B1LL, dtype=torch.float32).masked_fill(~mask_B1LL, low)
+    return mask_B1LL[:, 0].long() if form == "numbers" else mask_B1LL

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import learned
+import numpy as np
 import package_process
 import pytest
 import torch
 from resumable import checkpoints, unfinished_copy
+from transformers import AutoTokenizer
 
 from mlm_pretrain.config import build_config
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
 
 OLD, NEW = slice(0, learned.FIRST_ADDED), slice(learned.FIRST_ADDED, None)
@@ -89,6 +92,28 @@ def test_the_rate_of_added_tokens(extended: Path, tiny_model: Path, tmp_path: Pa
         moved = [ends[rate][name][NEW] - before[name][NEW] for rate in (1.0, 10.0)]
         assert moved[0].abs().min() > 1e-5
         torch.testing.assert_close(moved[1], 10 * moved[0], atol=2e-7, rtol=1e-3)
+
+
+def test_a_head_that_was_lacked_begins_with_how_frequent_tokens_are(
+    prepared: Path, headless: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    """One step at a rate of nearly nothing leaves the start visible; a head that is there keeps its own."""
+
+    def numbers(init: Path, start: str) -> torch.Tensor:
+        run = tmp_path / f"{init.parent.name}-{start}"
+        settings = {"steps": 1, "learning_rate": 1e-9, "start": start}
+        pretrain(learned.config(prepared, init, run, **settings))
+        return learned.state(run / "model")["decoder.bias"]
+
+    ids = np.concatenate([row["input_ids"] for row in PackedDataset(prepared, "train")])
+    counts = np.bincount(ids, minlength=2000) + 1.0
+    special = AutoTokenizer.from_pretrained(prepared / "tokenizer").all_special_ids
+    counts[special] = 1
+    expected = torch.from_numpy(np.log(counts) - np.log(counts).mean()).float()
+    torch.testing.assert_close(numbers(headless, "informed"), expected, atol=1e-5, rtol=0)
+    assert numbers(headless, "random").abs().max() < 1e-6
+    own = learned.state(tiny_model)["decoder.bias"]
+    torch.testing.assert_close(numbers(tiny_model, "informed"), own, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("layers", ["last:1", [1]])
