@@ -102,6 +102,18 @@ def test_one_with_attention_of_its_own_gets_masks_that_it_reads(
         torch.testing.assert_close(model(**batch).logits, before, rtol=0, atol=0)
 
 
+def test_why_one_is_refused_is_said_of_the_best_way_that_was_tried(
+    tokenizer: Any, tmp_path: Path
+) -> None:
+    """Its vectors are of three tokens each; that it cannot read masks in a third form is no reason."""
+    arch = _saved(transformers.MobileBertConfig(**SMALL, embedding_size=64), tmp_path)
+    model = new_model(arch, "AutoModelForMaskedLM", tokenizer, 64, 0)
+    with pytest.raises(
+        InputError, match="MobileBertForMaskedLM: documents packed into one row see"
+    ):
+        prove_packable(model, IDS, is_causal=False)
+
+
 def test_one_that_cannot_read_the_masks_is_refused(tokenizer: Any, tmp_path: Path) -> None:
     config = transformers.EsmConfig(
         **SMALL, mask_token_id=tokenizer.mask_token_id, position_embedding_type="rotary",

@@ -15,8 +15,8 @@ from drop_in import Examples, make_examples, make_trainer, mean_loss, scores
 from transformers import (
     AutoTokenizer,
     DataCollatorForLanguageModeling,
-    DebertaV2Config,
-    DebertaV2ForMaskedLM,
+    MobileBertConfig,
+    MobileBertForMaskedLM,
 )
 
 from mlm_pretrain.errors import InputError
@@ -260,10 +260,16 @@ def test_labelled_rows_of_a_packed_decoder_do_not_predict_each_other(
 def test_a_model_without_packed_attention_takes_rows_of_one_document(
     tokenizer: Any, tmp_path: Path
 ) -> None:
-    sizes = {"hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 1}
-    settings = DebertaV2Config(vocab_size=len(tokenizer), intermediate_size=64, **sizes)
+    """Its vectors are of three tokens each, whatever document they are of."""
+    sizes = {
+        "hidden_size": 64,
+        "embedding_size": 64,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 1,
+    }
+    settings = MobileBertConfig(vocab_size=len(tokenizer), intermediate_size=64, **sizes)
     trainer = MaskedLMTrainer(
-        model=DebertaV2ForMaskedLM(settings), args=splits.arguments(tmp_path, max_steps=2),
+        model=MobileBertForMaskedLM(settings), args=splits.arguments(tmp_path, max_steps=2),
         train_dataset=make_examples(tokenizer, 16, seed=1, labelled=False),
         processing_class=tokenizer,
     )  # fmt: skip
