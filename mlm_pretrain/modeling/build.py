@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import verify_model
-from mlm_pretrain.modeling.attention.choosing import require_packable
+from mlm_pretrain.modeling.attention.choosing import own_attention, require_packable
 from mlm_pretrain.modeling.sizes import (
     ENCODER_DECODERS,
     build_config,
@@ -44,7 +44,11 @@ def new_model(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            model = getattr(transformers, auto_class).from_config(config, trust_remote_code=False)
+            model = getattr(transformers, auto_class).from_config(
+                config,
+                attn_implementation=own_attention(auto_class, config),
+                trust_remote_code=False,
+            )
         except (ValueError, RuntimeError, AttributeError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise InputError(
@@ -124,16 +128,15 @@ def read_checkpoint(
 
     verify_model(source)
     try:
-        changed: dict[str, float] = {}
-        if family_classes or dropout is not None:
-            family = transformers.AutoConfig.from_pretrained(
-                source, revision=revision or "main", trust_remote_code=False
-            ).model_type
-            auto_class = (family_classes or {}).get(family, auto_class)
-            changed = {} if dropout is None else dropout_settings(family, dropout)
+        config = transformers.AutoConfig.from_pretrained(
+            source, revision=revision or "main", trust_remote_code=False
+        )
+        auto_class = (family_classes or {}).get(config.model_type, auto_class)
+        changed = {} if dropout is None else dropout_settings(config.model_type, dropout)
         model, info = getattr(transformers, auto_class).from_pretrained(
-            source, dtype=torch.float32, revision=revision or "main",
-            output_loading_info=True, use_safetensors=True, trust_remote_code=False, **changed,
+            source, dtype=torch.float32, attn_implementation=own_attention(auto_class, config),
+            revision=revision or "main", output_loading_info=True, use_safetensors=True,
+            trust_remote_code=False, **changed,
         )  # fmt: skip
     except SafetensorError as error:
         raise InputError(f"{role}: its .safetensors file is damaged ({error})") from None

@@ -97,7 +97,9 @@ def fresh_generator(model: Any, layers: int | None) -> Any:
     config.architectures, config.num_labels = None, 2
     config.id2label = {0: "LABEL_0", 1: "LABEL_1"}  # as they are where nobody names them
     config.label2id = {name: number for number, name in config.id2label.items()}
-    generator = AutoModelForMaskedLM.from_config(config).float()
+    generator = AutoModelForMaskedLM.from_config(
+        config, attn_implementation=_attention_of(model)
+    ).float()
     with torch.no_grad():
         table = model.get_input_embeddings().weight
         generator.get_input_embeddings().weight.copy_(table.to("cpu"))
@@ -117,6 +119,7 @@ def opened_generator(folder: str, model: Any, sharing: Sharing) -> Any:
     try:
         generator, info = AutoModelForMaskedLM.from_pretrained(
             folder, dtype=torch.float32, use_safetensors=True,
+            attn_implementation=_attention_of(model),
             output_loading_info=True, trust_remote_code=False,
         )  # fmt: skip
     except (OSError, ValueError, KeyError, RuntimeError) as error:
@@ -125,6 +128,11 @@ def opened_generator(folder: str, model: Any, sharing: Sharing) -> Any:
         raise InputError(f"{role}: lacks {len(missing)} weights, for example {missing[0]}")
     _require_fitting(role, generator, model, sharing)
     return generator
+
+
+def _attention_of(model: Any) -> str:
+    """What a model of its family is built with."""
+    return "sdpa" if model._supports_sdpa else "eager"
 
 
 def _require_fitting(role: str, generator: Any, model: Any, sharing: Sharing) -> None:

@@ -15,6 +15,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from mlm_pretrain.modeling.attention.choosing import own_attention
 from mlm_pretrain.objectives import Objective
 from mlm_pretrain.training.checkpoints.weights import reading
 from mlm_pretrain.training.learning.choosing import head_weights
@@ -190,7 +191,10 @@ def read_generator(model: Any, folder: Path) -> Any:
             if name.startswith(prefix)
         }
         with torch.random.fork_rng(devices=[]):
-            generator = AutoModelForMaskedLM.from_config(AutoConfig.for_model(**settings))
+            config = AutoConfig.for_model(**settings)
+            generator = AutoModelForMaskedLM.from_config(
+                config, attn_implementation=own_attention("AutoModelForMaskedLM", config)
+            )
         generator.load_state_dict(state, strict=False)  # tied weights are there once
     table, weights = generator.get_input_embeddings().weight, generator.state_dict(keep_vars=True)
     if not any(weights[name] is table for name in state):  # one for both, saved as the model's

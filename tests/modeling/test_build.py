@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,18 @@ def test_random_weights_depend_on_the_seed_alone(tokenizer: Any) -> None:
     assert all(torch.equal(first[name], again[name]) for name in first)
     name = "bert.embeddings.word_embeddings.weight"
     assert not torch.equal(first[name], other[name])
+
+
+def test_a_checkpoint_is_not_asked_which_attention_it_was_trained_with(
+    tokenizer: Any, tmp_path: Path
+) -> None:
+    new_model("bert:2x64", MLM, tokenizer, 64, seed=0).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    settings = {**json.loads(path.read_text()), "attn_implementation": "flash_attention_2"}
+    path.write_text(json.dumps(settings))
+    model: Any = continued_model(str(tmp_path), MLM, tokenizer, 64, seed=0)
+    assert model.config._attn_implementation.startswith("packed_")
 
 
 @pytest.mark.parametrize("arch", ["bert:2x64", "roberta:2x64", "electra:2x64", "modernbert:2x64"])

@@ -18,6 +18,17 @@ _LAYER_KINDS = ("full_attention", "sliding_attention")
 _READINGS = (("sdpa", "flags"), ("eager", "added"), ("eager", "numbers"))
 
 
+def own_attention(auto_class: str, config: Any) -> str:
+    """What a model is built with: "sdpa", or "eager" where its class has no other.
+
+    Said in every case, since a config may name what this machine has not.
+    """
+    import transformers
+
+    kind = getattr(transformers, auto_class)._model_mapping.get(type(config), None)
+    return "sdpa" if getattr(kind, "_supports_sdpa", True) else "eager"
+
+
 def require_packable(model: torch.nn.Module, method: str | None = None) -> None:
     """Make sure the model keeps packed segments apart, by `method` where it can.
 
