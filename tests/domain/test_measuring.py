@@ -172,6 +172,7 @@ def test_model_without_a_head_gets_no_loss_but_a_reason(test_data: Path) -> None
         assert set(of["loss"]) == {"why_none"}
         assert "no language-modelling head" in of["loss"]["why_none"]
         assert any("no language-modelling head" in said for said in of["advice"]["warnings"])
+        assert any("take a checkpoint that has its head" in of for of in of["advice"]["warnings"])
     verdicts = [of["advice"]["verdict"] for of in found.values()]
     assert verdicts == [ADAPT, ADAPT]
     biomed, imdb = (of["fit"]["domain"] for of in found.values())
