@@ -125,7 +125,7 @@ def _section(values: Any, name: str, item: str) -> Any:
 
 def _read_scalar(text: str) -> Any:
     value = yaml.safe_load(text)
-    if isinstance(value, str):
+    if isinstance(value, str) and value == text.strip():  # and not in quotes
         try:  # YAML 1.1 reads 1e-4 as text; on a command line nobody means that.
             return float(value)
         except ValueError:

@@ -98,9 +98,9 @@ def _checked(config: AdaptConfig) -> tuple[AdaptConfig, LabelledTask | None, str
     """The settings, the task and the checkpoint's folder, once all settings are known to be possible."""
     task = task_of(config)
     base = base_folder(config.model, config.revision)
-    config = config.with_length(row_length(base))
     for variant in variants_of(config):
         run_settings(config, variant, Places(Path(config.out)), base)
+    config = config.with_length(row_length(base))
     if task is not None:
         check_task(task, base)
     return config, task, base

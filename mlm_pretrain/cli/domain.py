@@ -13,6 +13,9 @@ from mlm_pretrain.cli import reading
 from mlm_pretrain.cli.output import Json, finish, table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlm_pretrain.compare import LabelledTask
     from mlm_pretrain.corpus import ReadOptions
 
 
@@ -133,7 +136,9 @@ def domain(
         )  # fmt: skip
     written = room.write_report(out, found)
     lines = [*_lines(found), f"written: {', '.join(written)}"]
-    finish(found, json, lines, _next(found, model, corpus, general or [], read))
+    alike = read.model_copy(update={"limit_documents": None}) == config.read_general
+    command = _next(found, model, corpus, general or [], tasks, read, alike)
+    finish(found, json, lines, command)
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
@@ -145,17 +150,34 @@ def _lines(found: dict[str, Any]) -> list[str]:
 
 
 def _next(
-    found: dict[str, Any], model: str, corpus: list[str], general: list[str], read: ReadOptions
+    found: dict[str, Any],
+    model: str,
+    corpus: list[str],
+    general: list[str],
+    tasks: Sequence[LabelledTask],
+    reading_of_corpus: ReadOptions,
+    reads_alike: bool,
 ) -> str:
-    """Adapting to it, unless the advice is against it; what that would do is said first."""
+    """Adapting to it, unless the advice is against it; what that would do is said first.
+
+    Args:
+        reads_alike: whether `general` is read as the corpus is; `adapt` reads all text alike.
+    """
     if found["advice"]["verdict"] == "don't":
         return ""
-    words = ["--model", model, *(part for spec in corpus for part in ("--corpus", spec))]
-    words += [part for spec in general for part in ("--general", spec)]
-    unlike = read.model_dump(mode="json", exclude_defaults=True)
-    words += [
-        part
-        for name, value in unlike.items()
-        for part in ("--set", f"read.{name}={to_json(value)}")
-    ]
+    words = ["--model", model, *_repeated("--corpus", corpus)]
+    words += _repeated("--general", general if reads_alike else [])
+    if tasks:
+        words += ["--task", tasks[0].kind]
+        for split in ("train", "validation", "test"):
+            words += _repeated(f"--{split}", [str(tasks[0].settings.get(split) or "")])
+    unlike = reading_of_corpus.model_dump(
+        mode="json", exclude_defaults=True, exclude={"limit_documents"}
+    )
+    settings = [f"read.{name}={to_json(v, ensure_ascii=False)}" for name, v in unlike.items()]
+    words += _repeated("--set", settings)
     return shlex.join(["mlm-pretrain", "adapt", *words, "--out", "adapted", "--dry-run"])
+
+
+def _repeated(flag: str, values: Sequence[str]) -> list[str]:
+    return [part for value in values if value for part in (flag, value)]

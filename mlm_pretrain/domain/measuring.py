@@ -140,7 +140,7 @@ def _loss(
     """The model's losses, and what part of its tokens' entropy the model knows; or why there are none."""
     reason = "left out" if not config.loss_rows else why_no_loss(model, settings)
     if reason:
-        return {"why_none": reason}
+        return {"why_none": reason, "lacks_head": bool(config.loss_rows)}
     found = losses(model, texts, config)
     for name in texts:
         found[name]["known"] = 1 - found[name]["loss_nats"] / fits[name]["unigram_nats"]

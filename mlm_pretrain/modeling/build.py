@@ -11,7 +11,11 @@ from safetensors import SafetensorError
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import verify_model
-from mlm_pretrain.modeling.attention.choosing import own_attention, require_packable
+from mlm_pretrain.modeling.attention.choosing import (
+    free_embeddings,
+    own_attention,
+    require_packable,
+)
 from mlm_pretrain.modeling.sizes import (
     ENCODER_DECODERS,
     build_config,
@@ -55,6 +59,7 @@ def new_model(
                 f"--arch {arch}: cannot be built ({reason})",
                 "choose bert, modernbert, llama or another that keeps packed rows apart",
             ) from None
+    free_embeddings(model)  # before objectives make copies of it
     return model.float()
 
 
@@ -94,6 +99,7 @@ def continued_model(
     own = _own_vocabulary(source, revision)
     if not grow_for(source, model, tokenizer, own, new_rows):
         _check_vocabulary(source, model, tokenizer, own)
+    free_embeddings(model)  # before objectives make copies of it
     if not model.config.is_encoder_decoder:
         require_packable(model)
     model.lacked = tuple(missing)

@@ -50,7 +50,16 @@ def prove_packable(
                 raise first from None
 
 
-def _prove(model: torch.nn.Module, ordinary_ids: Any, is_causal: bool) -> None:
+def _prove(model: Any, ordinary_ids: Any, is_causal: bool) -> None:
+    model._keeps_apart = True  # or it would not be given packed rows to show it by
+    try:
+        _require_apart(model, ordinary_ids, is_causal)
+    except InputError:
+        model._keeps_apart = False
+        raise
+
+
+def _require_apart(model: torch.nn.Module, ordinary_ids: Any, is_causal: bool) -> None:
     name, was_training = type(model).__name__, model.training
     model.eval()
     try:
@@ -58,8 +67,9 @@ def _prove(model: torch.nn.Module, ordinary_ids: Any, is_causal: bool) -> None:
             difference = _difference(model, ordinary_ids, is_causal)
     except (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        way_out = "train it in fp32, or " if _is_half(model) else ""
         raise InputError(
-            f"{name} cannot read packed rows ({reason})", "choose another architecture"
+            f"{name} cannot read packed rows ({reason})", f"{way_out}choose another architecture"
         ) from None
     finally:
         model.train(was_training)
@@ -91,9 +101,12 @@ def _difference(model: torch.nn.Module, ordinary_ids: Any, is_causal: bool) -> f
 
 
 def _tolerance(model: torch.nn.Module) -> float:
+    return _HALF_TOLERANCE if _is_half(model) else _TOLERANCE
+
+
+def _is_half(model: torch.nn.Module) -> bool:
     weight = next(model.parameters())
-    is_half = weight.dtype != torch.float32 or torch.is_autocast_enabled(weight.device.type)
-    return _HALF_TOLERANCE if is_half else _TOLERANCE
+    return weight.dtype != torch.float32 or torch.is_autocast_enabled(weight.device.type)
 
 
 def _lengths(model: Any) -> list[int]:

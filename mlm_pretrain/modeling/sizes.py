@@ -32,6 +32,7 @@ _NAMED = FAMILIES + ENCODER_DECODERS
 # Their positions count from pad_token_id + 1, so that many of them are never used.
 _OFFSET_MODELS = (
     "roberta", "xlm-roberta", "camembert", "roberta-prelayernorm", "xlm-roberta-xl", "data2vec-text",
+    "mpnet",
 )  # fmt: skip
 
 
@@ -153,7 +154,8 @@ def unused_positions(config: Any) -> int:
     """How many of a model's positions come before the first one it uses."""
     if getattr(config, "model_type", "") not in _OFFSET_MODELS:
         return 0
-    return (config.pad_token_id or 0) + 1
+    # MPNet's padding is 1, whatever its config says.
+    return 1 + (1 if config.model_type == "mpnet" else config.pad_token_id or 0)
 
 
 def _special_ids(tokenizer: Any) -> dict[str, int | None]:

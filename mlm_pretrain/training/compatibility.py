@@ -7,7 +7,12 @@ from typing import Any
 import torch
 
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.modeling.attention.choosing import is_decided, leave_unpacked, method_of
+from mlm_pretrain.modeling.attention.choosing import (
+    has_own_attention,
+    is_decided,
+    leave_unpacked,
+    method_of,
+)
 from mlm_pretrain.modeling.compilation import uncompiled
 from mlm_pretrain.modeling.dropout import draw_quickly
 from mlm_pretrain.modeling.packing_proof import prove_packable
@@ -135,12 +140,12 @@ def _prove_packable(trainer: Any) -> None:
     """
     model = trainer.model
     given, device = model.config._attn_implementation, next(model.parameters()).device
-    if device.type == "cpu" and is_decided(model):
+    in_precision = trainer.args.bf16 and (device.type != "cpu" or has_own_attention(model))
+    if device.type == "cpu" and is_decided(model) and not in_precision:
         return
     ids = trainer.data_collator.vocabulary.ordinary_ids
     method = method_of(model) if is_decided(model) else None
-    bf16 = trainer.args.bf16 and device.type != "cpu"
-    with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+    with torch.autocast(device.type, torch.bfloat16, enabled=in_precision):
         try:
             prove_packable(model, ids, trainer.objective.is_causal, method)
         except InputError:

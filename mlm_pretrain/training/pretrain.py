@@ -12,6 +12,7 @@ from mlm_pretrain.claiming import claim_output, clear_false_start, telling_of_a_
 from mlm_pretrain.environment import process_count, process_rank
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import read_manifest
+from mlm_pretrain.objectives import Objective
 from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
 from mlm_pretrain.training.assembling import Materials, assemble, build_trainer, training_arguments
@@ -168,19 +169,22 @@ def _train_once(
 
 def _inform(materials: Materials) -> None:
     """Where asked for, what is fresh of the model; the time it takes is part of the budget."""
-    config = materials.config
+    config, objective = materials.config, materials.objective
     if config.follows is not None or config.start == "random":
-        return
-    if config.init is not None:
-        start_frequencies(materials.model, materials.train, materials.tokenizer)
         return
     seconds = 0.0
     if process_rank() == 0:  # the others receive the first process's weights
-        seconds = informed_start(
-            materials.model, materials.train, materials.tokenizer,
-            materials.objective.is_causal, config.seed,
-        )  # fmt: skip
+        seconds = _informed(materials, objective)
     materials.budget.spend_on_setup(seconds)
+
+
+def _informed(materials: Materials, objective: Objective) -> float:
+    model, rows, tokenizer = materials.model, materials.train, materials.tokenizer
+    if materials.config.init is None:
+        return informed_start(model, rows, tokenizer, objective.is_causal, materials.config.seed)
+    # Where text is continued, the end of a document is predicted too.
+    unpredicted = [] if "clm" in objective.served else tokenizer.all_special_ids
+    return start_frequencies(model, rows, unpredicted)
 
 
 def _claim(materials: Materials, overwrite: bool, resume: bool) -> None:

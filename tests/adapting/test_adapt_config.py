@@ -161,3 +161,18 @@ def test_it_is_trained_as_its_head_was(
     found = run_settings(asked, first, places, str(tmp_path), objective)
     assert (found.objective, "objective" in found.model_fields_set) == (objective, True)
     assert "objective" not in run_settings(asked, last, places, "", objective).model_fields_set
+
+
+def test_rows_are_as_long_as_the_model_takes() -> None:
+    """And the settings of an adaptation that nobody gave a length are those that they were."""
+    plain = {"model": "m", "corpus": ["c"], "out": "o"}
+
+    def lengths(most: int, **prepare: int) -> int:
+        given = {"prepare": prepare} if prepare else {}
+        return AdaptConfig(**plain, **given).with_length(most).prepare.max_length  # type: ignore[arg-type]
+
+    assert [lengths(most) for most in (64, 128, 512)] == [64, 128, 128]
+    assert [lengths(most, processes=1) for most in (64, 512)] == [64, 128]
+    assert lengths(64, max_length=256) == 256  # refused where it does not fit, and not changed
+    config = AdaptConfig(**plain)  # type: ignore[arg-type]
+    assert "prepare" not in config.with_length(512).model_dump(exclude_defaults=True)

@@ -15,6 +15,7 @@ from package_process import call_verb, environment
 from planted import task_of, write_rows
 
 from mlm_pretrain.cli.domain import _next
+from mlm_pretrain.compare import parse_task
 from mlm_pretrain.corpus import ReadOptions
 from mlm_pretrain.domain import MeasureConfig, forecast, measure
 from mlm_pretrain.domain.advice import ADAPT, LEAVE, NEW_VOCABULARY, advise
@@ -169,7 +170,7 @@ def test_model_without_a_head_gets_no_loss_but_a_reason(test_data: Path) -> None
         for name in ("biomed_text", "imdb_reviews")
     }
     for of in found.values():
-        assert set(of["loss"]) == {"why_none"}
+        assert set(of["loss"]) == {"why_none", "lacks_head"}
         assert "no language-modelling head" in of["loss"]["why_none"]
         assert any("no language-modelling head" in said for said in of["advice"]["warnings"])
         assert any("take a checkpoint that has its head" in of for of in of["advice"]["warnings"])
@@ -198,15 +199,25 @@ def test_forecast_is_of_real_steps_and_whole_corpus(tiny_model: Path, corpus_fil
 def test_what_it_says_to_do_next_can_be_done(
     tiny_model: Path, tmp_path: Path, capfd: Any, monkeypatch: Any
 ) -> None:
+    """With a field whose name is a number, general text that is read alike, and a task."""
     monkeypatch.chdir(tmp_path)
     texts = [f"the thin tank number {n} holds {n + 1} warm words" for n in range(400)]
-    write_rows(tmp_path / "the texts.jsonl", [{"body": text} for text in texts])
-    read = ReadOptions(text_field="body")
-    corpus = ["the texts.jsonl"]
-    assert _next({"advice": {"verdict": "don't"}}, str(tiny_model), corpus, [], read) == ""
-    command = _next({"advice": {"verdict": ADAPT}}, str(tiny_model), corpus, [], read)
-    program, *words = shlex.split(command)
-    assert program == "mlm-pretrain"
+    for name, some in (("the texts.jsonl", texts[:300]), ("others.jsonl", texts[300:])):
+        write_rows(tmp_path / name, [{"1e5": text} for text in some])
+    (tmp_path / "task").mkdir()
+    for split in ("train", "validation", "test"):
+        labelled = [{"text": f"{split} {n}", "label": n % 2} for n in range(40)]
+        write_rows(tmp_path / "task" / f"{split}.jsonl", labelled)
+    tasks, read = [parse_task("sentiment:task")], ReadOptions(text_field="1e5")
+
+    def following(verdict: str, *more: Any) -> str:
+        found = {"advice": {"verdict": verdict}}
+        return _next(found, str(tiny_model), ["the texts.jsonl"], ["others.jsonl"], *more)
+
+    assert following(LEAVE, tasks, read, True) == ""
+    assert "others.jsonl" not in following(ADAPT, tasks, read, False)
+    program, *words = shlex.split(following(ADAPT, tasks, read, True))
+    assert program == "mlm-pretrain" and "others.jsonl" in words and "task/test.jsonl" in words
     done = call_verb(capfd, *words, "--steps", 2, "--words", 0)
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "adapted" / "model").exists()  # --dry-run

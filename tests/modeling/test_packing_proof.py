@@ -11,10 +11,10 @@ import transformers
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.modeling.attention import methods
-from mlm_pretrain.modeling.attention.choosing import method_of
+from mlm_pretrain.modeling.attention.choosing import is_decided, method_of, require_packable
 from mlm_pretrain.modeling.build import new_model
 from mlm_pretrain.modeling.packing_proof import prove_packable
-from mlm_pretrain.modeling.sizes import DECODERS, FAMILIES
+from mlm_pretrain.modeling.sizes import DECODERS, FAMILIES, check_length
 
 IDS = range(5, 60)
 SMALL = {
@@ -72,20 +72,20 @@ def test_an_encoder_with_a_decoder_is_refused(tokenizer: Any, tmp_path: Path) ->
         new_model(arch, "AutoModelForMaskedLM", tokenizer, 64, 0)
 
 
-@pytest.mark.parametrize(
-    "config",
-    [
-        transformers.DebertaV2Config(  # as version 3 of DeBERTa
-            **SMALL, position_buckets=16, norm_rel_ebd="layer_norm", share_att_key=True,
-            relative_attention=True, pos_att_type=["p2c", "c2p"], position_biased_input=False,
-        ),
-        transformers.DebertaConfig(**SMALL, relative_attention=True, pos_att_type=["c2p"]),
-        transformers.MPNetConfig(**SMALL | {"max_position_embeddings": 66}),
-        transformers.RemBertConfig(**SMALL),
-        transformers.MegatronBertConfig(**SMALL),
-    ],
-    ids=lambda config: config.model_type,
-)  # fmt: skip
+DEBERTA = transformers.DebertaConfig(**SMALL, relative_attention=True, pos_att_type=["c2p"])
+OWN_ATTENTION = [
+    DEBERTA,
+    transformers.DebertaV2Config(  # as version 3 of DeBERTa
+        **SMALL, position_buckets=16, norm_rel_ebd="layer_norm", share_att_key=True,
+        relative_attention=True, pos_att_type=["p2c", "c2p"], position_biased_input=False,
+    ),
+    transformers.MPNetConfig(**SMALL | {"max_position_embeddings": 66}),
+    transformers.RemBertConfig(**SMALL),
+    transformers.MegatronBertConfig(**SMALL),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("config", OWN_ATTENTION, ids=lambda config: config.model_type)
 def test_one_with_attention_of_its_own_gets_masks_that_it_reads(
     config: Any, tokenizer: Any, tmp_path: Path
 ) -> None:
@@ -97,9 +97,28 @@ def test_one_with_attention_of_its_own_gets_masks_that_it_reads(
     batch = {"input_ids": ids, "attention_mask": (ids > 0).long()}
     with torch.no_grad():
         before = model(**batch).logits
+        require_packable(model)
+        assert not is_decided(model)  # the first form that is set may be read the wrong way round
         prove_packable(model, IDS, is_causal=False, method="products8")
         assert model.config._attn_implementation == "eager" and method_of(model) == "masks"
+        assert is_decided(model)
         torch.testing.assert_close(model(**batch).logits, before, rtol=0, atol=0)
+    longest = SMALL["max_position_embeddings"]
+    with pytest.raises(InputError, match=f"{longest + 1} tokens"):
+        check_length(model.config, longest + 1)
+
+
+def test_one_that_half_precision_breaks_is_refused_in_it(tokenizer: Any, tmp_path: Path) -> None:
+    model = new_model(_saved(DEBERTA, tmp_path), "AutoModelForMaskedLM", tokenizer, 64, 0)
+    with torch.autocast("cpu", torch.bfloat16), pytest.raises(InputError, match="train it in fp32"):
+        prove_packable(model, IDS, is_causal=False)
+
+
+def test_blocks_of_a_row_are_no_documents(tokenizer: Any, tmp_path: Path) -> None:
+    arch = _saved(transformers.BigBirdConfig(**SMALL), tmp_path)
+    model = new_model(arch, "AutoModelForMaskedLM", tokenizer, 64, 0)
+    with pytest.raises(InputError, match="attends by blocks of a row"):
+        prove_packable(model, IDS, is_causal=False)
 
 
 def test_why_one_is_refused_is_said_of_the_best_way_that_was_tried(

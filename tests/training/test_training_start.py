@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, DebertaV2Config, DebertaV2ForMaskedLM
 
 from mlm_pretrain.modeling.build import new_model
 from mlm_pretrain.packing import PackedDataset
@@ -16,6 +16,7 @@ from mlm_pretrain.training.informed_start import (
     SCORE_SPREAD,
     informed_start,
     start_embeddings,
+    start_frequencies,
 )
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
 
@@ -87,3 +88,26 @@ def test_a_run_uses_them_unless_told_otherwise(
         pretrain(config)
         saved = type(fresh).from_pretrained(tmp_path / choice / "model")
         torch.testing.assert_close(saved.get_input_embeddings().weight, expected, rtol=0, atol=1e-6)
+
+
+def test_the_frequencies_stand_where_a_head_has_a_number_for_each_token(
+    prepared: Path, tokenizer: Any
+) -> None:
+    """Which is not always the bias of what the library calls the output layer."""
+    sizes = {"hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 1}
+    model: Any = DebertaV2ForMaskedLM(
+        DebertaV2Config(vocab_size=len(tokenizer), intermediate_size=64, legacy=False, **sizes)
+    )
+    head, rows = model.lm_predictions.lm_head, PackedDataset(prepared, "train")
+    assert start_frequencies(model, rows, []) == 0.0 and not head.bias.any()
+    model.lacked = tuple(name for name, _ in model.named_parameters() if "deberta." not in name)
+    assert start_frequencies(model, rows, tokenizer.all_special_ids) > 0
+    ids = np.concatenate([row["input_ids"] for row in rows])
+    counts = torch.bincount(torch.from_numpy(ids.astype(np.int64)), minlength=len(tokenizer))
+    end, bias = tokenizer.sep_token_id, head.bias.detach().clone()
+    often = counts.argsort(descending=True)
+    often = often[~torch.isin(often, torch.tensor(tokenizer.all_special_ids))]
+    assert bias.argmax() == often[0] and bias[end] == bias.min()
+    start_frequencies(model, rows, [])  # as where text is continued, to its end
+    moved = head.bias[end] - bias[end] - (head.bias[often[0]] - bias[often[0]])
+    assert moved.item() == pytest.approx(np.log(1 + counts[end].item()), rel=1e-4)

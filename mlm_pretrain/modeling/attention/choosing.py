@@ -44,6 +44,13 @@ def require_packable(model: torch.nn.Module, method: str | None = None) -> None:
             f"{type(model).__name__} has layers of '{min(unknown)}', which packed rows would leak through",
             "choose a model with full or sliding attention alone",
         )
+    if (
+        getattr(model.config, "attention_type", "") == "block_sparse"
+    ):  # short rows would turn it off
+        raise InputError(
+            f"{type(model).__name__} attends by blocks of a row, whatever documents they are of",
+            "choose a model with full or sliding attention alone",
+        )
     if method is None and is_decided(model):
         return
     given = model.config._attn_implementation
@@ -58,7 +65,7 @@ def use_masks(model: torch.nn.Module, given: str) -> None:
     Raises:
         InputError: when there is none.
     """
-    model._block_masks = ""
+    model._block_masks, model._keeps_apart = "", False
     if not fall_back(model, given):
         raise InputError(
             f"packed rows need 'sdpa' or 'eager' attention, which {type(model).__name__} does not have",
@@ -76,12 +83,12 @@ def fall_back(model: torch.nn.Module, given: str) -> bool:
         if not had and given != name and not is_packed_implementation(given):
             say(f"attention: '{given}' cannot separate packed documents; using '{name}' with masks")
         model._block_masks = form
-        _free_embeddings(model)
+        free_embeddings(model)
         return True
     return False
 
 
-def _free_embeddings(model: torch.nn.Module) -> None:
+def free_embeddings(model: torch.nn.Module) -> None:
     """DeBERTa also multiplies the tokens' vectors with its mask, so that those of padding are zero. No token
     sees padding in packed rows, and block masks have another shape."""
     embeddings = getattr(model.base_model, "embeddings", None)
@@ -89,6 +96,11 @@ def _free_embeddings(model: torch.nn.Module) -> None:
         return
     if _without_block_mask not in embeddings._forward_pre_hooks.values():
         embeddings.register_forward_pre_hook(_without_block_mask, with_kwargs=True)
+
+
+def has_own_attention(model: torch.nn.Module) -> bool:
+    """Whether the model reads masks by code of its own, which may not be made for every precision."""
+    return model.config._attn_implementation == "eager" and bool(mask_form(model))
 
 
 def mask_form(model: torch.nn.Module) -> str:
@@ -106,14 +118,19 @@ def _without_block_mask(
 
 
 def is_decided(model: torch.nn.Module) -> bool:
-    """Whether the model's packed attention, or its block masks, have been chosen already."""
-    return is_packed_implementation(model.config._attn_implementation) or bool(mask_form(model))
+    """Whether the model's packed attention, or its block masks, have been chosen already.
+
+    Of masks for "eager" attention that takes a proof: one model reads as 1 what another reads as 0.
+    """
+    form = mask_form(model)
+    is_shown = form == _READINGS[0][1] or (bool(form) and getattr(model, "_keeps_apart", False))
+    return is_packed_implementation(model.config._attn_implementation) or is_shown
 
 
 def leave_unpacked(model: torch.nn.Module, implementation: str) -> None:
     """Back to the attention that the model came with, for rows that are not packed."""
     set_implementation(model, implementation)
-    model._block_masks = ""
+    model._block_masks, model._keeps_apart = "", False
 
 
 def set_implementation(model: torch.nn.Module, name: str) -> bool:

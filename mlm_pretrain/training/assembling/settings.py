@@ -46,6 +46,8 @@ def resolved(
 
 def _attention(precision: Precision, model: Any, train: PackedDataset, rows: int) -> str:
     """The method for batches like the first one."""
+    if not model._supports_sdpa:  # and has none to choose from
+        return "masks"
     found = [train[row]["segment_lengths"] for row in range(min(rows, len(train)))]
     dtype = torch.bfloat16 if resolve_precision(precision) == "bf16" else torch.float32
     lengths_N = np.concatenate(found).astype(np.int64)
