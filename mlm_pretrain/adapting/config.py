@@ -9,10 +9,10 @@ from pydantic import Field, model_validator
 
 from mlm_pretrain.config import StrictConfig
 from mlm_pretrain.corpus import ReadOptions
+from mlm_pretrain.domain.config import ROW_LENGTH
 from mlm_pretrain.packing import PrepareConfig
 
 DEFAULT_MINUTES = 30.0
-_ROW_LENGTH = 128
 _SPLITS = ("train", "validation", "test")
 _OF_NEW_WORDS = ("new_rows_rate",)
 # What an adaptation says of its runs itself.
@@ -81,7 +81,7 @@ class AdaptConfig(StrictConfig):
     variants: list[Literal["dapt", "tapt", "dapt+tapt", "control"]] | None = None
     seeds: int = Field(5, ge=2)
     seed: int = Field(0, ge=0, lt=1 << 32)
-    prepare: PrepareConfig = PrepareConfig(max_length=_ROW_LENGTH)
+    prepare: PrepareConfig = PrepareConfig(max_length=ROW_LENGTH)
     pretrain: dict[str, Any] = Field(default_factory=dict)
     finetune: dict[str, Any] = Field(default_factory=dict)
 
@@ -118,7 +118,7 @@ class AdaptConfig(StrictConfig):
         """The settings, with rows of 128 tokens or `most_tokens` at most where they do not say how long."""
         is_given = "prepare" in self.model_fields_set
         is_said = is_given and "max_length" in self.prepare.model_fields_set
-        tokens = min(_ROW_LENGTH, most_tokens)
+        tokens = min(ROW_LENGTH, most_tokens)
         if is_said or tokens == self.prepare.max_length:
             return self
         prepare = self.prepare.model_copy(update={"max_length": tokens})

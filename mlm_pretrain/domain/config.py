@@ -7,6 +7,8 @@ from pydantic import Field
 from mlm_pretrain.config import StrictConfig
 from mlm_pretrain.corpus import ReadOptions
 
+ROW_LENGTH = 128  # tokens of a row that is trained on, where nobody says
+
 
 class MeasureConfig(StrictConfig):
     """Settings of `measure`. The defaults take a minute or two on two cores for a model of 20 M parameters.

@@ -9,6 +9,7 @@ from typing import Any
 
 from mlm_pretrain.corpus import ReadOptions
 from mlm_pretrain.corpus.writing import write_texts
+from mlm_pretrain.domain.config import ROW_LENGTH
 from mlm_pretrain.domain.loss import objective_for
 from mlm_pretrain.domain.reading import CorpusReading
 from mlm_pretrain.domain.sampling import draw
@@ -19,7 +20,6 @@ from mlm_pretrain.training.pretrain import PretrainConfig
 
 # Enough for some ten steps of most models, and made ready in seconds.
 _TRIAL_BYTES = 2_000_000
-_ROW_LENGTH = 128
 _TOKEN_BYTES = {False: 2, True: 4}  # of packed data, by whether an id needs more than 16 bits
 
 
@@ -120,7 +120,7 @@ def row_length(model: str | Path) -> int:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
-    return min(_ROW_LENGTH, int(tokenizer.model_max_length))
+    return min(ROW_LENGTH, int(tokenizer.model_max_length))
 
 
 def _budget(

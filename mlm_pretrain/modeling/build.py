@@ -99,7 +99,6 @@ def continued_model(
     own = _own_vocabulary(source, revision)
     if not grow_for(source, model, tokenizer, own, new_rows):
         _check_vocabulary(source, model, tokenizer, own)
-    free_embeddings(model)  # before objectives make copies of it
     if not model.config.is_encoder_decoder:
         require_packable(model)
     model.lacked = tuple(missing)

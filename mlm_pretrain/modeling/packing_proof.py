@@ -38,9 +38,8 @@ def prove_packable(
     """
     given = model.config._attn_implementation
     require_packable(model, method)
-    first: InputError | None = (
-        None  # what is wrong with the model, and not with the last form of a mask
-    )
+    # What is wrong with the model, and not with the last form of a mask.
+    first: InputError | None = None
     while True:
         try:
             return _prove(model, ordinary_ids, is_causal)

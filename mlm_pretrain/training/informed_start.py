@@ -18,6 +18,7 @@ from mlm_pretrain.modeling.layers import token_table
 from mlm_pretrain.modeling.neighbour_attention import start_at_neighbours
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.progress import say
+from mlm_pretrain.training.curriculum.rows import count_tokens
 from mlm_pretrain.training.heads import generator_of
 
 _BLOCK_TOKENS = 4_000_000
@@ -85,9 +86,8 @@ def start_frequencies(model: Any, rows: PackedDataset, unpredicted: list[int]) -
     numbers = {id(p): p for name, p in every if name in names and p.shape == (entries,)}
     if not numbers:
         return 0.0
-    counts = np.ones(entries)
-    for ids, _ in rows.blocks(SAMPLE_TOKENS, _BLOCK_TOKENS):
-        counts += np.bincount(ids, minlength=entries)
+    counts, found = np.ones(entries), count_tokens(rows)
+    counts[: len(found)] += found  # a table may have more rows than there are tokens
     counts[unpredicted] = 1
     logs = torch.from_numpy(np.log(counts) - np.log(counts).mean())
     with torch.no_grad():

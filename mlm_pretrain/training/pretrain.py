@@ -12,7 +12,6 @@ from mlm_pretrain.claiming import claim_output, clear_false_start, telling_of_a_
 from mlm_pretrain.environment import process_count, process_rank
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import read_manifest
-from mlm_pretrain.objectives import Objective
 from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
 from mlm_pretrain.training.assembling import Materials, assemble, build_trainer, training_arguments
@@ -169,17 +168,18 @@ def _train_once(
 
 def _inform(materials: Materials) -> None:
     """Where asked for, what is fresh of the model; the time it takes is part of the budget."""
-    config, objective = materials.config, materials.objective
+    config = materials.config
     if config.follows is not None or config.start == "random":
         return
     seconds = 0.0
     if process_rank() == 0:  # the others receive the first process's weights
-        seconds = _informed(materials, objective)
+        seconds = _informed(materials)
     materials.budget.spend_on_setup(seconds)
 
 
-def _informed(materials: Materials, objective: Objective) -> float:
+def _informed(materials: Materials) -> float:
     model, rows, tokenizer = materials.model, materials.train, materials.tokenizer
+    objective = materials.objective
     if materials.config.init is None:
         return informed_start(model, rows, tokenizer, objective.is_causal, materials.config.seed)
     # Where text is continued, the end of a document is predicted too.

@@ -44,9 +44,8 @@ def require_packable(model: torch.nn.Module, method: str | None = None) -> None:
             f"{type(model).__name__} has layers of '{min(unknown)}', which packed rows would leak through",
             "choose a model with full or sliding attention alone",
         )
-    if (
-        getattr(model.config, "attention_type", "") == "block_sparse"
-    ):  # short rows would turn it off
+    # A proof by short rows would turn it off for good.
+    if getattr(model.config, "attention_type", "") == "block_sparse":
         raise InputError(
             f"{type(model).__name__} attends by blocks of a row, whatever documents they are of",
             "choose a model with full or sliding attention alone",
@@ -123,7 +122,7 @@ def is_decided(model: torch.nn.Module) -> bool:
     Of masks for "eager" attention that takes a proof: one model reads as 1 what another reads as 0.
     """
     form = mask_form(model)
-    is_shown = form == _READINGS[0][1] or (bool(form) and getattr(model, "_keeps_apart", False))
+    is_shown = form == "flags" or (bool(form) and getattr(model, "_keeps_apart", False))
     return is_packed_implementation(model.config._attn_implementation) or is_shown
 
 
