@@ -16,7 +16,7 @@ from mlm_pretrain.training.assembling.objectives import objective_config_of
 from mlm_pretrain.training.budget import Budget
 from mlm_pretrain.training.curriculum import Curriculum
 from mlm_pretrain.training.followed import Followed
-from mlm_pretrain.training.forgetting.building import Guard
+from mlm_pretrain.training.forgetting.guard import Guard
 from mlm_pretrain.training.learning.learner import Learner
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.replay import Replay

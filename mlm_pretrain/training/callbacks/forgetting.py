@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from mlm_pretrain.progress import say
 from mlm_pretrain.training.agreement import first_process_value
 from mlm_pretrain.training.budget import Budget
 from mlm_pretrain.training.checkpoints.generators import generator_states, restore_generators
-from mlm_pretrain.training.forgetting.building import Guard
 from mlm_pretrain.training.forgetting.config import GuardConfig
+from mlm_pretrain.training.forgetting.guard import ACROSS, Guard
 from mlm_pretrain.training.forgetting.ledger import Ledger
 from mlm_pretrain.training.forgetting.measure import GENERAL
 from mlm_pretrain.training.learning.learner import Learner
@@ -81,28 +82,37 @@ class ForgettingCallback(TrainerCallback):
 
     def _take(self, args: Any, state: Any, control: Any) -> None:
         found: Any = self._measured() if state.is_world_process_zero else None
-        losses, across, seconds = first_process_value(found)
+        losses, across, seconds, besides = first_process_value(found)
         self.budget.tick()
-        self.guard.plan.note(self._moment(state), seconds)
-        measure = self.ledger.note(state.global_step, losses, seconds)
+        # The bits of the model are told again once it has learnt.
+        coming = besides / (ACROSS - 1) if across else 0.0
+        self.guard.plan.note(self._moment(state), seconds, besides + coming)
+        measure = self.ledger.note(state.global_step, losses, seconds + besides)
         for name, bits in across.items():
             self.ledger.across.setdefault(name, {}).update(bits)
         if state.is_world_process_zero:
-            self._report(Path(args.output_dir), measure, seconds)
+            self._report(Path(args.output_dir), measure, seconds + besides)
         self._judge(state, control, measure)
         step = state.global_step
         if step and self.budget.is_spent(step):  # a budget in minutes may end with a measurement
             control.should_save = control.should_training_stop = True
 
-    def _measured(self) -> tuple[dict[str, float], dict[str, dict[str, Any]], float]:
-        """(losses, at first bits for each byte too, seconds); generators go on as if nobody had asked."""
-        before, began = generator_states(), self.clock()
+    def _measured(self) -> tuple[dict[str, float], dict[str, dict[str, Any]], float, float]:
+        """(losses, at first bits for each byte too, seconds of the losses, and of the rest); generators go on
+        as if nobody had asked."""
+        generators, marks = generator_states(), [self.clock()]
         try:
+            if self.ledger.first is None:
+                self.guard.fit(self.model, self.clock)
+            marks.append(self.clock())
             losses = self.guard.measure.losses(self.model)
+            marks.append(self.clock())
             across = self._across() if self.ledger.first is None else {}
-            return losses, across, self.clock() - began
+            marks.append(self.clock())
+            fitting, seconds, besides = (b - a for a, b in pairwise(marks))
+            return losses, across, seconds, fitting + besides
         finally:
-            restore_generators(before)
+            restore_generators(generators)
 
     def _across(self) -> dict[str, dict[str, Any]]:
         """Of the model before it learns, and of the checkpoint with its own vocabulary."""
@@ -175,18 +185,21 @@ class ForgettingCallback(TrainerCallback):
 
     def facts(self) -> dict[str, Any]:
         """For a checkpoint."""
-        return {"plan": self.guard.plan.facts(), **self.ledger.facts()}
+        rows = self.guard.measure.count
+        return {"plan": self.guard.plan.facts(), "rows": rows, **self.ledger.facts()}
 
     def restore(self, facts: dict[str, Any]) -> None:
         """As `facts` had it; without any, as before the first measurement."""
         self.guard.plan.restore(facts.get("plan", {}))
+        self.guard.show(int(facts.get("rows", self.guard.asked)))
         self.ledger.restore(facts)
 
     def result(self, step: int) -> dict[str, Any]:
         """What the run says of it once its model has the weights of `step`; measured where it was not."""
         if not any(measure["step"] == step for measure in self.ledger.measures):
-            losses, _, seconds = self._measured()
-            self.ledger.note(step, losses, seconds)
+            losses, _, *seconds = self._measured()
+            self.ledger.note(step, losses, sum(seconds))
         for name, bits in self._bits("after", self.model, is_old=False).items():
             self.ledger.across.setdefault(name, {}).update(bits)
-        return self.ledger.result(step, self.budget.elapsed_seconds)
+        found = self.ledger.result(step, self.budget.elapsed_seconds)
+        return {**found, "rows": self.guard.measure.count}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,45 +16,25 @@ from mlm_pretrain.modeling.sizes import check_length
 from mlm_pretrain.objectives import OBJECTIVES, Objective
 from mlm_pretrain.objectives.vocabulary import Vocabulary
 from mlm_pretrain.training.budget import Budget
+from mlm_pretrain.training.forgetting.config import GuardConfig
+from mlm_pretrain.training.forgetting.guard import ACROSS, Guard, Paid
 from mlm_pretrain.training.forgetting.measure import DOMAIN, GENERAL, Measure
 from mlm_pretrain.training.forgetting.plan import (
     StepPlan,
     Work,
     clock_plan,
     fitting_rows,
+    looks_wanted,
     step_plan,
 )
-from mlm_pretrain.training.forgetting.rows import some_of
-from mlm_pretrain.training.forgetting.words import HiddenWords, hidden_words
 from mlm_pretrain.training.pretrain_config import PretrainConfig
+from mlm_pretrain.training.probing.config import NO_LIMIT
 from mlm_pretrain.training.probing.pace import Pace
 from mlm_pretrain.training.same_tokenizer import require_same_tokenizer
 
 _SETTING = "guard"
 _MEASURED = ("mlm", "clm")  # what a loss of tokens is known of
 _MOST_ROWS_AT_ONCE = 32
-_ACROSS = (
-    3  # measurements' worth of scoring where tokens were added: the checkpoint, before and after
-)
-
-
-@dataclass
-class Guard:
-    """What a run is guarded by.
-
-    Attributes:
-        data_hash: of the general text.
-        words: of each text, where tokens were added to the checkpoint's vocabulary.
-        has_fresh_head: whether the loss falls by what a new head learns, whatever is forgotten.
-        checkpoint: opens the model that the run begins with as it was, with its own vocabulary.
-    """
-
-    measure: Measure
-    plan: StepPlan | Pace
-    data_hash: str
-    has_fresh_head: bool = False
-    words: dict[str, HiddenWords] = field(default_factory=dict)
-    checkpoint: Callable[[], Any] | None = None
 
 
 def build_guard(
@@ -89,15 +67,7 @@ def build_guard(
         texts[DOMAIN] = open_rows(config.data, tokenizer, model.config, None)
     extension = read_extension(Path(config.data) / "tokenizer")
     pieces = extension.pieces if extension is not None else {}
-    asked = sum(min(guard.rows, len(rows)) for rows in texts.values())
-    a_step = config.batch_size * config.accumulation * process_count()
-    work = Work(budget.steps or 0, a_step, asked, _ACROSS if pieces else 0)
-    count = guard.rows
-    plan: StepPlan | Pace = clock_plan(guard)
-    if budget.steps is not None:
-        count = fitting_rows(guard.rows, len(texts), work, guard.budget_share)
-        shown = sum(min(count, len(rows)) for rows in texts.values())
-        plan = step_plan(guard, work._replace(rows=shown))
+    count, plan = _planned(config, texts, budget, ACROSS if pieces else 0)
     served = OBJECTIVES[objective.served[0]]
     measure = Measure(
         texts, count, served, vocabulary, config.precision,
@@ -105,26 +75,35 @@ def build_guard(
     )  # fmt: skip
     content = read_manifest(guard.data, "prepare").content_hash
     is_fresh = objective.trains_head and bool(lacked_weights(model))
-    found = Guard(measure, plan, content, is_fresh)
-    if pieces:
-        _look_across(found, config, objective, pieces)
-    return found
+    checkpoint = None
+    if pieces and config.init is not None:
+        longest = max(rows.max_length for rows in texts.values())
+        checkpoint = partial(_checkpoint, config, objective, longest)
+    return Guard(measure, plan, content, is_fresh, pieces, checkpoint, _paid(guard, budget))
 
 
-def _look_across(
-    guard: Guard, config: PretrainConfig, objective: Objective, pieces: dict[int, list[int]]
-) -> None:
-    """Let it also compare with the checkpoint, whose vocabulary was a smaller one."""
-    measure = guard.measure
-    guard.words = {
-        name: hidden_words(
-            some_of(rows, measure.count), pieces, measure.objective, measure.vocabulary
-        )
-        for name, rows in measure.texts.items()
-    }
-    if config.init is not None:
-        longest = max(rows.max_length for rows in measure.texts.values())
-        guard.checkpoint = partial(_checkpoint, config, objective, longest)
+def _planned(
+    config: PretrainConfig, texts: dict[str, EvaluationRows], budget: Budget, others: int
+) -> tuple[int, StepPlan | Pace]:
+    """Rows of each text, and when they are scored. In a run by minutes the rows are all that are asked for,
+    until it is known how long they take."""
+    guard = config.guard
+    assert guard is not None
+    if budget.steps is None:
+        return guard.rows, clock_plan(guard)
+    a_step = config.batch_size * config.accumulation * process_count()
+    asked = sum(min(guard.rows, len(rows)) for rows in texts.values())
+    work, looks = Work(budget.steps, a_step, asked, others), looks_wanted(guard)
+    count = fitting_rows(guard.rows, len(texts), work, guard.budget_share, looks)
+    shown = sum(min(count, len(rows)) for rows in texts.values())
+    return count, step_plan(guard, work._replace(rows=shown))
+
+
+def _paid(guard: GuardConfig, budget: Budget) -> Paid | None:
+    """What a run by minutes has for it; None without a limit."""
+    if budget.seconds is None or guard.budget_share >= NO_LIMIT:
+        return None
+    return Paid(guard.budget_share * budget.seconds, looks_wanted(guard))
 
 
 def _checkpoint(config: PretrainConfig, objective: Objective, max_length: int) -> Any:

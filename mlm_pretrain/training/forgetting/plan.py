@@ -20,6 +20,9 @@ _SCORED = (
 )
 
 
+LOOKS = 5  # the first, the last, and one after each quarter between them
+
+
 class Work(NamedTuple):
     """What a run learns, and what one measurement of it scores.
 
@@ -47,13 +50,36 @@ def _paid_rows(work: Work, share: float) -> float:
     return share * _SCORED * work.steps * work.rows_a_step
 
 
-def fitting_rows(count: int, texts: int, work: Work, share: float) -> int:
-    """Of `count` rows a text as many as let the first measurement and the last one keep to their share, but
-    not fewer than 16."""
+def fitting_rows(count: int, texts: int, work: Work, share: float, looks: int = LOOKS) -> int:
+    """Of `count` rows a text as many as let `looks` measurements keep to their share, but not fewer than 16.
+
+    Fewer rows say it less exactly, but only a measurement on the way comes early enough to act on.
+    """
     if share >= NO_LIMIT:
         return count
-    paid = _paid_rows(work, share) / (2 + work.others) / max(texts, 1)
+    paid = _paid_rows(work, share) / (looks + work.others) / max(texts, 1)
+    return _between(count, paid)
+
+
+def rows_in_time(
+    count: int, seconds_a_row: float, others: int, paid_seconds: float, looks: int = LOOKS
+) -> int:
+    """The same of a run by minutes, which has `paid_seconds` for it.
+
+    Args:
+        seconds_a_row: that scoring a row of every text took.
+        others: measurements' worth of scoring that comes besides.
+    """
+    return _between(count, paid_seconds / (looks + others) / max(seconds_a_row, 1e-9))
+
+
+def _between(count: int, paid: float) -> int:
     return min(count, max(FEWEST_ROWS, int(paid)))
+
+
+def looks_wanted(config: GuardConfig) -> int:
+    """Measurements that rows are given up for: five, or the first one and as many as were asked for."""
+    return min(LOOKS, (config.times or LOOKS) + 1)
 
 
 @dataclass
@@ -71,7 +97,7 @@ class StepPlan:
     def is_due(self, moment: Moment, is_last: bool = False) -> bool:
         return is_last or moment.step % self.every == 0
 
-    def note(self, moment: Moment, cost_seconds: float) -> None:
+    def note(self, moment: Moment, cost_seconds: float, besides_seconds: float = 0.0) -> None:
         """What it cost changes nothing."""
 
     def facts(self) -> dict[str, Any]:

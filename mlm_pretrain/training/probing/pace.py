@@ -56,9 +56,13 @@ class Pace:
     stretch: int = 1
     most: int = MOST_PROBINGS
 
-    def note(self, moment: Moment, cost_seconds: float) -> None:
-        """A probing was made at `moment`."""
-        self.spent_seconds += cost_seconds
+    def note(self, moment: Moment, cost_seconds: float, besides_seconds: float = 0.0) -> None:
+        """A probing was made at `moment`.
+
+        Args:
+            besides_seconds: that were spent too, but that another probing will not cost.
+        """
+        self.spent_seconds += cost_seconds + besides_seconds
         self.cost_seconds, self.count = cost_seconds, self.count + 1
         self.last_step, self.last_progress = moment.step, moment.progress
 
