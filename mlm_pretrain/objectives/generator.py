@@ -54,13 +54,16 @@ class GeneratorHeads(torch.nn.Module):
 
     Attributes:
         generator: a masked model of the same family.
+        is_fresh: whether nobody has trained it.
         difference: with "disentangled", the model's own table once more. It is saved here, for the model
             is saved with the sum of both.
     """
 
-    def __init__(self, model: Any, generator: Any, sharing: Sharing) -> None:
+    def __init__(
+        self, model: Any, generator: Any, sharing: Sharing, is_fresh: bool = False
+    ) -> None:
         super().__init__()
-        self.generator = generator
+        self.generator, self.is_fresh = generator, is_fresh
         self._table: tuple[str, DifferenceEmbedding] | None = None
         if sharing == "tied":
             generator.set_input_embeddings(model.get_input_embeddings())

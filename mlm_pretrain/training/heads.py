@@ -49,6 +49,12 @@ def generator_of(model: Any) -> Any:
     return getattr(getattr(model, NAME, None), "generator", None)
 
 
+def fresh_generator_of(model: Any) -> Any:
+    """The same, where nobody has trained it."""
+    is_fresh = getattr(getattr(model, NAME, None), "is_fresh", False)
+    return generator_of(model) if is_fresh else None
+
+
 def is_of_heads(name: str) -> bool:
     """Whether a weight of this name belongs to the heads."""
     return name.startswith(f"{NAME}.")

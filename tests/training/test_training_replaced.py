@@ -103,6 +103,26 @@ def test_any_encoder_may_be_the_start(tiny_model: Path, prepared: Path, tmp_path
     assert torch.allclose(*states, atol=1e-5)
 
 
+def test_a_generator_begins_as_the_first_layers_of_the_checkpoint(
+    tiny_model: Path, prepared: Path, tmp_path: Path
+) -> None:
+    """And with how frequent each token is; as fresh as any where nothing is to be informed."""
+    changes = {"arch": None, "init": str(tiny_model), "steps": 1, "learning_rate": 1e-9}
+    start = AutoModelForMaskedLM.from_pretrained(tiny_model).base_model.state_dict()
+    losses = {}
+    for choice in ("informed", "random"):
+        out = tmp_path / choice
+        found = pretrain(config(prepared, out, start=choice, **changes))["validation"]
+        losses[choice] = found["loss_generator"]
+        export(out, out / "exported")
+        generator = AutoModelForMaskedLM.from_pretrained(out / "exported" / "generator")
+        layers = generator.base_model.state_dict()
+        assert 0 < len(layers) < len(start)
+        is_same = [torch.allclose(layers[name], start[name], atol=1e-6) for name in layers]
+        assert all(is_same) == (choice == "informed")
+    assert losses["informed"] < losses["random"] - 0.5
+
+
 def test_a_decoder_is_refused(prepared: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no head for this objective"):
         pretrain(config(prepared, tmp_path / "run", arch="llama:2x64"))
