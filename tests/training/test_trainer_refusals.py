@@ -11,31 +11,13 @@ from typing import Any
 import pytest
 import torch
 import training_splits as splits
+from small_trainer import SETTINGS, trainer
 from transformers import AutoTokenizer, DataCollatorForLanguageModeling, Trainer
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.objectives.masked import MaskedConfig
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.training.trainers import MaskedLMTrainer
-
-SETTINGS: dict[str, Any] = {
-    "max_steps": 4, "per_device_train_batch_size": 4, "learning_rate": 1e-3, "save_strategy": "steps",
-    "save_steps": 1,
-}  # fmt: skip
-
-
-def trainer(prepared: Path, out: Path, **changes: Any) -> MaskedLMTrainer:
-    """A small one; `rows`, `tokenizer`, `optimizers` and `objective_config` are no training arguments."""
-    tokenizer = changes.pop("tokenizer", AutoTokenizer.from_pretrained(prepared / "tokenizer"))
-    rows = changes.pop("rows", PackedDataset(prepared, "train"))
-    given = {
-        name: changes.pop(name) for name in ("objective_config", "optimizers") if name in changes
-    }
-    dropout = changes.pop("dropout", 0.0)
-    return MaskedLMTrainer(
-        model=splits.small_model("bert:2x64", tokenizer, dropout=dropout), train_dataset=rows,
-        args=splits.arguments(out, **{**SETTINGS, **changes}), processing_class=tokenizer, **given,
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -285,24 +267,3 @@ def test_the_stock_trainers_checkpoint_gives_its_weights(prepared: Path, tmp_pat
     again = trainer(prepared, tmp_path / "ours")
     again.train(checkpoint, weights_only=True)
     assert again.state.global_step == 4
-
-
-def test_no_push_of_whole_folders(prepared: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="mlm-pretrain push"):
-        trainer(prepared, tmp_path, push_to_hub=True)
-    with pytest.raises(InputError, match="mlm-pretrain push"):
-        trainer(prepared, tmp_path).push_to_hub()
-
-
-@pytest.mark.fault("secrets")
-def test_no_token_of_the_arguments_is_written(prepared: Path, tmp_path: Path) -> None:
-    """The stock Trainer pickles its arguments, token and all, into every checkpoint."""
-    token = "hf_" + "k" * 34
-    made = trainer(prepared, tmp_path / "out", hub_token=token)
-    made.train()
-    made.save_model(str(tmp_path / "out" / "final"))
-    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
-    assert any(path.name == "model.safetensors" for path in files)
-    assert not [path for path in files if token.encode() in path.read_bytes()]
-    assert not [path for path in files if path.suffix in (".bin", ".pt", ".pth")]
-    assert json.loads((tmp_path / "out" / "checkpoint-4" / "trainer_state.json").read_text("utf-8"))

@@ -24,35 +24,6 @@ Scores = Callable[[int], dict[str, float]]
 SOME = {"rows": 24, "validation_rows": 24, "shape_texts": 32, "budget_share": 1.0}
 
 
-@pytest.fixture(scope="module")
-def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A labelled set of two classes."""
-    folder = tmp_path_factory.mktemp("tasks") / "words"
-    folder.mkdir()
-    kinds = {"verb": "returns raises takes gives", "noun": "list object class module"}
-    rows = [
-        {"text": f"the {word} of {n}", "label": kind}
-        for kind, words in kinds.items()
-        for word in words.split()
-        for n in range(6)
-    ]
-    for split in ("train", "validation"):
-        text = "".join(json.dumps(row) + "\n" for row in rows)
-        (folder / f"{split}.jsonl").write_text(text, "utf-8")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def blimp(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("blimp") / "pairs.jsonl"
-    rows = [
-        {"UID": f"p{n % 2}", "sentence_good": f"it is {n}", "sentence_bad": f"is it {n} it"}
-        for n in range(8)
-    ]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    return path
-
-
 def probed(out: Path) -> list[dict[str, Any]]:
     lines = [json.loads(line) for line in (out / "log.jsonl").read_text("utf-8").splitlines()]
     return [line["probes"] for line in lines if "probes" in line]
@@ -279,55 +250,3 @@ def test_every_kind_of_model_is_probed(
     assert not (tmp_path / "pairs").exists()
     result = pretrain(config(prepared, tmp_path / "run", probes=given, **settings))
     assert {"words/linear", "effective_rank"} <= result["probes"]["scores"].keys()
-
-
-REFUSED = {
-    "a folder that is missing": ({"tasks": ["none"]}, r"probes\.tasks\.none: none: no such folder"),
-    "pairs that are missing": ({"blimp": "none.jsonl"}, r"probes\.blimp: none\.jsonl"),
-    "a score that is unknown": (
-        {"tasks": ["TASK"], "keep_best": "wrods/linear"},
-        r"keep_best: wrods/linear is no score[\s\S]*known here: words/linear",
-    ),
-    "a figure of the shape": (
-        {"tasks": ["TASK"], "keep_best": "effective_rank"}, r"says whether vectors collapse",
-    ),
-    "a corpus that is missing": ({"texts": "nowhere.txt"}, r"nowhere\.txt"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("probes, message", REFUSED.values(), ids=REFUSED)
-def test_what_cannot_work_is_refused_before_a_folder_is_touched(
-    probes: dict[str, Any], message: str, prepared: Path, task: Path, tmp_path: Path
-) -> None:
-    tasks = [str(task) if name == "TASK" else name for name in probes.get("tasks", [])]
-    with pytest.raises(InputError, match=message):
-        pretrain(config(prepared, tmp_path / "run", probes={**probes, "tasks": tasks}))
-    assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.parametrize(
-    "words, message",
-    [
-        (["pretrain.probes.keep_best=linear"], "give tasks or blimp"),
-        (["pretrain.probes.stop_after=2"], "name it by keep_best"),
-        (["pretrain.probes.evry=2"], "did you mean 'every'"),
-        (["pretrain.probes.tasks=[a/x, b/x]"], "two tasks are called x"),
-        (["pretrain.probes.tasks=[3]"], "3 is no folder"),
-    ],
-)
-def test_settings_that_do_not_go_together(
-    words: list[str], message: str, prepared: Path, tmp_path: Path, capfd: Any
-) -> None:
-    given = [part for word in words for part in ("--set", word)]
-    done = package_process.call_verb(
-        capfd, "pretrain", "--data", prepared, "--out", tmp_path / "run", *given
-    )
-    assert done.returncode == 2
-    assert "pretrain.probes" in done.stderr and message in done.stderr
-
-
-def test_a_broken_pair_is_named_by_its_line(prepared: Path, blimp: Path, tmp_path: Path) -> None:
-    path = tmp_path / "pairs.jsonl"
-    path.write_text(blimp.read_text("utf-8") + '{"sentence_good": "a"}\n', "utf-8")
-    with pytest.raises(InputError, match=r"probes\.blimp: .*pairs\.jsonl:9: is no pair"):
-        pretrain(config(prepared, tmp_path / "run", probes={"blimp": str(path)}))
