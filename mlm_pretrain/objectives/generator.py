@@ -55,15 +55,16 @@ class GeneratorHeads(torch.nn.Module):
     Attributes:
         generator: a masked model of the same family.
         is_fresh: whether nobody has trained it.
+        masked_share: of the tokens, which it fills and the model then judges; at first.
         difference: with "disentangled", the model's own table once more. It is saved here, for the model
             is saved with the sum of both.
     """
 
     def __init__(
-        self, model: Any, generator: Any, sharing: Sharing, is_fresh: bool = False
+        self, model: Any, generator: Any, sharing: Sharing, is_fresh: bool, masked_share: float
     ) -> None:
         super().__init__()
-        self.generator, self.is_fresh = generator, is_fresh
+        self.generator, self.is_fresh, self.masked_share = generator, is_fresh, masked_share
         self._table: tuple[str, DifferenceEmbedding] | None = None
         if sharing == "tied":
             generator.set_input_embeddings(model.get_input_embeddings())

@@ -202,7 +202,8 @@ def heads(model: Any, _vocabulary: Vocabulary, config: ReplacedConfig) -> Genera
         generator = fresh_generator(model, config.generator_layers)
     else:
         generator = opened_generator(config.generator, model, config.sharing)
-    return GeneratorHeads(model, generator, config.sharing, is_fresh=config.generator is None)
+    is_fresh, share = config.generator is None, config.masking.ratio
+    return GeneratorHeads(model, generator, config.sharing, is_fresh, share)
 
 
 def weights(config: ReplacedConfig) -> dict[str, float]:

@@ -55,6 +55,12 @@ def fresh_generator_of(model: Any) -> Any:
     return generator_of(model) if is_fresh else None
 
 
+def masked_share_of(model: Any) -> float | None:
+    """Of the tokens, those that a generator fills for `model` to judge; None without one."""
+    share: float | None = getattr(getattr(model, NAME, None), "masked_share", None)
+    return share
+
+
 def is_of_heads(name: str) -> bool:
     """Whether a weight of this name belongs to the heads."""
     return name.startswith(f"{NAME}.")

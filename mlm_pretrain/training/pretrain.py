@@ -19,9 +19,10 @@ from mlm_pretrain.training.callbacks.interruption import InterruptionCallback
 from mlm_pretrain.training.callbacks.loss_watch import LossSpike
 from mlm_pretrain.training.checkpoints.finding import STAGE
 from mlm_pretrain.training.checkpoints.reading import first_process_checkpoint, restore
+from mlm_pretrain.training.continued_start import continued_start
 from mlm_pretrain.training.finishing import Trained, finish
 from mlm_pretrain.training.following import final_checkpoint
-from mlm_pretrain.training.informed_start import informed_start, start_frequencies, start_generator
+from mlm_pretrain.training.informed_start import informed_start
 from mlm_pretrain.training.occupancy import leave, occupy, sign
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.run_changes import check_same, fit_to_processes
@@ -182,10 +183,9 @@ def _informed(materials: Materials) -> float:
     objective = materials.objective
     if materials.config.init is None:
         return informed_start(model, rows, tokenizer, objective.is_causal, materials.config.seed)
-    start_generator(model)
     # Where text is continued, the end of a document is predicted too.
     unpredicted = [] if "clm" in objective.served else tokenizer.all_special_ids
-    return start_frequencies(model, rows, unpredicted)
+    return continued_start(model, rows, unpredicted)
 
 
 def _claim(materials: Materials, overwrite: bool, resume: bool) -> None:

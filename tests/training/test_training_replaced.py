@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
 from mlm_pretrain.errors import InputError
@@ -106,7 +108,8 @@ def test_any_encoder_may_be_the_start(tiny_model: Path, prepared: Path, tmp_path
 def test_a_generator_begins_as_the_first_layers_of_the_checkpoint(
     tiny_model: Path, prepared: Path, tmp_path: Path
 ) -> None:
-    """And with how frequent each token is; as fresh as any where nothing is to be informed."""
+    """And with how frequent each token is; as fresh as any where nothing is to be informed. What judges it
+    begins with how much it fills."""
     changes = {"arch": None, "init": str(tiny_model), "steps": 1, "learning_rate": 1e-9}
     start = AutoModelForMaskedLM.from_pretrained(tiny_model).base_model.state_dict()
     losses = {}
@@ -120,6 +123,9 @@ def test_a_generator_begins_as_the_first_layers_of_the_checkpoint(
         assert 0 < len(layers) < len(start)
         is_same = [torch.allclose(layers[name], start[name], atol=1e-6) for name in layers]
         assert all(is_same) == (choice == "informed")
+        odds = load_file(out / "exported" / "model.safetensors")["classifier.bias"]
+        expected = math.log(0.3 / 0.7) if choice == "informed" else 0.0
+        assert odds.tolist() == pytest.approx([0.0, expected], abs=1e-6)
     assert losses["informed"] < losses["random"] - 0.5
 
 

@@ -12,11 +12,11 @@ from transformers import AutoTokenizer, DebertaV2Config, DebertaV2ForMaskedLM
 
 from mlm_pretrain.modeling.build import new_model
 from mlm_pretrain.packing import PackedDataset
+from mlm_pretrain.training.continued_start import start_frequencies
 from mlm_pretrain.training.informed_start import (
     SCORE_SPREAD,
     informed_start,
     start_embeddings,
-    start_frequencies,
 )
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
 
@@ -99,9 +99,9 @@ def test_the_frequencies_stand_where_a_head_has_a_number_for_each_token(
         DebertaV2Config(vocab_size=len(tokenizer), intermediate_size=64, legacy=False, **sizes)
     )
     head, rows = model.lm_predictions.lm_head, PackedDataset(prepared, "train")
-    assert start_frequencies(model, rows, []) == 0.0 and not head.bias.any()
+    assert start_frequencies(model, rows, []) == 0 and not head.bias.any()
     model.lacked = tuple(name for name, _ in model.named_parameters() if "deberta." not in name)
-    assert start_frequencies(model, rows, tokenizer.all_special_ids) > 0
+    assert start_frequencies(model, rows, tokenizer.all_special_ids) == 1
     ids = np.concatenate([row["input_ids"] for row in rows])
     counts = torch.bincount(torch.from_numpy(ids.astype(np.int64)), minlength=len(tokenizer))
     end, bias = tokenizer.sep_token_id, head.bias.detach().clone()
