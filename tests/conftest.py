@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from pathlib import Path
@@ -21,6 +22,13 @@ torch.set_num_threads(1)
 
 # algorithm: entries
 VOCABULARIES = {"wordpiece": 2000, "bpe": 1500, "byte-bpe": 1500, "unigram": 1000}
+
+
+def pytest_collection_finish() -> None:
+    """The libraries' objects, a million by now, stay to the end: no later collection need look at them, and
+    every training asks for one."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
