@@ -51,11 +51,11 @@ def main() -> None:
     )
     parser.add_argument("--lanes", type=int, default=2, help="runs at a time")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--quick", action="store_true", help="4 kills")
+    parser.add_argument("--quick", action="store_true", help="2 kills")
     parser.add_argument("--out", type=Path, help="where to write the record")
     arguments = parser.parse_args()
     if arguments.quick:
-        arguments.kills, arguments.stock_kills = 4, 0
+        arguments.kills, arguments.stock_kills = 2, 0
     with TemporaryDirectory() as folder:
         results = _summary(_all_runs(Path(folder), arguments))
     names = ("kills", "stock_kills", "lanes", "seed")

@@ -10,6 +10,7 @@ import json
 import os
 import platform
 from collections.abc import Iterable
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,7 @@ def versions() -> dict[str, str]:
     return found
 
 
+@cache  # a run writes many manifests, and looking it up takes milliseconds
 def _version(distribution: str) -> str:
     try:
         return metadata.version(distribution)

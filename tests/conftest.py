@@ -65,11 +65,11 @@ def prepared(
     tokenizer_folders: dict[str, Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    """Packed rows of 64 tokens with a tenth for validation, WordPiece."""
+    """Packed rows of 64 tokens with a few documents for validation, WordPiece."""
     from mlm_pretrain.packing import PrepareConfig, prepare
 
     out = tmp_path_factory.mktemp("prepared") / "data"
-    config = PrepareConfig(max_length=64, validation_share=0.1, processes=1)
+    config = PrepareConfig(max_length=64, validation_share=0.03, processes=1)
     prepare([str(corpus_file)], tokenizer_folders["wordpiece"], out, config)
     return out
 
