@@ -20,7 +20,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -82,7 +84,8 @@ def _all_runs(folder: Path, arguments: argparse.Namespace) -> list[dict[str, Any
             for kinds_of, kills, a_run in shares:
                 share = kills // lanes + (n < kills % lanes)
                 place = folder / f"lane-{n}-{kinds_of[0].replace(' ', '-')}"
-                work.append(pool.submit(_lane, place, data, kinds_of, share, a_run, chance))
+                aims = cycle((n % 2 == 0, n % 2 == 1))
+                work.append(pool.submit(_lane, place, data, kinds_of, share, a_run, chance, aims))
         return [run for lane in work for run in lane.result()]
 
 
@@ -141,23 +144,40 @@ def _outcome(out: Path) -> dict[str, Any]:
 
 
 def _lane(
-    folder: Path, data: Path, kinds: list[str], kills: int, kills_a_run: int, chance: random.Random
+    folder: Path,
+    data: Path,
+    kinds: list[str],
+    kills: int,
+    kills_a_run: int,
+    chance: random.Random,
+    aims: Iterator[bool],
 ) -> list[dict[str, Any]]:
-    """Runs of one kind after the other, until as many kills are made; the last is led to its end."""
+    """Runs of one kind after the other, until as many kills are made; the last is led to its end.
+
+    Args:
+        aims: of each kill, whether it waits for a checkpoint that is being written.
+    """
     wholes: dict[str, dict[str, Any]] = {}
     runs: list[dict[str, Any]] = []
     folder.mkdir()
     while kills > 0:
         kind, out = kinds[len(runs) % len(kinds)], folder / "run"
         wholes[kind] = wholes.get(kind) or _whole(folder, data, kind)
-        runs.append(_killed_run(out, data, kind, wholes[kind], min(kills, kills_a_run), chance))
+        most = min(kills, kills_a_run)
+        runs.append(_killed_run(out, data, kind, wholes[kind], most, chance, aims))
         kills -= len(runs[-1]["kills"])
         shutil.rmtree(out)
     return runs
 
 
 def _killed_run(
-    out: Path, data: Path, kind: str, whole: dict[str, Any], kills: int, chance: random.Random
+    out: Path,
+    data: Path,
+    kind: str,
+    whole: dict[str, Any],
+    kills: int,
+    chance: random.Random,
+    aims: Iterator[bool],
 ) -> dict[str, Any]:
     """One run to its end, killed on the way up to `kills` times."""
     run: dict[str, Any] = {"kind": kind, "kills": [], "equal": False, "error": ""}
@@ -167,8 +187,9 @@ def _killed_run(
         process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
-        if len(run["kills"]) < kills and (moment := _kill(process, out, before, chance)):
-            run["kills"].append(moment)
+        if len(run["kills"]) < kills:
+            moment = _kill(process, out, before, chance, next(aims))
+            run["kills"] += [moment] if moment else []
         _, err = process.communicate()
         if process.returncode not in (0, -signal.SIGKILL):
             last_line = (err.strip().splitlines() or ["no message"])[-1]
@@ -180,7 +201,13 @@ def _killed_run(
         command = _resume(data, out, kind)
 
 
-def _kill(process: subprocess.Popen[str], out: Path, before: int, chance: random.Random) -> str:
+def _kill(
+    process: subprocess.Popen[str],
+    out: Path,
+    before: int,
+    chance: random.Random,
+    aims_at_save: bool,
+) -> str:
     """Kill at a random moment once training goes on, or while a checkpoint is written; says which it was.
 
     Empty when the run ended first.
@@ -188,7 +215,7 @@ def _kill(process: subprocess.Popen[str], out: Path, before: int, chance: random
     began = time.time()
     _wait(process, lambda: _newest(out) > before or _is_saving(out, began), _BEGIN_SECONDS)
     time.sleep(chance.uniform(0, _LONGEST_SECONDS))
-    if chance.random() < 0.5:
+    if aims_at_save:
         _wait(process, lambda: _is_saving(out, began), 5.0)
         time.sleep(chance.uniform(0, 0.02))
     process.kill()

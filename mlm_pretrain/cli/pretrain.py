@@ -59,7 +59,8 @@ def pretrain(
         Literal["informed", "random"] | None,
         typer.Option(
             help="How a fresh model starts: embeddings from which tokens stand near which in the data "
-            "and attention at neighbours, or all from noise. [default: informed]"
+            "and attention at neighbours, or all from noise. Of a checkpoint the heads that it lacks: from "
+            "how frequent tokens are, or from noise. [default: informed]"
         ),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps to train.")] = None,

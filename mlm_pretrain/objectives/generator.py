@@ -54,17 +54,24 @@ class GeneratorHeads(torch.nn.Module):
 
     Attributes:
         generator: a masked model of the same family.
-        is_fresh: whether nobody has trained it.
-        masked_share: of the tokens, which it fills and the model then judges; at first.
+        begins_fresh: whether it begins untrained.
+        masked_share: of the tokens that it fills and the model then judges, at first; nearly all of them are
+            replaced by one that begins untrained. None where it is not known.
         difference: with "disentangled", the model's own table once more. It is saved here, for the model
             is saved with the sum of both.
     """
 
     def __init__(
-        self, model: Any, generator: Any, sharing: Sharing, is_fresh: bool, masked_share: float
+        self,
+        model: Any,
+        generator: Any,
+        sharing: Sharing,
+        begins_fresh: bool = False,
+        masked_share: float | None = None,
     ) -> None:
         super().__init__()
-        self.generator, self.is_fresh, self.masked_share = generator, is_fresh, masked_share
+        self.generator, self.begins_fresh = generator, begins_fresh
+        self.masked_share = masked_share
         self._table: tuple[str, DifferenceEmbedding] | None = None
         if sharing == "tied":
             generator.set_input_embeddings(model.get_input_embeddings())
@@ -89,7 +96,7 @@ def fresh_generator(model: Any, layers: int | None) -> Any:
     """A masked model like `model` with fewer layers, half of them where None; drawn from torch's generator.
 
     It starts from the model's token vectors: that a difference between them starts at zero then changes
-    nothing in a model that is continued.
+    nothing in a model that is continued. Where such a run starts informed, it gets the first layers too.
     """
     from transformers import AutoModelForMaskedLM
 

@@ -53,7 +53,7 @@ class ReplacedConfig(StrictConfig):
     Attributes:
         discriminator_weight: of the second mean in the loss; it is far smaller than the first.
         generator_layers: of the generator, which is as wide as the model; None is half of the model's.
-        generator: folder of a masked model that the generator starts from; None draws a fresh one.
+        generator: folder of a masked model that the generator starts from; None makes a fresh one.
         sharing: of the token vectors (see `generator.py`).
         masking: what the generator has to fill. ELECTRA took 15 % for small models and 25 % for large ones.
     """
@@ -202,8 +202,9 @@ def heads(model: Any, _vocabulary: Vocabulary, config: ReplacedConfig) -> Genera
         generator = fresh_generator(model, config.generator_layers)
     else:
         generator = opened_generator(config.generator, model, config.sharing)
-    is_fresh, share = config.generator is None, config.masking.ratio
-    return GeneratorHeads(model, generator, config.sharing, is_fresh, share)
+    begins_fresh, masking = config.generator is None, config.masking
+    share = masking.ratio if masking.count is None else None
+    return GeneratorHeads(model, generator, config.sharing, begins_fresh, share)
 
 
 def weights(config: ReplacedConfig) -> dict[str, float]:

@@ -18,6 +18,7 @@ from mlm_pretrain.modeling.layers import token_table
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.training.curriculum.rows import count_tokens
 from mlm_pretrain.training.heads import fresh_generator_of, masked_share_of
+from mlm_pretrain.training.learning.choosing import head_weights
 
 
 def continued_start(model: Any, rows: PackedDataset, unpredicted: list[int]) -> float:
@@ -65,13 +66,13 @@ def _numbers(model: Any) -> list[torch.Tensor]:
     names, shape = set(lacked_weights(model)), (len(token_table(model)),)
     own = [p for name, p in model.named_parameters(remove_duplicate=False) if name in names]
     beside = fresh_generator_of(model)
-    others = [] if beside is None else list(beside.parameters())
+    others = [] if beside is None else list(head_weights(beside).values())
     return [weight for weight in (*own, *others) if weight.shape == shape]
 
 
 def start_odds(model: Any) -> int:
-    """Let a head that tells replaced tokens, where the checkpoint lacked it, begin with how many there are:
-    of two scores, or of one, at the logarithm of their odds.
+    """Let a head that tells replaced tokens, where the checkpoint lacked it, begin with how many there are
+    beside a fresh generator: of two scores, or of one, at the logarithm of their odds.
 
     Returns:
         Scores that were set.

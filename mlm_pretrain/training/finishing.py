@@ -14,6 +14,7 @@ from mlm_pretrain.training.best import take_best
 from mlm_pretrain.training.followed import EPOCHS_BEGUN, WEIGHTS_STEP
 from mlm_pretrain.training.heads import count_learning, count_parameters
 from mlm_pretrain.training.run_folder import COMES_AND_GOES, MODEL_FOLDER
+from mlm_pretrain.training.starting import informed
 from mlm_pretrain.training.trainer import TokenTrainer
 from mlm_pretrain.training.validating import has_validation, validate
 from mlm_pretrain.training.watchers import Watchers
@@ -56,8 +57,9 @@ def _take_chosen(trained: Trained) -> int:
     trainer, materials, watchers = trained
     step = watchers.chosen_step
     if step == 0:  # no step was any good: those it began with
-        begun = assemble(materials.config).model.state_dict()
-        trainer.model.load_state_dict(begun)
+        begun = assemble(materials.config)
+        informed(begun)
+        trainer.model.load_state_dict(begun.model.state_dict())
         return 0
     return take_best(trainer, Path(materials.config.out), step or 0)
 

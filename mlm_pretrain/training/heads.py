@@ -50,15 +50,16 @@ def generator_of(model: Any) -> Any:
 
 
 def fresh_generator_of(model: Any) -> Any:
-    """The same, where nobody has trained it."""
-    is_fresh = getattr(getattr(model, NAME, None), "is_fresh", False)
-    return generator_of(model) if is_fresh else None
+    """The same, where it begins untrained."""
+    begins_fresh = getattr(getattr(model, NAME, None), "begins_fresh", False)
+    return generator_of(model) if begins_fresh else None
 
 
 def masked_share_of(model: Any) -> float | None:
-    """Of the tokens, those that a generator fills for `model` to judge; None without one."""
-    share: float | None = getattr(getattr(model, NAME, None), "masked_share", None)
-    return share
+    """Of the tokens that such a generator fills for `model` to judge; None where it is not known."""
+    heads = getattr(model, NAME, None)
+    share: float | None = getattr(heads, "masked_share", None)
+    return share if fresh_generator_of(model) is not None else None
 
 
 def is_of_heads(name: str) -> bool:

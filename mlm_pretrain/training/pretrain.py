@@ -19,10 +19,8 @@ from mlm_pretrain.training.callbacks.interruption import InterruptionCallback
 from mlm_pretrain.training.callbacks.loss_watch import LossSpike
 from mlm_pretrain.training.checkpoints.finding import STAGE
 from mlm_pretrain.training.checkpoints.reading import first_process_checkpoint, restore
-from mlm_pretrain.training.continued_start import continued_start
 from mlm_pretrain.training.finishing import Trained, finish
 from mlm_pretrain.training.following import final_checkpoint
-from mlm_pretrain.training.informed_start import informed_start
 from mlm_pretrain.training.occupancy import leave, occupy, sign
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.run_changes import check_same, fit_to_processes
@@ -35,6 +33,7 @@ from mlm_pretrain.training.run_folder import (
 )
 from mlm_pretrain.training.run_log import append_line
 from mlm_pretrain.training.spikes import return_before
+from mlm_pretrain.training.starting import inform
 from mlm_pretrain.training.watchers import watchers_of
 from mlm_pretrain.training.whole_paths import with_whole_paths
 
@@ -152,7 +151,7 @@ def _train_once(
     if checkpoint is None:
         if resume:
             say(f"{out}: no whole checkpoint yet, starting from the beginning")
-        _inform(materials)
+        inform(materials)
         trainer.train()
         return
     step = restore_progress(checkpoint, materials.budget)
@@ -165,27 +164,6 @@ def _train_once(
         restore(trainer, checkpoint)
     else:
         trainer.train(resume_from_checkpoint=str(checkpoint), weights_only=weights_only)
-
-
-def _inform(materials: Materials) -> None:
-    """Where asked for, what is fresh of the model; the time it takes is part of the budget."""
-    config = materials.config
-    if config.follows is not None or config.start == "random":
-        return
-    seconds = 0.0
-    if process_rank() == 0:  # the others receive the first process's weights
-        seconds = _informed(materials)
-    materials.budget.spend_on_setup(seconds)
-
-
-def _informed(materials: Materials) -> float:
-    model, rows, tokenizer = materials.model, materials.train, materials.tokenizer
-    objective = materials.objective
-    if materials.config.init is None:
-        return informed_start(model, rows, tokenizer, objective.is_causal, materials.config.seed)
-    # Where text is continued, the end of a document is predicted too.
-    unpredicted = [] if "clm" in objective.served else tokenizer.all_special_ids
-    return continued_start(model, rows, unpredicted)
 
 
 def _claim(materials: Materials, overwrite: bool, resume: bool) -> None:

@@ -52,7 +52,8 @@ class PretrainConfig(StrictConfig):
             embeddings, and lets heads of models with learned positions begin at neighbouring tokens:
             seconds, and worth many minutes of training. A masked-LM head that a checkpoint lacks gets how
             frequent each token is; so does a fresh generator beside a checkpoint, whose first layers it
-            gets too. "random" does none of it; an encoder with a decoder always begins so.
+            gets too, and the head that judges what it fills gets how much that is. "random" does none of
+            it; an encoder with a decoder always begins so, and a run that `follows` another goes on.
         trains: which of the model's weights learn (see `TrainsConfig`).
         lora: a low-rank change learns in place of the matrices (see `LoraConfig`); None changes these.
         new_rows_rate: a factor on the learning rate of what tokens have to themselves that were added to the

@@ -105,13 +105,21 @@ def test_any_encoder_may_be_the_start(tiny_model: Path, prepared: Path, tmp_path
     assert torch.allclose(*states, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "family, sharing", [("modernbert", "disentangled"), ("modernbert", "tied"), ("electra", "none")]
+)
 def test_a_generator_begins_as_the_first_layers_of_the_checkpoint(
-    tiny_model: Path, prepared: Path, tmp_path: Path
+    family: str, sharing: str, tiny_model: Path, prepared: Path, tmp_path: Path
 ) -> None:
     """And with how frequent each token is; as fresh as any where nothing is to be informed. What judges it
     begins with how much it fills."""
-    changes = {"arch": None, "init": str(tiny_model), "steps": 1, "learning_rate": 1e-9}
-    start = AutoModelForMaskedLM.from_pretrained(tiny_model).base_model.state_dict()
+    init = tiny_model
+    if family != "modernbert":
+        pretrain(config(prepared, tmp_path / "first", objective="mlm", arch=f"{family}:2x64"))
+        init = Path(export(tmp_path / "first", tmp_path / "start")["out"])
+    changes = {"arch": None, "init": str(init), "steps": 1, "learning_rate": 1e-9}
+    changes["objective_settings"] = {"sharing": sharing}
+    start = AutoModelForMaskedLM.from_pretrained(init).base_model.state_dict()
     losses = {}
     for choice in ("informed", "random"):
         out = tmp_path / choice
@@ -123,10 +131,24 @@ def test_a_generator_begins_as_the_first_layers_of_the_checkpoint(
         assert 0 < len(layers) < len(start)
         is_same = [torch.allclose(layers[name], start[name], atol=1e-6) for name in layers]
         assert all(is_same) == (choice == "informed")
-        odds = load_file(out / "exported" / "model.safetensors")["classifier.bias"]
+        weights = load_file(out / "exported" / "model.safetensors")
+        (odds,) = (w for w in weights.values() if w.shape in ((1,), (2,)))
         expected = math.log(0.3 / 0.7) if choice == "informed" else 0.0
-        assert odds.tolist() == pytest.approx([0.0, expected], abs=1e-6)
+        assert odds[-1].item() == pytest.approx(expected, abs=1e-6)
     assert losses["informed"] < losses["random"] - 0.5
+
+
+def test_a_change_of_low_rank_is_the_models_alone(
+    tiny_model: Path, prepared: Path, tmp_path: Path
+) -> None:
+    """A generator beside it, whose matrices have like names, learns whole and is exported as it is."""
+    changes = {"arch": None, "init": str(tiny_model), "learning_rate": 1e-2, "lora": {"rank": 2}}
+    found = pretrain(config(prepared, tmp_path / "run", **changes))["validation"]
+    export(tmp_path / "run", tmp_path / "model")
+    changes = {"arch": None, "init": str(tmp_path / "model"), "learning_rate": 1e-9, "steps": 1}
+    after = pretrain(config(prepared, tmp_path / "on", **changes))["validation"]
+    for name in ("loss_generator", "loss_discriminator"):
+        assert after[name] == pytest.approx(found[name], rel=1e-4)
 
 
 def test_a_decoder_is_refused(prepared: Path, tmp_path: Path) -> None:

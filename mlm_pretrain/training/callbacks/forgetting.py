@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,9 @@ from mlm_pretrain.training.agreement import first_process_value
 from mlm_pretrain.training.budget import Budget
 from mlm_pretrain.training.checkpoints.generators import generator_states, restore_generators
 from mlm_pretrain.training.forgetting.config import GuardConfig
-from mlm_pretrain.training.forgetting.guard import ACROSS, Guard
+from mlm_pretrain.training.forgetting.guard import Guard
 from mlm_pretrain.training.forgetting.ledger import Ledger
-from mlm_pretrain.training.forgetting.measure import GENERAL
+from mlm_pretrain.training.forgetting.measure import GENERAL, Taken
 from mlm_pretrain.training.learning.learner import Learner
 from mlm_pretrain.training.probing.pace import Moment
 from mlm_pretrain.training.replay import Replay
@@ -56,10 +55,11 @@ class ForgettingCallback(TrainerCallback):
         self.config, self.guard, self.model, self.budget = config, guard, model, budget
         self.learner, self.replay, self.clock = learner, replay, clock
         self.ledger = Ledger(config, guard.has_fresh_head)
+        self._begun: dict[str, Any] = {}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if state.global_step == 0:  # also when it begins again, for want of memory
-            self.restore({})
+        # Also when it begins again, for want of memory.
+        self.restore(self._begun if state.global_step else {})
         if self.ledger.first is None and not self._is_warming(state):
             self._take(args, state, control)
 
@@ -81,48 +81,47 @@ class ForgettingCallback(TrainerCallback):
         return Moment(step, budget.progress(step), budget.elapsed_seconds, budget.seconds)
 
     def _take(self, args: Any, state: Any, control: Any) -> None:
-        found: Any = self._measured() if state.is_world_process_zero else None
-        losses, across, seconds, besides = first_process_value(found)
+        own: Any = self._measured() if state.is_world_process_zero else None
+        found: Taken = first_process_value(own)
         self.budget.tick()
-        # The bits of the model are told again once it has learnt.
-        coming = besides / (ACROSS - 1) if across else 0.0
-        self.guard.plan.note(self._moment(state), seconds, besides + coming)
-        measure = self.ledger.note(state.global_step, losses, seconds + besides)
-        for name, bits in across.items():
+        besides = found.besides_seconds + found.coming_seconds
+        self.guard.plan.note(self._moment(state), found.seconds, besides)
+        measure = self.ledger.note(state.global_step, found.losses, found.all_seconds)
+        for name, bits in found.across.items():
             self.ledger.across.setdefault(name, {}).update(bits)
         if state.is_world_process_zero:
-            self._report(Path(args.output_dir), measure, seconds + besides)
+            self._report(Path(args.output_dir), measure, found.all_seconds)
         self._judge(state, control, measure)
         step = state.global_step
         if step and self.budget.is_spent(step):  # a budget in minutes may end with a measurement
             control.should_save = control.should_training_stop = True
 
-    def _measured(self) -> tuple[dict[str, float], dict[str, dict[str, Any]], float, float]:
-        """(losses, at first bits for each byte too, seconds of the losses, and of the rest); generators go on
-        as if nobody had asked."""
-        generators, marks = generator_states(), [self.clock()]
+    def _measured(self) -> Taken:
+        """Generators go on as if nobody had asked."""
+        generators = generator_states()
         try:
-            if self.ledger.first is None:
-                self.guard.fit(self.model, self.clock)
-            marks.append(self.clock())
-            losses = self.guard.measure.losses(self.model)
-            marks.append(self.clock())
-            across = self._across() if self.ledger.first is None else {}
-            marks.append(self.clock())
-            fitting, seconds, besides = (b - a for a, b in pairwise(marks))
-            return losses, across, seconds, fitting + besides
+            return self._first() if self.ledger.first is None else self._next()
         finally:
             restore_generators(generators)
 
-    def _across(self) -> dict[str, dict[str, Any]]:
-        """Of the model before it learns, and of the checkpoint with its own vocabulary."""
-        found = self._bits("before", self.model, is_old=False)
-        if self.guard.words and self.guard.checkpoint is not None:
-            device = next(self.model.parameters()).device
-            checkpoint = self.guard.checkpoint().to(device)
+    def _next(self) -> Taken:
+        began = self.clock()
+        losses = self.guard.measure.losses(self.model)
+        return Taken(losses, self.clock() - began)
+
+    def _first(self) -> Taken:
+        """With the rows fitted to the time, and bits of the checkpoint beside those of the model."""
+        began = self.clock()
+        checkpoint = self.guard.opened(next(self.model.parameters()).device)
+        self.guard.fit(self.model, began, self.clock)
+        found, measured = self._next(), self.clock()
+        across = self._bits("before", self.model, is_old=False)
+        coming = self.clock() - measured  # once more, after the last step
+        if checkpoint is not None:
             for name, bits in self._bits("checkpoint", checkpoint, is_old=True).items():
-                found[name] = {**bits, **found[name]}
-        return found
+                across[name] = {**bits, **across[name]}
+        besides = self.clock() - began - found.seconds
+        return Taken(found.losses, found.seconds, across, besides, coming)
 
     def _bits(self, moment: str, model: Any, is_old: bool) -> dict[str, dict[str, Any]]:
         how = (self.guard.measure.precision, self.guard.measure.batch_size)
@@ -193,13 +192,14 @@ class ForgettingCallback(TrainerCallback):
         self.guard.plan.restore(facts.get("plan", {}))
         self.guard.show(int(facts.get("rows", self.guard.asked)))
         self.ledger.restore(facts)
+        self._begun = facts
 
     def result(self, step: int) -> dict[str, Any]:
         """What the run says of it once its model has the weights of `step`; measured where it was not."""
         if not any(measure["step"] == step for measure in self.ledger.measures):
-            losses, _, *seconds = self._measured()
-            self.ledger.note(step, losses, sum(seconds))
+            found = self._measured()
+            self.ledger.note(step, found.losses, found.all_seconds)
         for name, bits in self._bits("after", self.model, is_old=False).items():
             self.ledger.across.setdefault(name, {}).update(bits)
-        found = self.ledger.result(step, self.budget.elapsed_seconds)
-        return {**found, "rows": self.guard.measure.count}
+        told = self.ledger.result(step, self.budget.elapsed_seconds)
+        return {**told, "rows": self.guard.rows}

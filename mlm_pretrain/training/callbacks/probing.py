@@ -43,10 +43,11 @@ class ProbingCallback(TrainerCallback):
         self.pace = Pace(config.every, config.budget_share)
         self.standing = Standing(config.keep_best, config.stop_after)
         self._said: set[object] = set()
+        self._begun: dict[str, Any] = {}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if state.global_step == 0:  # also when it begins again, for want of memory
-            self.restore({})
+        # Also when it begins again, for want of memory.
+        self.restore(self._begun if state.global_step else {})
         if not self.pace.count:
             self._probe(args, state, control)
 
@@ -135,6 +136,7 @@ class ProbingCallback(TrainerCallback):
         """As `facts` had it; without any, as before the first probing."""
         self.pace.restore(facts.get("pace", {}))
         self.standing.restore(facts.get("standing", {}))
+        self._begun = facts
 
     def result(self) -> dict[str, Any]:
         """What the run says of its probes: how many, their time and its share, the last scores, the best."""

@@ -93,7 +93,7 @@ def _planned(
         return guard.rows, clock_plan(guard)
     a_step = config.batch_size * config.accumulation * process_count()
     asked = sum(min(guard.rows, len(rows)) for rows in texts.values())
-    work, looks = Work(budget.steps, a_step, asked, others), looks_wanted(guard)
+    work, looks = Work(budget.steps, a_step, asked, others), looks_wanted(guard, budget.steps)
     count = fitting_rows(guard.rows, len(texts), work, guard.budget_share, looks)
     shown = sum(min(count, len(rows)) for rows in texts.values())
     return count, step_plan(guard, work._replace(rows=shown))
@@ -103,7 +103,7 @@ def _paid(guard: GuardConfig, budget: Budget) -> Paid | None:
     """What a run by minutes has for it; None without a limit."""
     if budget.seconds is None or guard.budget_share >= NO_LIMIT:
         return None
-    return Paid(guard.budget_share * budget.seconds, looks_wanted(guard))
+    return Paid(guard.budget_share * budget.seconds, looks_wanted(guard, None))
 
 
 def _checkpoint(config: PretrainConfig, objective: Objective, max_length: int) -> Any:

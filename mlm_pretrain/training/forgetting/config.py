@@ -27,7 +27,8 @@ class GuardConfig(StrictConfig):
         times: how many of them, evenly spread; 10 where neither is given. One before the first step and one
             after the last are always there.
         rows: of each text, evenly spread over it; fewer where five measurements would take more than their
-            share, but not fewer than 16.
+            share, but not fewer than 16. In a run by minutes it is timed how many these are, so that losses
+            of two runs compare only where their results name the same `rows`.
         budget_share: of the run that measuring may take. In a run by steps it is a share of the work, where
             a row that is only scored is a third of one that is learnt: then the same steps are measured on
             any machine. In a run by minutes it is a share of the time. 1 sets no limit.

@@ -40,7 +40,7 @@ class Guard:
         checkpoint: opens the model that the run begins with as it was, with its own vocabulary.
         paid: what the rows have to be fitted to once it is known how long they take; None where they are.
         words: of each text, where tokens were added.
-        asked: rows of each text before they were fitted.
+        asked: rows of each text at first, before they are fitted to a time.
     """
 
     measure: Measure
@@ -50,8 +50,8 @@ class Guard:
     pieces: Mapping[int, list[int]] = field(default_factory=dict)
     checkpoint: Callable[[], Any] | None = None
     paid: Paid | None = None
-    words: dict[str, HiddenWords] = field(default_factory=dict)
-    asked: int = 0
+    words: dict[str, HiddenWords] = field(default_factory=dict, init=False)
+    asked: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self.asked = self.measure.count
@@ -66,14 +66,31 @@ class Guard:
             texts = self.measure.texts.items()
             self.words = {name: hidden_words(some_of(rows, count), *how) for name, rows in texts}
 
-    def fit(self, model: Any, clock: Callable[[], float] = time.monotonic) -> None:
-        """Show as many rows as there is time for, by how long a few of them take `model`."""
+    def fit(self, model: Any, began: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """Show as many rows as there is time for, by how long a few of them take `model`.
+
+        Args:
+            began: on the clock; what has passed since is paid for too.
+        """
         if self.paid is None or self.asked <= FEWEST_ROWS:
             return
         few = replace(self.measure, count=FEWEST_ROWS)
-        replace(few, count=1).losses(model)  # the first pass of a process is slower than any other
-        began = clock()
+        few.losses(model)  # the first pass of a process is slower than any other
+        started = clock()
         few.losses(model)
-        a_row = (clock() - began) / FEWEST_ROWS
+        a_row = (clock() - started) / FEWEST_ROWS
         others = ACROSS if self.pieces else 0
-        self.show(rows_in_time(self.asked, a_row, others, *self.paid))
+        left = self.paid.seconds - (clock() - began)
+        self.show(rows_in_time(self.asked, a_row, others, left, self.paid.looks))
+
+    def opened(self, device: Any) -> Any:
+        """The checkpoint, to compare with what has another vocabulary; None where there is nothing to."""
+        if not self.words or self.checkpoint is None:
+            return None
+        return self.checkpoint().to(device)
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """How many of each text are measured."""
+        measure = self.measure
+        return {name: min(measure.count, len(rows)) for name, rows in measure.texts.items()}

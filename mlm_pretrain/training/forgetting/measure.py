@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from typing import Any
 
 from mlm_pretrain.evaluation.perplexity import score_rows
 from mlm_pretrain.evaluation.texts import EvaluationRows
+from mlm_pretrain.modeling.compilation import is_compiled, uncompiled
 from mlm_pretrain.objectives import Objective
 from mlm_pretrain.objectives.vocabulary import Vocabulary
 from mlm_pretrain.precision import Precision
@@ -40,12 +42,37 @@ class Measure:
 
     def losses(self, model: Any) -> dict[str, float]:
         """Nats a predicted token of each text."""
-        return {
-            name: float(
-                score_rows(
-                    model, some_of(rows, self.count), self.objective, self.vocabulary,
-                    precision=self.precision, batch_size=self.batch_size,
-                )["loss_nats"]
-            )
-            for name, rows in self.texts.items()
-        }  # fmt: skip
+        # Layers are compiled for the shapes of training; each other one would be compiled anew.
+        with uncompiled() if is_compiled(model) else nullcontext():
+            return {name: self._loss(model, rows) for name, rows in self.texts.items()}
+
+    def _loss(self, model: Any, rows: EvaluationRows) -> float:
+        found = score_rows(
+            model, some_of(rows, self.count), self.objective, self.vocabulary,
+            precision=self.precision, batch_size=self.batch_size,
+        )  # fmt: skip
+        return float(found["loss_nats"])
+
+
+@dataclass
+class Taken:
+    """One measurement.
+
+    Attributes:
+        losses: of each text.
+        seconds: that they took.
+        across: bits for each byte of each text, where tokens were added, at the first one.
+        besides_seconds: that went into these, and into what a first one needs.
+        coming_seconds: that they will take once more.
+    """
+
+    losses: dict[str, float]
+    seconds: float
+    across: dict[str, dict[str, Any]] = field(default_factory=dict)
+    besides_seconds: float = 0.0
+    coming_seconds: float = 0.0
+
+    @property
+    def all_seconds(self) -> float:
+        """All that have passed."""
+        return self.seconds + self.besides_seconds

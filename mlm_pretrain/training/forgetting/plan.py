@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from mlm_pretrain.training.forgetting.config import TIMES, GuardConfig
 from mlm_pretrain.training.forgetting.measure import FEWEST_ROWS
 from mlm_pretrain.training.probing.config import NO_LIMIT
-from mlm_pretrain.training.probing.pace import Moment, Pace
+from mlm_pretrain.training.probing.pace import SPARE, Moment, Pace
 
 _SCORED = (
     3  # rows that are scored for the work of one that is learnt: forward, and backward twice that
@@ -64,22 +64,30 @@ def fitting_rows(count: int, texts: int, work: Work, share: float, looks: int = 
 def rows_in_time(
     count: int, seconds_a_row: float, others: int, paid_seconds: float, looks: int = LOOKS
 ) -> int:
-    """The same of a run by minutes, which has `paid_seconds` for it.
+    """The same of a run by minutes, which has `paid_seconds` for it, and keeps a little of them back.
 
     Args:
         seconds_a_row: that scoring a row of every text took.
         others: measurements' worth of scoring that comes besides.
     """
-    return _between(count, paid_seconds / (looks + others) / max(seconds_a_row, 1e-9))
+    looks_paid = looks + others + SPARE
+    return _between(count, max(paid_seconds, 0.0) / looks_paid / max(seconds_a_row, 1e-9))
 
 
 def _between(count: int, paid: float) -> int:
     return min(count, max(FEWEST_ROWS, int(paid)))
 
 
-def looks_wanted(config: GuardConfig) -> int:
-    """Measurements that rows are given up for: five, or the first one and as many as were asked for."""
-    return min(LOOKS, (config.times or LOOKS) + 1)
+def looks_wanted(config: GuardConfig, steps: int | None) -> int:
+    """Measurements that rows are given up for: five, or the first one and as many as were asked for.
+
+    Args:
+        steps: of the run, where it is known.
+    """
+    asked = config.times or LOOKS
+    if config.every_steps is not None and steps is not None:
+        asked = math.ceil(steps / config.every_steps)
+    return min(LOOKS, asked + 1)
 
 
 @dataclass

@@ -8,6 +8,7 @@ the bit.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,10 @@ def inject_lora(model: Any, config: LoraConfig, seed: int) -> None:
     """
     peft = require_peft()
     names = target_names(model, config)
+    # Whole names: a list would also match what only ends alike, in a generator beside the model.
+    whole = "|".join(re.escape(name) for name in names)
     settings = peft.LoraConfig(
-        r=config.rank, lora_alpha=config.scale, lora_dropout=0.0, target_modules=names,
+        r=config.rank, lora_alpha=config.scale, lora_dropout=0.0, target_modules=whole,
         fan_in_fan_out=_is_transposed(model, names),
     )  # fmt: skip
     with torch.random.fork_rng(devices=[]):

@@ -9,9 +9,7 @@ from typing import Any, NamedTuple
 from mlm_pretrain.training.probing.config import NO_LIMIT
 
 MOST_PROBINGS = 20  # that are spread over a run where nobody says how often
-_SPARE = (
-    0.1  # of one probing, kept back: one that takes a little longer shall not cost the last one
-)
+SPARE = 0.1  # of one probing, kept back: one that takes a little longer shall not cost the last one
 
 
 class Moment(NamedTuple):
@@ -68,7 +66,7 @@ class Pace:
 
     def is_due(self, moment: Moment, is_last: bool = False) -> bool:
         """Whether to probe after the step of `moment`; after the last one whenever that is affordable."""
-        left = self.affordable(moment, 0.0 if is_last else _SPARE)
+        left = self.affordable(moment, 0.0 if is_last else SPARE)
         if moment.step <= self.last_step or left < 1:
             return False
         if is_last:

@@ -214,13 +214,7 @@ def test_bits_for_each_byte_where_tokens_were_added(
 
         export(tmp_path / "first", tmp_path / "decoder")
         init = tmp_path / "decoder"
-    added = list(range(1900, 2000))
-    said = {
-        "base": {"entries": 1900, "vocabulary_xxh3_128": ""},
-        "pieces": {str(n): [40, 41] for n in added}, "tokens": {str(n): "x" for n in added},
-    }  # fmt: skip
-    data = Path(shutil.copytree(foreign, tmp_path / "data"))
-    (data / "tokenizer" / "extension.json").write_text(json.dumps(said), encoding="utf-8")
+    data = guarded.with_added_tokens(foreign, tmp_path / "data")
     guard = guarded.every_four(general)
     own = {"steps": 4, "objective": objective, "learning_rate": 1e-3}
     told = pretrain(guarded.config(data, init, tmp_path / "run", guard, **own))["forgetting"]

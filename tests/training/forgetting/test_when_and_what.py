@@ -18,7 +18,13 @@ from mlm_pretrain.objectives import OBJECTIVES
 from mlm_pretrain.objectives.vocabulary import read_vocabulary
 from mlm_pretrain.training.forgetting.config import GuardConfig
 from mlm_pretrain.training.forgetting.ledger import Ledger
-from mlm_pretrain.training.forgetting.plan import Work, clock_plan, fitting_rows, step_plan
+from mlm_pretrain.training.forgetting.plan import (
+    Work,
+    clock_plan,
+    fitting_rows,
+    looks_wanted,
+    step_plan,
+)
 from mlm_pretrain.training.forgetting.rows import some_of
 from mlm_pretrain.training.forgetting.words import hidden_words
 from mlm_pretrain.training.probing.pace import Moment
@@ -45,6 +51,16 @@ def test_it_keeps_to_its_share_of_the_work(steps: int, asked: dict[str, Any]) ->
     if steps == 100_000:  # as often as was asked for, where it may
         assert count == config.rows
         assert len(found) == {None: 11, 40: 41, 7: 560}[next(iter(asked.values()), None)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "looks"),
+    [({}, 5), ({"times": 1}, 2), ({"every_steps": 50}, 3), ({"every_steps": 1}, 5)],
+)
+def test_rows_are_given_up_for_no_more_looks_than_are_asked_for(
+    asked: dict[str, int], looks: int
+) -> None:
+    assert looks_wanted(GuardConfig(data="x", **asked), 100) == looks
 
 
 def test_without_a_limit_every_step_may_be_measured() -> None:
