@@ -172,13 +172,30 @@ def test_more_replay_and_the_same_when_killed(
     assert [again["forgetting"][key] for key in KEYS] == [result["forgetting"][key] for key in KEYS]
 
 
+def without_head(model: Path, out: Path) -> Path:
+    shutil.copytree(model, out, ignore=shutil.ignore_patterns("manifest.json", "*.md"))
+    AutoModel.from_pretrained(model).save_pretrained(out)
+    return out
+
+
+def test_that_checkpoint_is_saved_with_the_head_it_began_with(
+    foreign: Path, general: Path, knowing: Path, tmp_path: Path
+) -> None:
+    headless, run = without_head(knowing, tmp_path / "headless"), tmp_path / "run"
+    guard = guarded.every_four(general, action="stop", tolerance=0.0, rows=100_000)
+    result = pretrain(guarded.config(foreign, headless, run, guard, learning_rate=1.0))
+    assert result["weights_step"] == 0
+    model, tokenizer, objective = load_for_evaluation(run / "model")
+    rows, how = open_rows(general, tokenizer, model.config, None), {"precision": "fp32"}
+    found = score_rows(model, rows, objective, read_vocabulary(tokenizer), batch_size=8, **how)
+    assert found["loss_nats"] == pytest.approx(result["forgetting"]["general_after"], rel=1e-6)
+
+
 def test_a_fresh_head_is_measured_once_it_has_learnt(
     foreign: Path, general: Path, knowing: Path, tmp_path: Path
 ) -> None:
     """From a checkpoint without a head; and killed before that, it is measured there all the same."""
-    headless = tmp_path / "headless"
-    shutil.copytree(knowing, headless, ignore=shutil.ignore_patterns("manifest.json", "*.md"))
-    AutoModel.from_pretrained(knowing).save_pretrained(headless)
+    headless = without_head(knowing, tmp_path / "headless")
     guard, run = guarded.every_four(general), tmp_path / "run"
     own = {"steps": 8, "head_warmup_share": 0.25, "keep_checkpoints": 9}
     config = guarded.config(foreign, headless, run, guard, **own)

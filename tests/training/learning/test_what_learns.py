@@ -90,7 +90,7 @@ def test_the_rate_of_added_tokens(extended: Path, tiny_model: Path, tmp_path: Pa
     for name in names:
         assert torch.equal(ends[1.0][name][OLD], ends[10.0][name][OLD])
         moved = [ends[rate][name][NEW] - before[name][NEW] for rate in (1.0, 10.0)]
-        assert moved[0].abs().min() > 1e-5
+        assert (moved[0].abs() > 1e-5).float().mean() > 0.99
         torch.testing.assert_close(moved[1], 10 * moved[0], atol=2e-7, rtol=1e-3)
 
 
