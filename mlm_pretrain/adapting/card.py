@@ -65,7 +65,7 @@ def _facts(
         vocabulary=_vocabulary(result["vocabulary"]), worth=_worth(result["worth"], kept),
         worth_level=1 - LEVEL, domain_loss=_pair(result, "domain"),
         general_loss=_pair(result, "general"),
-        examples=card_examples(
+        examples=[] if learnt.pipeline_tag is None else card_examples(
             _held_out(places), tokenizer, prefer=words,
             never=[] if task is None else [text.text for text in held_out_texts(task)],
         ),
@@ -127,8 +127,8 @@ def _training(config: AdaptConfig, result: dict[str, Any], places: Places) -> Tr
 
 
 def _learnt(settings: dict[str, Any]) -> dict[str, Any]:
-    """What of the model was trained, where that was not all of it."""
-    found: dict[str, Any] = {}
+    """By what the model was trained, and what of it, where that was not all."""
+    found: dict[str, Any] = {"objective": recorded(settings).its_card.trained_by}
     trains = TrainsConfig.model_validate(settings.get("trains", {}))
     if not trains.is_all:
         found["layers that learn"] = str(trains.layers)

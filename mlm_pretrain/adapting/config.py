@@ -55,8 +55,10 @@ class AdaptConfig(StrictConfig):
         seed: of everything else that is drawn.
         prepare, pretrain, finetune: settings of these stages, for all models alike. Without a `max_length`
             rows have 128 tokens, or as many as the model takes where that is less. `pretrain` also chooses
-            what learns, such as `lora: {rank: 16, name: legal}` or `trains: {layers: last:2}`. What it says
-            of new rows (`new_rows_rate`) holds for the models with words of the domain.
+            what learns, such as `lora: {rank: 16, name: legal}` or `trains: {layers: last:2}`, and by which
+            objective: a model of `objective: replaced` predicts no tokens, so that nothing says what it
+            forgets, and its share of general text stays as it is. What it says of new rows
+            (`new_rows_rate`) holds for the models with words of the domain.
     """
 
     model: str

@@ -13,6 +13,8 @@ from mlm_pretrain.config import build_config
 from mlm_pretrain.domain.loss import objective_for
 from mlm_pretrain.export import export
 from mlm_pretrain.progress import say
+from mlm_pretrain.training.assembling import objective_of
+from mlm_pretrain.training.forgetting.measure import can_be_measured
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
 
 
@@ -64,9 +66,13 @@ def run_settings(
         shared.setdefault("objective", objective)
     else:
         own["follows"] = str(places.run(variant.after))
-    if variant.has_general and config.general:
-        is_guarded = variant.is_guarded and places.held_out(GENERAL) is not None
-        own |= _mixed(config, str(places.data(variant.general_data)), is_guarded)
+    settings = build_config(PretrainConfig, {**shared, **own}, "pretrain")
+    if not (variant.has_general and config.general):
+        return settings
+    is_guarded = variant.is_guarded and places.held_out(GENERAL) is not None
+    # A model that finds replaced tokens, or tells texts apart, has no loss that would show what it forgets.
+    is_guarded = is_guarded and can_be_measured(objective_of(settings))
+    own |= _mixed(config, str(places.data(variant.general_data)), is_guarded)
     return build_config(PretrainConfig, {**shared, **own}, "pretrain")
 
 

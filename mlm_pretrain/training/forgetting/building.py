@@ -18,7 +18,7 @@ from mlm_pretrain.objectives.vocabulary import Vocabulary
 from mlm_pretrain.training.budget import Budget
 from mlm_pretrain.training.forgetting.config import GuardConfig
 from mlm_pretrain.training.forgetting.guard import ACROSS, Guard, Paid
-from mlm_pretrain.training.forgetting.measure import DOMAIN, GENERAL, Measure
+from mlm_pretrain.training.forgetting.measure import DOMAIN, GENERAL, Measure, can_be_measured
 from mlm_pretrain.training.forgetting.plan import (
     StepPlan,
     Work,
@@ -33,7 +33,6 @@ from mlm_pretrain.training.probing.pace import Pace
 from mlm_pretrain.training.same_tokenizer import require_same_tokenizer
 
 _SETTING = "guard"
-_MEASURED = ("mlm", "clm")  # what a loss of tokens is known of
 _MOST_ROWS_AT_ONCE = 32
 
 
@@ -54,7 +53,7 @@ def build_guard(
     guard = config.guard
     if guard is None:
         return None
-    if objective.figures is not None or objective.served[0] not in _MEASURED:
+    if not can_be_measured(objective):
         raise InputError(
             f"{_SETTING}: {objective.name} trains a model that predicts no tokens of a text",
             "leave it out; probes can look after such a model",

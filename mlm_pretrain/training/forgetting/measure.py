@@ -16,6 +16,12 @@ from mlm_pretrain.training.forgetting.rows import some_of
 
 GENERAL, DOMAIN = "general", "domain"
 FEWEST_ROWS = 16
+_MEASURED = ("mlm", "clm")  # what a loss of tokens is known of
+
+
+def can_be_measured(objective: Objective) -> bool:
+    """Whether its model predicts tokens of a text."""
+    return objective.figures is None and objective.served[0] in _MEASURED
 
 
 @dataclass
