@@ -18,15 +18,24 @@ def text_of(results: dict[str, Any]) -> str:
     settings = next(iter(results.values()))["settings"]  # one record's runs have the same
     arch = settings["arch"].replace(":", " ").replace("x", "×")
     first = RUNS[FIRST].given["objective"]
+    marked = (
+        ""
+        if all(RUNS[name].after is None for name in results)
+        else (f", those marked * a thirtieth\nfrom the model of `{first}`")
+    )
     return (
         f"{arch}, rows of 128, text of {settings['corpus']}; {settings['minutes']:g} minutes each on\n"
-        f"{_processors(results)}, those marked * a thirtieth from the model\n"
-        f"of `{first}`. BLiMP: {settings['pairs']} pairs of each paradigm, read with masks, from left to\n"
-        "right, and by both together. Probes are linear on frozen mean-pooled vectors (cola: Matthews;\n"
-        "mean: of these and stsb), stsb is Spearman of the cosine without labels. Steps a second vary by\n"
-        "about a tenth from measurement to measurement; FLOP/s are those of "
+        f"{_processors(results)} in {_precisions(results)}{marked}.\n"
+        f"BLiMP: {settings['pairs']} pairs of each paradigm, read with masks, from left to right, and by\n"
+        "both together. Probes are linear on frozen mean-pooled vectors (cola: Matthews; mean: of\n"
+        "these and stsb), stsb is Spearman of the cosine without labels. Steps a second vary by about\n"
+        "a tenth from measurement to measurement; FLOP/s are those of "
         f"`{first}` times the number given:"
     )
+
+
+def _precisions(results: dict[str, Any]) -> str:
+    return " or ".join(sorted({run["precision"] for run in results.values()}))
 
 
 def _processors(results: dict[str, Any]) -> str:

@@ -62,7 +62,7 @@ def choices() -> str:
 def objectives() -> str:
     """What each objective gives in the same minutes."""
     tables = []
-    for record in _records("objectives.json"):
+    for record in _records("objectives*.json"):
         runs = entries_of(record)
         rows = markdown_table(objectives_table.HEAD, objectives_table.rows_of(runs))
         tables += [objectives_table.text_of(runs), rows]

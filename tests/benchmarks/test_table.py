@@ -29,7 +29,8 @@ def test_runs_of_several_machines_say_which_is_whose() -> None:
     record = json.loads((RESULTS / "objectives.json").read_text(encoding="utf-8"))
     runs = entries_of(record)
     together = objectives_table.text_of(runs)
-    assert f"2 cores ({record['processor']['name']}), those marked" in together
+    assert f"2 cores ({record['processor']['name']}) in bf16, those marked" in together
+    assert "those marked" not in objectives_table.text_of({"mlm": runs["mlm"]})
     late = {"hybrid": {**runs["hybrid"], "processor": {"name": "Another", "cores": 8}}}
     few = {"mlm": runs["mlm"], "replaced": runs["replaced"], **late}  # as it was added: last
     assert "2 cores (AMD EPYC: mlm, replaced) or 8 cores (Another: hybrid)" in (
