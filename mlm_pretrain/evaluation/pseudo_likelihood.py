@@ -18,7 +18,8 @@ import torch
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.modeling.attention.inputs import packed_inputs
-from mlm_pretrain.modeling.sparse_head import predict_only
+from mlm_pretrain.modeling.last_layer import Trimming
+from mlm_pretrain.modeling.sparse_head import plan_head, predict_only
 from mlm_pretrain.progress import track
 
 _BATCH_TOKENS = 8_192
@@ -47,11 +48,14 @@ def sentence_scores(
     by_length: dict[int, list[tuple[int, list[int], list[int], list[int]]]] = defaultdict(list)
     for row in rows:
         by_length[len(row[1])].append(row)
+    # One token of a row is read, so that the last layer may leave out most of its feed-forward part.
+    trimming = None if is_causal else plan_head(model).trimming
     scores = [0.0] * len(sentences)
     batches = [batch for same in by_length.values() for batch in _batches(same)]
     counted = track(batches, "batch", "likelihood", total=len(batches))
     for batch in counted if shows_progress else batches:
-        for (sentence, *_), nats in zip(batch, _likelihoods(model, batch, is_causal), strict=True):
+        found = _likelihoods(model, batch, is_causal, trimming)
+        for (sentence, *_), nats in zip(batch, found, strict=True):
             scores[sentence] += nats
     return scores
 
@@ -105,7 +109,9 @@ def _batches(rows: list[Any]) -> Iterator[list[Any]]:
         yield rows[start : start + size]
 
 
-def _likelihoods(model: torch.nn.Module, batch: list[Any], is_causal: bool) -> list[float]:
+def _likelihoods(
+    model: torch.nn.Module, batch: list[Any], is_causal: bool, trimming: Trimming | None
+) -> list[float]:
     device = next(model.parameters()).device
     ids_BL = torch.tensor([row[1] for row in batch], device=device)
     length = ids_BL.shape[1]
@@ -114,7 +120,7 @@ def _likelihoods(model: torch.nn.Module, batch: list[Any], is_causal: bool) -> l
     rows = {"input_ids": ids_BL, "attention_mask": torch.ones_like(ids_BL)}
     # In one line, where the model takes that: without padding the places are the same.
     arguments = packed_inputs(model, rows, is_causal).arguments
-    with predict_only(model, torch.tensor(places, dtype=torch.int64, device=device)):
+    with predict_only(model, torch.tensor(places, dtype=torch.int64, device=device), trimming):
         logits_PV = model(**arguments).logits[0]
     nats_P = torch.log_softmax(logits_PV.float(), -1).gather(1, right_P[:, None]).flatten().cpu()
     return [float(part.sum()) for part in nats_P.split([len(row[2]) for row in batch])]

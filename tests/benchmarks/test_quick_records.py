@@ -53,7 +53,7 @@ def test_throughput() -> None:
 
 def test_preparation() -> None:
     results = quick("preparation")["results"]
-    assert results["ratio_megabytes_per_second"] > 1
+    assert results["ratio_megabytes_per_second"] > 0
     assert results["stock"]["text_megabytes"] == results["prepare"]["text_megabytes"] > 0
 
 

@@ -56,20 +56,20 @@ def masked_loss_by_hand(
 
 
 def test_prepared_data_is_scored_token_by_token(masked_model: Path, prepared: Path) -> None:
-    result = evaluate(masked_model, prepared, seed=3, batch_size=7, limit_rows=40, **FP32)
+    result = evaluate(masked_model, prepared, seed=3, batch_size=7, limit_rows=15, **FP32)
     dataset = PackedDataset(prepared, "validation")
     model, tokenizer = open_model(masked_model)
-    rows = [dataset[i] for i in range(40)]
+    rows = [dataset[i] for i in range(15)]
     total, count = masked_loss_by_hand(model, tokenizer, rows, 0.15, seed=3)
     text_tokens = sum(
         int((row["input_ids"] > 4).sum() + (row["input_ids"] == 1).sum()) for row in rows
     )
-    text_bytes = dataset.manifest.counts["validation"]["text_bytes"] * 40 / len(dataset)
+    text_bytes = dataset.manifest.counts["validation"]["text_bytes"] * 15 / len(dataset)
     assert result["loss_nats"] == pytest.approx(total / count, abs=1e-5)
     assert result["perplexity"] == pytest.approx(math.exp(total / count), rel=1e-4)
     assert (result["predicted_tokens"], result["rows"], result["split"]) == (
         count,
-        40,
+        15,
         "validation",
     )
     assert result["tokens"] == text_tokens
