@@ -25,7 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.record import record_path, write_record
 
@@ -42,6 +42,15 @@ KINDS = {
 STOCK = "stock"
 _KILLS_A_RUN = 10
 _BEGIN_SECONDS, _LONGEST_SECONDS = 180.0, 0.8
+
+
+class Moment(NamedTuple):
+    """When a run is killed once it goes on: so long after, and of every other one so long after the beginning
+    of the next save."""
+
+    wait_seconds: float
+    is_for_a_save: bool
+    late_seconds: float
 
 
 def main() -> None:
@@ -75,7 +84,6 @@ def _all_runs(folder: Path, arguments: argparse.Namespace) -> list[dict[str, Any
     with ThreadPoolExecutor(lanes) as pool:
         work = []
         for n in range(lanes):
-            chance = random.Random(f"{arguments.seed}-{n}")
             kinds = [*KINDS][n % len(KINDS) :] + [*KINDS][: n % len(KINDS)]
             shares = [
                 (kinds, arguments.kills, _KILLS_A_RUN),
@@ -84,9 +92,16 @@ def _all_runs(folder: Path, arguments: argparse.Namespace) -> list[dict[str, Any
             for kinds_of, kills, a_run in shares:
                 share = kills // lanes + (n < kills % lanes)
                 place = folder / f"lane-{n}-{kinds_of[0].replace(' ', '-')}"
-                aims = cycle((n % 2 == 0, n % 2 == 1))
-                work.append(pool.submit(_lane, place, data, kinds_of, share, a_run, chance, aims))
+                moments = _moments(n, arguments.seed)
+                work.append(pool.submit(_lane, place, data, kinds_of, share, a_run, moments))
         return [run for lane in work for run in lane.result()]
+
+
+def _moments(lane: int, seed: int) -> Iterator[Moment]:
+    """At random; the first of every other lane is for a save."""
+    chance = random.Random(f"{seed}-{lane}")
+    for is_for_a_save in cycle((lane % 2 == 0, lane % 2 == 1)):
+        yield Moment(chance.uniform(0, _LONGEST_SECONDS), is_for_a_save, chance.uniform(0, 0.02))
 
 
 def _prepare(folder: Path) -> Path:
@@ -149,14 +164,9 @@ def _lane(
     kinds: list[str],
     kills: int,
     kills_a_run: int,
-    chance: random.Random,
-    aims: Iterator[bool],
+    moments: Iterator[Moment],
 ) -> list[dict[str, Any]]:
-    """Runs of one kind after the other, until as many kills are made; the last is led to its end.
-
-    Args:
-        aims: of each kill, whether it waits for a checkpoint that is being written.
-    """
+    """Runs of one kind after the other, until as many kills are made; the last is led to its end."""
     wholes: dict[str, dict[str, Any]] = {}
     runs: list[dict[str, Any]] = []
     folder.mkdir()
@@ -164,7 +174,7 @@ def _lane(
         kind, out = kinds[len(runs) % len(kinds)], folder / "run"
         wholes[kind] = wholes.get(kind) or _whole(folder, data, kind)
         most = min(kills, kills_a_run)
-        runs.append(_killed_run(out, data, kind, wholes[kind], most, chance, aims))
+        runs.append(_killed_run(out, data, kind, wholes[kind], most, moments))
         kills -= len(runs[-1]["kills"])
         shutil.rmtree(out)
     return runs
@@ -176,8 +186,7 @@ def _killed_run(
     kind: str,
     whole: dict[str, Any],
     kills: int,
-    chance: random.Random,
-    aims: Iterator[bool],
+    moments: Iterator[Moment],
 ) -> dict[str, Any]:
     """One run to its end, killed on the way up to `kills` times."""
     run: dict[str, Any] = {"kind": kind, "kills": [], "equal": False, "error": ""}
@@ -188,8 +197,8 @@ def _killed_run(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
         if len(run["kills"]) < kills:
-            moment = _kill(process, out, before, chance, next(aims))
-            run["kills"] += [moment] if moment else []
+            found = _kill(process, out, before, next(moments))
+            run["kills"] += [found] if found else []
         _, err = process.communicate()
         if process.returncode not in (0, -signal.SIGKILL):
             last_line = (err.strip().splitlines() or ["no message"])[-1]
@@ -201,23 +210,17 @@ def _killed_run(
         command = _resume(data, out, kind)
 
 
-def _kill(
-    process: subprocess.Popen[str],
-    out: Path,
-    before: int,
-    chance: random.Random,
-    aims_at_save: bool,
-) -> str:
+def _kill(process: subprocess.Popen[str], out: Path, before: int, moment: Moment) -> str:
     """Kill at a random moment once training goes on, or while a checkpoint is written; says which it was.
 
     Empty when the run ended first.
     """
     began = time.time()
     _wait(process, lambda: _newest(out) > before or _is_saving(out, began), _BEGIN_SECONDS)
-    time.sleep(chance.uniform(0, _LONGEST_SECONDS))
-    if aims_at_save:
+    time.sleep(moment.wait_seconds)
+    if moment.is_for_a_save:
         _wait(process, lambda: _is_saving(out, began), 5.0)
-        time.sleep(chance.uniform(0, 0.02))
+        time.sleep(moment.late_seconds)
     process.kill()
     if process.wait() != -signal.SIGKILL:
         return ""

@@ -11,7 +11,7 @@ not compiled, but kernels and memory are chosen by shape there too.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -48,6 +48,11 @@ def uncompiled() -> AbstractContextManager[Any]:
     and would leave behind code for shapes that change."""
     stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
     return stance
+
+
+def as_written(model: torch.nn.Module) -> AbstractContextManager[Any]:
+    """Inside, `model` runs uncompiled, where it is compiled."""
+    return uncompiled() if is_compiled(model) else nullcontext()
 
 
 def filled_up(positions_P: torch.Tensor, tokens: int) -> torch.Tensor:

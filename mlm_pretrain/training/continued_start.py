@@ -70,42 +70,28 @@ def _numbers(model: Any) -> list[torch.Tensor]:
     return [weight for weight in (*own, *others) if weight.shape == shape]
 
 
-def start_odds(model: Any) -> int:
+def start_odds(model: Any) -> None:
     """Let a head that tells replaced tokens, where the checkpoint lacked it, begin with how many there are
-    beside a fresh generator: of two scores, or of one, at the logarithm of their odds.
-
-    Returns:
-        Scores that were set.
-    """
+    beside a fresh generator: of two scores, or of one, at the logarithm of their odds."""
     share, names = masked_share_of(model), set(lacked_weights(model))
     if share is None:
-        return 0
+        return
     lacked = [weight for name, weight in model.named_parameters() if name in names]
-    found = [weight for weight in lacked if weight.shape in ((1,), (2,))]
     with torch.no_grad():
-        for weight in found:
-            weight.zero_()
-            weight[-1] = math.log(share / (1 - share))
-    return len(found)
+        for weight in lacked:
+            if weight.shape in ((1,), (2,)):
+                weight.zero_()
+                weight[-1] = math.log(share / (1 - share))
 
 
-def start_generator(model: Any) -> int:
-    """Give a fresh generator the first layers of the checkpoint that it stands beside.
-
-    Returns:
-        Weights that were set, each a matrix or a vector.
-    """
+def start_generator(model: Any) -> None:
+    """Give a fresh generator the first layers of the checkpoint that it stands beside."""
     generator = fresh_generator_of(model)
     if generator is None:
-        return 0
-    own, its = model.base_model.state_dict(), dict(generator.base_model.named_parameters())
+        return
+    own = model.base_model.state_dict()
     table = token_table(generator)  # has the vectors already, in one of three ways
-    known = [
-        name
-        for name, weight in its.items()
-        if weight is not table and name in own and own[name].shape == weight.shape
-    ]
     with torch.no_grad():
-        for name in known:
-            its[name].copy_(own[name])
-    return len(known)
+        for name, weight in generator.base_model.named_parameters():
+            if weight is not table and name in own and own[name].shape == weight.shape:
+                weight.copy_(own[name])

@@ -23,7 +23,7 @@ from mlm_pretrain.evaluation.probing.vectors import (
     encode_texts,
     sentence_vectors,
 )
-from mlm_pretrain.modeling.compilation import is_compiled, uncompiled
+from mlm_pretrain.modeling.compilation import as_written
 
 LINEAR, NEIGHBOURS, SIMILARITY, GRAMMAR = "linear", "neighbours", "similarity", "blimp"
 Autocast = Callable[[], AbstractContextManager[Any]]
@@ -134,7 +134,7 @@ def as_used(model: Any) -> Iterator[None]:
     modes = [(part, part.training) for part in model.modules()]
     model.eval()
     try:
-        with torch.no_grad(), uncompiled() if is_compiled(model) else nullcontext():
+        with torch.no_grad(), as_written(model):
             yield
     finally:
         for part, mode in modes:

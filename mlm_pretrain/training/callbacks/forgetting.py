@@ -9,6 +9,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from mlm_pretrain.modeling.compilation import as_written
 from mlm_pretrain.progress import say
 from mlm_pretrain.training.agreement import first_process_value
 from mlm_pretrain.training.budget import Budget
@@ -97,10 +98,11 @@ class ForgettingCallback(TrainerCallback):
             control.should_save = control.should_training_stop = True
 
     def _measured(self) -> Taken:
-        """Generators go on as if nobody had asked."""
+        """Generators go on as if nobody had asked, and nothing is compiled for these batches."""
         generators = generator_states()
         try:
-            return self._first() if self.ledger.first is None else self._next()
+            with as_written(self.model):
+                return self._first() if self.ledger.first is None else self._next()
         finally:
             restore_generators(generators)
 
@@ -199,7 +201,9 @@ class ForgettingCallback(TrainerCallback):
         if not any(measure["step"] == step for measure in self.ledger.measures):
             found = self._measured()
             self.ledger.note(step, found.losses, found.all_seconds)
-        for name, bits in self._bits("after", self.model, is_old=False).items():
+        with as_written(self.model):
+            after = self._bits("after", self.model, is_old=False)
+        for name, bits in after.items():
             self.ledger.across.setdefault(name, {}).update(bits)
         told = self.ledger.result(step, self.budget.elapsed_seconds)
         return {**told, "rows": self.guard.rows}

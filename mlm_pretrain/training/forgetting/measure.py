@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 from mlm_pretrain.evaluation.perplexity import score_rows
 from mlm_pretrain.evaluation.texts import EvaluationRows
-from mlm_pretrain.modeling.compilation import is_compiled, uncompiled
 from mlm_pretrain.objectives import Objective
 from mlm_pretrain.objectives.vocabulary import Vocabulary
 from mlm_pretrain.precision import Precision
@@ -48,16 +46,15 @@ class Measure:
 
     def losses(self, model: Any) -> dict[str, float]:
         """Nats a predicted token of each text."""
-        # Layers are compiled for the shapes of training; each other one would be compiled anew.
-        with uncompiled() if is_compiled(model) else nullcontext():
-            return {name: self._loss(model, rows) for name, rows in self.texts.items()}
-
-    def _loss(self, model: Any, rows: EvaluationRows) -> float:
-        found = score_rows(
-            model, some_of(rows, self.count), self.objective, self.vocabulary,
-            precision=self.precision, batch_size=self.batch_size,
-        )  # fmt: skip
-        return float(found["loss_nats"])
+        return {
+            name: float(
+                score_rows(
+                    model, some_of(rows, self.count), self.objective, self.vocabulary,
+                    precision=self.precision, batch_size=self.batch_size,
+                )["loss_nats"]
+            )
+            for name, rows in self.texts.items()
+        }  # fmt: skip
 
 
 @dataclass

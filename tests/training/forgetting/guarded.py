@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +39,3 @@ def measured(run: Path) -> list[dict[str, Any]]:
 
 def weights(run: Path) -> bytes:
     return (run / "model" / "model.safetensors").read_bytes()
-
-
-def with_added_tokens(data: Path, out: Path) -> Path:
-    """A copy of prepared data whose last hundred tokens count as added to the checkpoint's vocabulary."""
-    added = list(range(1900, 2000))
-    said = {
-        "base": {"entries": 1900, "vocabulary_xxh3_128": ""},
-        "pieces": {str(n): [40, 41] for n in added}, "tokens": {str(n): "x" for n in added},
-    }  # fmt: skip
-    shutil.copytree(data, out)
-    (out / "tokenizer" / "extension.json").write_text(json.dumps(said), encoding="utf-8")
-    return out

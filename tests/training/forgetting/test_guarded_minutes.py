@@ -10,6 +10,7 @@ from typing import Any
 import guarded
 import pytest
 from resumable import checkpoints
+from variations import with_added_tokens
 
 from mlm_pretrain.training.assembling.gathering import assemble
 from mlm_pretrain.training.callbacks.forgetting import ForgettingCallback
@@ -78,7 +79,7 @@ def test_resumed_with_the_same_rows_and_words(
     foreign: Path, general: Path, knowing: Path, tmp_path: Path
 ) -> None:
     """Where tokens were added: the words that are hidden follow from the rows."""
-    data, run = guarded.with_added_tokens(foreign, tmp_path / "data"), tmp_path / "run"
+    data, run = with_added_tokens(foreign, tmp_path / "data", [40, 41]), tmp_path / "run"
     guard = {"data": str(general), "budget_share": 0.3}
     own: dict[str, Any] = {"steps": None, "minutes": 0.1, "keep_checkpoints": 999}
     config = guarded.config(data, knowing, run, guard, **own)

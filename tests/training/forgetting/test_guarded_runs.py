@@ -14,7 +14,7 @@ import pytest
 import torch
 from resumable import checkpoints
 from safetensors.torch import load_file
-from transformers import AutoModel
+from variations import with_added_tokens, without_head
 
 from mlm_pretrain.config import build_config
 from mlm_pretrain.errors import InputError
@@ -172,12 +172,6 @@ def test_more_replay_and_the_same_when_killed(
     assert [again["forgetting"][key] for key in KEYS] == [result["forgetting"][key] for key in KEYS]
 
 
-def without_head(model: Path, out: Path) -> Path:
-    shutil.copytree(model, out, ignore=shutil.ignore_patterns("manifest.json", "*.md"))
-    AutoModel.from_pretrained(model).save_pretrained(out)
-    return out
-
-
 def test_that_checkpoint_is_saved_with_the_head_it_began_with(
     foreign: Path, general: Path, knowing: Path, tmp_path: Path
 ) -> None:
@@ -231,7 +225,7 @@ def test_bits_for_each_byte_where_tokens_were_added(
 
         export(tmp_path / "first", tmp_path / "decoder")
         init = tmp_path / "decoder"
-    data = guarded.with_added_tokens(foreign, tmp_path / "data")
+    data = with_added_tokens(foreign, tmp_path / "data", [40, 41])
     guard = guarded.every_four(general)
     own = {"steps": 4, "objective": objective, "learning_rate": 1e-3}
     told = pretrain(guarded.config(data, init, tmp_path / "run", guard, **own))["forgetting"]

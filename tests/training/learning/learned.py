@@ -16,7 +16,6 @@ SETTINGS: dict[str, Any] = {
     "attention": "masks", "checkpoint_minutes": 1e-6, "keep_checkpoints": 40, "log_every": 1, "seed": 3,
     "warmup_share": 0.0, "decay_share": 0.0,
 }  # fmt: skip
-FIRST_ADDED, ADDED = 1900, 100  # of 2000 entries, as `extended` has it
 TABLE = "model.embeddings.tok_embeddings.weight"
 
 

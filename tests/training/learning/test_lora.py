@@ -16,6 +16,7 @@ import torch
 from resumable import checkpoints, flip_bit, unfinished_copy
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM
+from variations import FIRST_ADDED
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.export import export
@@ -187,7 +188,7 @@ def test_a_fresh_head_and_added_tokens_go_with_the_change(
     before, after = learned.state(headless), learned.state(run / "model")
     matrices = {n for n, w in before.items() if ".layers." in n and w.dim() == 2}
     assert learned.changed(before, after) == matrices | {learned.TABLE}
-    old = slice(0, learned.FIRST_ADDED)
+    old = slice(0, FIRST_ADDED)
     assert torch.equal(before[learned.TABLE][old], after[learned.TABLE][old])
     assert after["decoder.bias"].abs().min() > 0 and (after["head.norm.weight"] != 1).all()
     copy = unfinished_copy(run, tmp_path / "copy")

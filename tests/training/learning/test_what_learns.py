@@ -14,13 +14,14 @@ import pytest
 import torch
 from resumable import checkpoints, unfinished_copy
 from transformers import AutoTokenizer
+from variations import FIRST_ADDED
 
 from mlm_pretrain.config import build_config
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
 
-OLD, NEW = slice(0, learned.FIRST_ADDED), slice(learned.FIRST_ADDED, None)
+OLD, NEW = slice(0, FIRST_ADDED), slice(FIRST_ADDED, None)
 HEAD = {"head.dense.weight", "head.norm.weight", "decoder.bias"}
 
 
