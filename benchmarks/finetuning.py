@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks.finetuning_stock import LENGTH, device
+from benchmarks.finetuning_stock import LENGTH, STRIDE, device
 from benchmarks.record import RESULTS, add_entries, child_result, circumstances, kept
 from mlm_pretrain.compare.tasks import splits_of
 from mlm_pretrain.environment import code_hash
@@ -194,6 +194,7 @@ def _config(task: Task, model: str, files: dict[str, str], seed: int, out: str) 
 
     return FinetuneConfig(
         model=model, **files, out=out, seed=seed, max_length=LENGTH[task.kind],
+        stride=STRIDE if task.kind == "qa" else None,
         metric=task.score, save_model=False, warmup_share=0.0, weight_decay=0.0, embedding_rate=1.0,
         precision=_PRECISION, **_SETTINGS[task.kind],
     )  # fmt: skip

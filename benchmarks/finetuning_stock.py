@@ -15,7 +15,8 @@ from typing import Any
 
 # Tokens; None: as many as the model takes.
 LENGTH: dict[str, int | None] = {"sentiment": 128, "regression": 128, "ner": None, "qa": 384}
-_STRIDE, _N_BEST, _LONGEST_ANSWER = 128, 20, 30
+STRIDE = 128  # tokens that two windows of a question share
+_N_BEST, _LONGEST_ANSWER = 20, 30
 
 
 def device() -> str:
@@ -158,7 +159,7 @@ def _reader(model: str, tokenizer: Any, rows: Any) -> tuple[Any, Callable, Any, 
     def encode(batch: Any, numbers: Any) -> Any:
         inputs = tokenizer(
             batch["question"], batch["context"], truncation="only_second", max_length=LENGTH["qa"],
-            stride=_STRIDE, return_overflowing_tokens=True, return_offsets_mapping=True,
+            stride=STRIDE, return_overflowing_tokens=True, return_offsets_mapping=True,
             padding="max_length",
         )  # fmt: skip
         owners = inputs.pop("overflow_to_sample_mapping")

@@ -32,6 +32,8 @@ from benchmarks.suite import (
 )
 from mlm_pretrain.compare import Grid, LabelledTask, scored_metric
 from mlm_pretrain.compare.grid import predictions
+from mlm_pretrain.errors import InputError
+from mlm_pretrain.finetune import TASKS as KINDS
 
 _START = "MNLI"
 _STARTED = ("RTE", "MRPC", "STS-B")  # from it
@@ -80,7 +82,22 @@ def _sources(names: list[str], arguments: argparse.Namespace) -> dict[str, Label
         if source is not None:
             found[name] = source.over(arguments.settings)
             scored_metric(found[name], arguments.model)
+            _check_positive(BY_NAME[name], found[name], arguments.model)
     return found
+
+
+def _check_positive(task: GlueTask, source: LabelledTask, model: str) -> None:
+    """F1 is that of one label, which has to be known by its name or its number."""
+    if "f1" not in task.scores:
+        return
+    config = source.config(model, 0)
+    kind = KINDS[source.kind](config)
+    kind.learn(kind.read(config.train, "train"))
+    if not {task.labels[1], "1"} & set(kind.labels):
+        raise InputError(
+            f"{config.train}: {task.name}'s labels are {', '.join(kind.labels[:5])}",
+            f"write {' and '.join(task.labels)}, or 0 and 1",
+        )
 
 
 def _source(task: GlueTask, data: Path | None) -> LabelledTask | None:
@@ -103,14 +120,15 @@ def _model(name: str, grid: Grid, model: str, start: LabelledTask | None, seed: 
 
 
 def _result(task: GlueTask, source: LabelledTask, records: list[dict[str, Any]]) -> dict[str, Any]:
-    """MNLI's scores are those of the matched split, with `mismatched` beside them."""
+    """MNLI's score is the mean of its two splits' accuracies, as GLUE's own mean takes it."""
     is_matched = len(task.splits) > 1
     scored = "validation" if is_matched else source.scored_split
     parts = [{name: _score(task, name, r, scored) for name in task.scores} for r in records]
+    names = (*task.scores, "mismatched") if is_matched else task.scores
     if is_matched:
         for part, record in zip(parts, records, strict=True):
             part["mismatched"] = record["metrics"]["test"][task.metric]
-    return task_result(records, parts, task.scores, scored)
+    return task_result(records, parts, names, scored)
 
 
 def _score(task: GlueTask, name: str, record: dict[str, Any], split: str) -> float:

@@ -28,7 +28,7 @@ _CASES: dict[str, tuple[Any, str, float]] = {
 def test_the_stock_way_learns(kind: str, tmp_path: Path, monkeypatch: Any) -> None:
     problem, score, least = _CASES[kind]
     monkeypatch.setattr(finetuning_stock, "LENGTH", dict.fromkeys(_CASES, 40))
-    monkeypatch.setattr(finetuning_stock, "_STRIDE", 8)
+    monkeypatch.setattr(finetuning_stock, "STRIDE", 8)
     files = {}
     for split, count in (("train", 200), ("validation", 40)):
         path = tmp_path / f"{split}.jsonl"

@@ -55,9 +55,8 @@ def test_scores_are_the_official_ones_and_what_is_missing_is_named(
     mean = 50 * (of_run["pearson"] + of_run["spearman"])
     assert found["STS-B"]["score"][0] == pytest.approx(mean, abs=0.01)
     of_run = records["mnli", 0][0]["metrics"]
-    assert found["MNLI"]["score"][0] == pytest.approx(
-        100 * of_run["validation"]["accuracy"], abs=0.01
-    )
+    both = of_run["validation"]["accuracy"] + of_run["test"]["accuracy"]
+    assert found["MNLI"]["score"][0] == pytest.approx(50 * both, abs=0.01)
     assert found["MNLI"]["mismatched"][0] == pytest.approx(
         100 * of_run["test"]["accuracy"], abs=0.01
     )
@@ -85,3 +84,11 @@ def test_the_hub_s_splits_and_fields() -> None:
     }
     assert [hub_task(t).kind for t in TASKS].count("regression") == 1
     assert "text_pair_field" not in hub_task(BY_NAME["CoLA"]).settings
+
+
+def test_labels_of_which_none_is_the_positive_one_are_refused_before_any_run(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    write(tmp_path / "mrpc", {n: pairs(36, 1, [True, False]) for n in ("train", "validation")})
+    with pytest.raises(SystemExit, match=r"MRPC's labels are False, True"):
+        run_suite(glue, monkeypatch, tmp_path, tmp_path, "--tasks", "MRPC")
