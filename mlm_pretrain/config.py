@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mlm_pretrain.errors import InputError
 
+# Of YAML 1.1, in which a list of labels may well be read so.
+UNQUOTED = "yes, no, on and off are true and false unless they are in quotes"
+
 
 class StrictConfig(BaseModel):
     """Base of every config: no unknown keys, no silent conversion of text to numbers."""
@@ -152,7 +155,8 @@ def _explain(cls: type[BaseModel], detail: Any) -> str:
         "int_parsing",
     ):
         return f"'{name}' is the text '{given}', not a number (YAML needs 1.0e-4 for 1e-4)"
-    return f"'{name}': {detail['msg']} (got {given!r})"
+    hint = f"; {UNQUOTED}" if isinstance(given, bool) and "bool" not in detail["type"] else ""
+    return f"'{name}': {detail['msg']} (got {given!r}{hint})"
 
 
 def _fields_at(cls: type[BaseModel], path: list[str]) -> list[str]:

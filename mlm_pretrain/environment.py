@@ -6,6 +6,7 @@ import atexit
 import os
 import platform
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,6 +14,13 @@ import xxhash
 
 from mlm_pretrain.manifest import versions
 from mlm_pretrain.precision import resolve_precision
+
+_OUT_OF_MEMORY = (  # in words that `accelerate` does not know
+    "could not create a primitive",
+    "bad_alloc",
+    "bad allocation",
+    "Cannot allocate memory",
+)
 
 
 def environment() -> dict[str, Any]:
@@ -31,6 +39,7 @@ def environment() -> dict[str, Any]:
     }
 
 
+@cache
 def code_hash() -> str:
     """One hash of this package's own code, which says more than a version between two releases."""
     package = Path(__file__).parent
@@ -38,6 +47,15 @@ def code_hash() -> str:
     for path in sorted(package.rglob("*.py")):
         digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether it is one of the ways in which Python, torch and oneDNN say that memory ran out."""
+    from accelerate.utils.memory import should_reduce_batch_size
+
+    text = str(error)
+    known = any(words in text for words in _OUT_OF_MEMORY)
+    return isinstance(error, MemoryError) or known or should_reduce_batch_size(error)
 
 
 def process_rank() -> int:

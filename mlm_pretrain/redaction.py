@@ -79,6 +79,14 @@ def redacted_values(value: Any, secrets: Iterable[str] = ()) -> Any:
     return value
 
 
+def with_home(value: Any) -> Any:
+    """A path below the home folder as it was given, before it was written with ~; in sections too."""
+    if isinstance(value, dict):
+        return {k: with_home(v) for k, v in value.items()}
+    is_path = isinstance(value, str) and (value == "~" or value.startswith("~/"))
+    return str(Path(value).expanduser()) if is_path else value
+
+
 def find_secrets(path: str | Path, secrets: Iterable[str] = ()) -> list[Finding]:
     """Where a file holds tokens, keys or paths of the home folder; never what they are.
 

@@ -69,6 +69,7 @@ def test_values_are_read_with_their_types(file: Path) -> None:
         ("inner:\n  steps: ten", "'inner.steps' is the text 'ten', not a number"),
         ("inner:\n  steps: 1.5", "'inner.steps': Input should be a valid integer (got 1.5)"),
         ("inner:\n  learning_rate: -1.0", "'inner.learning_rate': Input should be greater than 0 (got -1.0)"),
+        ("name: no", "'name': Input should be a valid string (got False; yes, no, on and off are true"),
         ("name: 5", "'name': Input should be a valid string (got 5)"),
         ("kind: ml", "'kind': Input should be 'mlm' or 'clm' (got 'ml')"),
         ("flag: 1", "'flag': Input should be a valid boolean"),

@@ -36,7 +36,7 @@ def compare(
 
     Both get the same examples, seeds and settings. The difference of their mean scores comes with its 95 %
     interval over test examples and seeds, and with a verdict: better, worse, or not shown. Two copies of
-    one model are called different in at most 1 comparison of 20.
+    one model are called "better" in at most 1 comparison of 20. Intervals are not corrected, p-values are.
     """
     from mlm_pretrain.compare import parse_task
 

@@ -61,7 +61,9 @@ def finetune(
     ] = None,
     labels: Annotated[
         int | None,
-        typer.Option(help="Train on N examples, drawn by --seed (labels in their shares)."),
+        typer.Option(
+            help="Train on N examples, drawn by --seed (classes in their shares, all else as it comes)."
+        ),
     ] = None,
     random_weights: Annotated[
         bool | None,

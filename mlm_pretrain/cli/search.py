@@ -35,7 +35,7 @@ def search(
     ] = None,
     test: Annotated[
         str | None,
-        typer.Option(help="Test file: no trial sees it; the winner is scored on it, once."),
+        typer.Option(help="Test file: no trial sees it; winners alone are scored on it."),
     ] = None,
     out: Annotated[
         str | None,
@@ -59,7 +59,7 @@ def search(
         int, typer.Option(min=1, help="Runs of each trial; their mean is its score.")
     ] = 1,
     labels: Annotated[
-        int | None, typer.Option(help="Train on N examples (labels in their shares) [all].")
+        int | None, typer.Option(help="Train on N examples (classes in their shares) [all].")
     ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Seed of the runs, and of what is tried [0].")

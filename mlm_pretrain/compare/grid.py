@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mlm_pretrain.compare.tasks import LabelledTask
-from mlm_pretrain.environment import processor_name, usable_cores
+from mlm_pretrain.environment import code_hash, processor_name, usable_cores
 from mlm_pretrain.finetune import FinetuneConfig, finetune
 from mlm_pretrain.finetune.outputs import describe_inputs
 from mlm_pretrain.finetune.preparing import pinned
@@ -65,7 +65,7 @@ class Grid:
             task.config(model, seed)
         )  # what a Hub name means may change between two runs
         inputs = describe_inputs(config, _INPUTS)
-        made_with = [versions(), resolve_precision(config.precision)]
+        made_with = [versions(), code_hash(), resolve_precision(config.precision)]
         key = hash_json([task.kind, config.model_dump(mode="json"), inputs, made_with])
         return config, inputs, key
 

@@ -10,7 +10,7 @@ from typing import Any
 from mlm_pretrain.config import build_config, read_yaml
 from mlm_pretrain.environment import process_count
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.evaluation.statistics import check_kind, check_scorable
+from mlm_pretrain.evaluation.statistics import check_kind, check_scorable, require_examples
 from mlm_pretrain.finetune import TASKS, FinetuneConfig
 
 _SPLITS = {"train": ("train",), "validation": ("validation", "valid", "dev"), "test": ("test",)}
@@ -104,7 +104,18 @@ def runnable_tasks(
     merged = [task.over(settings) for task in tasks]
     for task in merged:
         scored_metric(task, model)
+        _require_examples(task, model)
     return merged
+
+
+def _require_examples(task: LabelledTask, model: str) -> None:
+    """Refuse a scored split that can say nothing, before anything is trained."""
+    config, split = task.config(model, 0), task.scored_split
+    kind, place = TASKS[task.kind](config), str(getattr(config, split))
+    kind.read(config.train, "train")  # how the rest is read may depend on it
+    found = len(kind.read(place, split))
+    most = config.max_validation_examples if split == "validation" else None
+    require_examples(min(found, most or found), place)
 
 
 def parse_task(text: str) -> LabelledTask:

@@ -15,7 +15,7 @@ from mlm_pretrain.finetune.analysis import analyse
 from mlm_pretrain.finetune.data import TextExample, check_known
 from mlm_pretrain.finetune.loss import summed_loss
 from mlm_pretrain.finetune.task import in_order
-from mlm_pretrain.finetune.texts import Texts
+from mlm_pretrain.finetune.texts import Texts, written_chance
 from mlm_pretrain.finetune.unused import OF_CLASSES
 
 MOST_ANALYSED = 50  # labels whose probabilities are written one by one
@@ -25,6 +25,7 @@ class Classification(Texts):
     """One label for a text (or a pair): sentiment, topic, intent, entailment, paraphrase."""
 
     unused: ClassVar[Mapping[str, str]] = OF_CLASSES
+    weights: list[float] | None = None  # by label, where some count more
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -38,7 +39,8 @@ class Classification(Texts):
                 "give rows of two labels or more",
             )
         self.places = {label: place for place, label in enumerate(self.labels)}
-        self.weights: list[float] | None = None
+
+    def settle(self, train: Sequence[TextExample]) -> None:
         if self.config.class_weights == "balanced":
             self.weights = balanced_weights(self.labels, [example.label for example in train])
 
@@ -73,12 +75,12 @@ class Classification(Texts):
         best = int(chances_C.argmax())
         found = {
             "prediction": self.labels[best],
-            "probability": round(float(chances_C[best]), 6),
+            "probability": written_chance(chances_C[best]),
         }
         if len(self.labels) > MOST_ANALYSED:
             return found
         named = zip(self.labels, chances_C, strict=True)
-        return {**found, "probabilities": {name: round(float(p), 6) for name, p in named}}
+        return {**found, "probabilities": {name: written_chance(p) for name, p in named}}
 
     def score(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         return label_scores([r["prediction"] for r in rows], [r["label"] for r in rows])

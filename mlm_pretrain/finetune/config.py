@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from mlm_pretrain.config import StrictConfig
+from mlm_pretrain.config import UNQUOTED, StrictConfig
 from mlm_pretrain.finetune.sources import is_installed_docs
 from mlm_pretrain.precision import Precision
 
@@ -132,6 +132,8 @@ class FinetuneConfig(StrictConfig):
         """One word may stand without brackets; labels that are numbers are read as such by YAML."""
         if not isinstance(value, dict):
             return value
+        if any(isinstance(label, bool) for label in value):
+            raise ValueError(f"a label is read as true or false: {UNQUOTED}")
         return {str(k): [words] if isinstance(words, str) else words for k, words in value.items()}
 
     @model_validator(mode="after")

@@ -13,7 +13,7 @@ from mlm_pretrain.finetune.data import TextExample, check_known
 from mlm_pretrain.finetune.fields import label_set_of
 from mlm_pretrain.finetune.loss import label_entropy
 from mlm_pretrain.finetune.task import in_order
-from mlm_pretrain.finetune.texts import Texts
+from mlm_pretrain.finetune.texts import Texts, written_chance
 
 
 class MultiLabel(Texts):
@@ -54,7 +54,7 @@ class MultiLabel(Texts):
 
     def answer(self, logits_C: np.ndarray) -> dict[str, Any]:
         chances_C = 1 / (1 + np.exp(-logits_C.astype(np.float64)))
-        named = {n: round(float(p), 6) for n, p in zip(self.labels, chances_C, strict=True)}
+        named = {n: written_chance(p) for n, p in zip(self.labels, chances_C, strict=True)}
         given = [label for label, chance in named.items() if chance > 0.5]
         return {"prediction": given, "probabilities": named}
 

@@ -52,8 +52,8 @@ def check_running(out: str) -> None:
         pid, host = int(other["pid"]), str(other["host"])
     except (OSError, ValueError, KeyError):
         return
-    if host == platform.node() and not _alive(pid):
-        return
+    if host == platform.node() and (pid == os.getpid() or not _alive(pid)):
+        return  # its own number: that of a dead process, given out again as it is in containers
     raise InputError(
         f"{out}: process {pid} on {host} is writing there",
         f"wait for it, choose another --out, or delete {path} when it is gone",
@@ -140,8 +140,7 @@ def write_results(
         for role in ("model", "train", "validation", "test", "unlabelled")
         if config[role] is not None
     }
-    (folder / _CLAIM).unlink(missing_ok=True)
-    write_manifest(folder, STAGE, config, inputs, counts)
+    write_manifest(folder, STAGE, config, inputs, counts, leave_out=(_CLAIM,))
 
 
 def describe_input(name: str, revision: str | None) -> dict[str, Any]:

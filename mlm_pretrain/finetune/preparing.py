@@ -51,22 +51,25 @@ def prepare(name: str, config: FinetuneConfig) -> Prepared:
         if spec is not None:
             examples[split] = task.read(spec, split)
             task.check(examples[split], spec)
-    examples["validation"] = _drawn(examples["validation"], config.max_validation_examples)
+    examples["validation"] = _drawn(task, examples["validation"], config)
     if config.unlabelled is not None:
         examples[UNLABELLED] = read_unlabelled(name, task, config.unlabelled)
     train = examples.pop("train")
     if config.max_train_examples is not None and config.max_train_examples < len(train):
         train = task.subset(train, config.max_train_examples, config.seed)
+    task.settle(train)
     return _encode(task, config, train, examples)
 
 
-def _drawn(examples: list[Any], most: int | None) -> list[Any]:
-    """So many at most, the same ones in every run, in their order."""
+def _drawn(task: Task[Any], examples: list[Any], config: FinetuneConfig) -> list[Any]:
+    """So many as are asked for at most, the same ones in every run, in their order."""
+    most = config.max_validation_examples
     if most is None or most >= len(examples):
         return examples
-    return [
-        examples[place] for place in sorted(random.Random(0).sample(range(len(examples)), most))
-    ]
+    places = sorted(random.Random(0).sample(range(len(examples)), most))
+    drawn = [examples[place] for place in places]
+    task.check(drawn, f"{config.validation}, the {most} drawn of it")
+    return drawn
 
 
 def _encode(

@@ -19,6 +19,7 @@ import torch
 # sentiment in words the pretraining text hardly had (accuracy)    65.5   64.2      74.2   71.4
 _SLOW_SHARE = 0.1
 _FEW_ROWS = 1_024
+_NEW_VECTORS = "prompt_encoder"
 
 
 def default_embedding_rate(rows: int, random_weights: bool) -> float:
@@ -57,7 +58,12 @@ def _layers(model: torch.nn.Module) -> list[torch.nn.Module]:
 
 
 def _tables(model: torch.nn.Module) -> list[torch.nn.Parameter]:
-    return [m.weight for m in model.modules() if isinstance(m, torch.nn.Embedding)]
+    """Embeddings that were pretrained; peft holds the vectors of a prompt, which are new, in one too."""
+    return [
+        module.weight
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Embedding) and _NEW_VECTORS not in name.split(".")
+    ]
 
 
 def apply_shares(optimizer: torch.optim.Optimizer, shares: dict[int, float]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlm_pretrain.config import StrictConfig
-from mlm_pretrain.environment import process_rank
+from mlm_pretrain.environment import is_out_of_memory, process_rank
+from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune import model as models
 from mlm_pretrain.finetune.adaptation import (
     adapted,
@@ -79,6 +81,7 @@ def finetune(
         prepared.task.attach(*opened)
         if first and overwrite:  # what lies there goes only once the inputs are known to be good
             stack.enter_context(claimed(config.out, overwrite=True))
+        stack.enter_context(_telling_of_memory(config))
         result = _train(prepared, *opened, config, on_epoch)
     return {"task": task, **result, "seconds": round(time.perf_counter() - started, 1)}
 
@@ -88,6 +91,21 @@ def plan(task: str, config: FinetuneConfig) -> dict[str, Any]:
     with quiet_transformers():
         prepared = prepare(task, pinned(config))
     return {"task": task, "model": config.model, "out": config.out, **prepared.facts}
+
+
+@contextlib.contextmanager
+def _telling_of_memory(config: FinetuneConfig) -> Iterator[None]:
+    """Say what to lower where memory runs out."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise InputError(
+            f"out of memory with {config.batch_size} rows at a time "
+            f"({str(error).strip().splitlines()[-1]})",
+            "lower batch_size and raise accumulation as much, or lower max_length",
+        ) from None
 
 
 def _train(

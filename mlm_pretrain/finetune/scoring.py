@@ -22,6 +22,7 @@ from mlm_pretrain.finetune.preparing import Prepared, prepare
 from mlm_pretrain.finetune.run import evaluate_split, trainer_of
 from mlm_pretrain.manifest import Manifest, read_manifest
 from mlm_pretrain.quiet import quiet_transformers
+from mlm_pretrain.redaction import with_home
 
 _SPLIT = "validation"
 _SHOWN = 5  # labels in a message
@@ -33,7 +34,8 @@ def score_folder(
     """Score the model that `finetune` saved in `folder` on the labelled file `data`.
 
     On a file of its own run the scores are those of metrics.json, to the last digit on the machine that
-    wrote them; after adapt=lora but for rounding, since what was trained apart is one matrix now.
+    wrote them; after adapt=lora but for rounding, since what was trained apart is one matrix now. All of
+    the file is scored, also where max_validation_examples had the run score a part of it.
 
     Args:
         task: a name in `TASKS`, the one it was trained for.
@@ -116,10 +118,11 @@ def _config(folder: Path, data: str, train: str | None) -> FinetuneConfig:
         raise InputError(
             f"{folder}: its run kept no model", "run it again without save_model=false"
         )
-    config = build_config(FinetuneConfig, manifest.config, f"{folder}/manifest.json")
+    config = build_config(FinetuneConfig, with_home(manifest.config), f"{folder}/manifest.json")
     own: dict[str, Any] = {
         "model": str(folder), "revision": None, "train": train or config.train, "validation": data,
-        "test": None, "unlabelled": None, "out": str(folder), "random_weights": False, "adapt": "full",
+        "test": None, "unlabelled": None, "max_validation_examples": None,
+        "out": str(folder), "random_weights": False, "adapt": "full",
         "max_length": manifest.counts["max_length"], "precision": manifest.counts["precision"],
     }  # fmt: skip
     # Not validated again: a source with a test side of its own would fill it in.

@@ -69,6 +69,11 @@ class Tagging(Task[TaggedExample]):
         entities only occur in validation can still be tagged."""
         tags = Counter(tag for example in train for tag in example.tags)
         asked = self.config.tag_scheme
+        if len(tags) < 2:
+            raise InputError(
+                f"{self.config.train}: every tag is '{next(iter(tags))}'",
+                "set tags_field to the field or column that has the tags; there must be two or more",
+            )
         if asked == "auto" and self.config.label_names is None:
             self._refuse_numbers(tags)
         self.scheme = guess_scheme(tags) if asked == "auto" else asked

@@ -68,6 +68,9 @@ class Task(ABC, Generic[Example]):
     def learn(self, train: Sequence[Example]) -> None:
         """Take labels and other facts from the whole training file."""
 
+    def settle(self, train: Sequence[Example]) -> None:
+        """Take what the loss needs from the examples that are trained on: all, or those that were drawn."""
+
     @abstractmethod
     def check(self, examples: Sequence[Example], spec: str) -> None:
         """Refuse what cannot be scored with what `learn` saw."""

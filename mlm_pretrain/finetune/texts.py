@@ -152,6 +152,11 @@ def _tokenise(tokenizer: Any, examples: Sequence[TextExample], limits: dict[str,
     return tokenizer(texts, pairs, verbose=False, **limits)
 
 
+def written_chance(chance: float) -> float:
+    """Six digits that count: a temperature is fitted on small chances too, and answers are ranked by them."""
+    return float(f"{chance:.6g}")
+
+
 def _shown(example: TextExample) -> dict[str, Any]:
     """The texts and the label as a row of predictions has them."""
     label = list(example.label) if isinstance(example.label, tuple) else example.label

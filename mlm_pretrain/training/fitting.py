@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
+from accelerate.utils.memory import clear_device_cache
 from transformers import TrainerCallback
 
+from mlm_pretrain.environment import is_out_of_memory
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.progress import say
 from mlm_pretrain.training.allocation import release_freed_memory
@@ -17,12 +18,6 @@ from mlm_pretrain.training.checkpoints.generators import generator_states, resto
 
 # Steps after which a batch that fitted is taken to fit: by then the longest rows have come.
 _SEARCH_STEPS = 50
-_OTHER_WORDS = (
-    "could not create a primitive",
-    "bad_alloc",
-    "bad allocation",
-    "Cannot allocate memory",
-)
 
 
 def smaller_batch(rows: int, accumulation: int) -> tuple[int, int]:
@@ -76,7 +71,7 @@ def train_fitting(trainer: Any, train: Callable[[], Any]) -> Any:
 
 def _take_less(trainer: Any, error: Exception, is_searching: bool) -> None:
     args = trainer.args
-    if not _is_memory(error):
+    if not is_out_of_memory(error):
         raise error
     rows, accumulation = args.per_device_train_batch_size, args.gradient_accumulation_steps
     if rows == 1 or args.world_size > 1 or not is_searching:
@@ -93,13 +88,6 @@ def _take_less(trainer: Any, error: Exception, is_searching: bool) -> None:
         f"out of memory with {rows} rows at a time: again from the start with "
         f"{args.per_device_train_batch_size}, and {args.gradient_accumulation_steps} of them a step"
     )
-
-
-def _is_memory(error: Exception) -> bool:
-    """Whether it is one of the ways in which Python, torch and oneDNN say that memory ran out."""
-    text = str(error)
-    known = any(words in text for words in _OTHER_WORDS)
-    return isinstance(error, MemoryError) or known or should_reduce_batch_size(error)
 
 
 def _state_of(trainer: Any) -> dict[str, Any]:

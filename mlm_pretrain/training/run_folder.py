@@ -22,7 +22,7 @@ from mlm_pretrain.manifest import (
     write_json,
 )
 from mlm_pretrain.progress import say
-from mlm_pretrain.redaction import redacted_values
+from mlm_pretrain.redaction import redacted_values, with_home
 from mlm_pretrain.training.budget import Budget
 from mlm_pretrain.training.checkpoints.finding import STAGE, newest_name
 from mlm_pretrain.training.pretrain_config import PretrainConfig
@@ -117,14 +117,6 @@ def read_sealed(path: Path) -> dict[str, Any]:
     if seal is not None and seal != hash_json(record):
         raise InputError(f"{path}: its checksum does not match its content", _RUN_DAMAGED)
     return record
-
-
-def with_home(value: Any) -> Any:
-    """A path below the home folder as it was given, before it was written with ~; in sections too."""
-    if isinstance(value, dict):
-        return {k: with_home(v) for k, v in value.items()}
-    is_path = isinstance(value, str) and value.startswith("~")
-    return str(Path(value).expanduser()) if is_path else value
 
 
 def recorded_choices(out: Path, config: PretrainConfig) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from tiny_problems import mentions
 
-from mlm_pretrain.compare import parse_task, scored_metric
+from mlm_pretrain.compare import LabelledTask, parse_task, scored_metric
+from mlm_pretrain.compare.tasks import runnable_tasks
 from mlm_pretrain.errors import InputError
 
 
@@ -74,3 +75,16 @@ def test_which_score_counts_the_training_file_decides(
         (tmp_path / f"{split}.jsonl").write_text("\n".join(lines))
     task = parse_task(f"ner:{tmp_path}").over({"tag_scheme": scheme})
     assert scored_metric(task, "any-model") == metric
+
+
+def test_one_example_to_score_is_found_out_before_any_run(tmp_path: Path) -> None:
+    settings = {}
+    for split, count in {"train": 20, "validation": 8, "test": 1}.items():
+        path = tmp_path / f"{split}.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in mentions(count, count)))
+        settings[split] = str(path)
+    task = LabelledTask("names", "ner", settings)
+    with pytest.raises(InputError, match=r"test.jsonl: 1 example, which says nothing of others"):
+        runnable_tasks("compare", "a", [task], 2, {})
+    del settings["test"]
+    assert runnable_tasks("compare", "a", [task], 2, {}) == [task]

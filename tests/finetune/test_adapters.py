@@ -15,6 +15,8 @@ from tiny_problems import POSITIONS, mentions, opinions
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune import FinetuneConfig, finetune
+from mlm_pretrain.finetune.adaptation import adapted
+from mlm_pretrain.finetune.rates import rate_shares
 
 HEAD = ("classifier.", "bert.pooler.")
 
@@ -163,3 +165,17 @@ def test_where_no_vectors_can_go(
 ) -> None:
     with pytest.raises(InputError, match=f"adapt: {adapt} .*{message}"):
         _run(write, modernbert, tmp_path / "out", adapt, task)
+
+
+@pytest.mark.parametrize("adapt", ["prompt", "prefix"])
+def test_vectors_before_a_text_learn_at_the_whole_rate(adapt: str, taught: str) -> None:
+    """They are new, though they lie in a table as the model's own embeddings do."""
+    config = FinetuneConfig(model=taught, train="t", validation="v", out="o", adapt=adapt)
+    auto = transformers.AutoModelForSequenceClassification
+    model = adapted(auto.from_pretrained(taught), config)
+    vectors = [p for name, p in model.named_parameters() if "prompt_encoder" in name]
+    words = model.get_input_embeddings().weight
+    for decay in (1.0, 0.8):
+        shares = rate_shares(model, 0.1, decay)
+        assert vectors and not any(id(vector) in shares for vector in vectors)
+        assert shares[id(words)] == 0.1

@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, f1_score
 from tiny_problems import mentions, opinions
 
-from mlm_pretrain.finetune import FinetuneConfig, finetune
+from mlm_pretrain.finetune import TASKS, FinetuneConfig, finetune
 from mlm_pretrain.finetune.analysis import analyse
 from mlm_pretrain.finetune.tag_analysis import analyse_tags
 from mlm_pretrain.manifest import read_manifest
@@ -96,3 +97,12 @@ def test_the_strict_score_of_a_run_is_its_f1(write: Any, bert: str, tmp_path: Pa
     assert found["overall"]["strict"]["f1"] == pytest.approx(scores["f1"])
     assert scores["f1"] < found["overall"]["partial"]["f1"] <= 1
     assert set(found["by_type"]) == {"PER", "LOC"}
+
+
+def test_small_chances_are_written_with_their_digits(write: Any, bert: str, tmp_path: Path) -> None:
+    """A temperature that is fitted on rounded chances takes a sure answer for an infinitely sure one."""
+    path = write("t.jsonl", opinions(20, 0))
+    task = TASKS["sentiment"](FinetuneConfig(model=bert, train=path, validation=path, out="o"))
+    task.learn(task.read(path, "train"))
+    found = task.answer(np.array([15.0, 0.0]))["probabilities"]
+    assert found["1"] == pytest.approx(1 / (1 + np.exp(15.0)), rel=1e-5)

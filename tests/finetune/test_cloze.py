@@ -14,6 +14,7 @@ from tiny_problems import FILLERS, byte_bpe, opinions, save_model, wordpiece
 from tokenizers import AddedToken, Tokenizer
 from transformers import PreTrainedTokenizerFast
 
+from mlm_pretrain.config import build_config, overridden
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune import FinetuneConfig, finetune
 from mlm_pretrain.finetune.cloze import Cloze, check_template, word_id
@@ -107,6 +108,13 @@ def test_pairs_stand_around_the_gap() -> None:
     task.learn(examples)
     (first, _) = task.encode(examples, tokenizer, ("input_ids",), 32)
     assert tokenizer.decode(first.inputs["input_ids"]) == "[CLS] the cat? [MASK], a dog [SEP]"
+
+
+def test_labels_that_yaml_takes_for_truth_are_told_to_be_quoted() -> None:
+    for words in ("{yes: right, no: wrong}", "{entailment: Yes, contradiction: No}"):
+        values = overridden({}, [f"words={words}"])
+        with pytest.raises(InputError, match="unless they are in quotes"):
+            build_config(FinetuneConfig, {"model": "m", "train": "t", **values}, "settings")
 
 
 @pytest.mark.parametrize(

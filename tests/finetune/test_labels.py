@@ -46,6 +46,12 @@ def test_numbers_written_as_text_get_their_names(write: Any) -> None:
     assert [example.label for example in texts] == ["3", "1"]
 
 
+def test_a_file_with_one_tag_alone_teaches_nothing(write: Any) -> None:
+    """As of a column that is not the tags'."""
+    with pytest.raises(InputError, match=r"a.conll: every tag is 'O'\n.*set tags_field"):
+        tagging_of(write("a.conll", "a O\nb O\n\nc O\n"))
+
+
 def test_tags_that_are_numbers_without_names_are_refused(write: Any) -> None:
     path = write("a.conll", "a 0\nb 1\nc 2\nd 10\n")
     with pytest.raises(InputError, match=r"the tags are numbers \(0, 1, 2, 10\)[\s\S]*label_names"):

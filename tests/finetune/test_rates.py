@@ -15,6 +15,7 @@ from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune import FinetuneConfig, finetune
 from mlm_pretrain.finetune.classification import balanced_weights
 from mlm_pretrain.finetune.loss import summed_loss
+from mlm_pretrain.finetune.preparing import prepare
 from mlm_pretrain.finetune.rates import rate_shares
 
 
@@ -91,6 +92,18 @@ def test_a_rare_class_is_found_more_often(write: Any, bert: str, tmp_path: Path)
         lines = (tmp_path / weights / "predictions_validation.jsonl").read_text().splitlines()
         found[weights] = sum('"prediction": "1"' in line for line in lines)
     assert found["balanced"] > found["none"]
+
+
+def test_weights_are_those_of_the_rows_that_are_trained_on(write: Any, bert: str) -> None:
+    """Of few rows each class has one at least, so that a rare one's share is another than in the file."""
+    rows = [{**row, "label": int(n < 4)} for n, row in enumerate(opinions(400, 0))]
+    path = write("rows.jsonl", rows)
+    config = FinetuneConfig(
+        model=bert, train=path, validation=path, out=f"{path}-out", class_weights="balanced",
+        max_train_examples=20, batch_size=4,
+    )  # fmt: skip
+    task = prepare("sentiment", config).task
+    assert task.weights == pytest.approx([20 / (2 * 19), 20 / (2 * 1)])
 
 
 def test_weights_are_refused_where_there_are_no_classes(write: Any, bert: str) -> None:

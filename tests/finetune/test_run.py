@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -18,8 +19,8 @@ from tiny_problems import mentions, opinions, questions
 from written_problems import save_writer, translations
 
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.finetune import FinetuneConfig, finetune
-from mlm_pretrain.manifest import read_manifest, verify
+from mlm_pretrain.finetune import FinetuneConfig, finetune, outputs
+from mlm_pretrain.manifest import read_manifest, verify, write_manifest
 
 # The models know nothing yet, so their embeddings learn as fast as the rest.
 FAST = {"learning_rate": 5e-3, "embedding_rate": 1.0, "batch_size": 16}
@@ -202,6 +203,28 @@ def test_the_output_folder_is_guarded(write: Any, bert: str, tmp_path: Path) -> 
     (busy / "run.json").write_text(json.dumps(owner))
     with pytest.raises(InputError, match=f"process {os.getppid()} on .* is writing there"):
         finetune("sentiment", config.model_copy(update={"out": str(busy)}), overwrite=True)
+
+
+def test_a_run_that_was_killed_at_any_time_is_made_again(
+    write: Any, bert: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its mark stays until the manifest is there, and a dead process's number may be ours now."""
+    config = config_of(write, bert, opinions, 40, steps=1, test=None)
+    out, left = Path(config.out), tmp_path / "left"
+
+    def killed(folder: Path, *args: Any, **kwargs: Any) -> Any:
+        shutil.copytree(folder, left)  # as a kill would leave it
+        return write_manifest(folder, *args, **kwargs)
+
+    monkeypatch.setattr(outputs, "write_manifest", killed)
+    finetune("sentiment", config)
+    assert (
+        "run.json" not in read_manifest(out, "finetune").files and not (out / "run.json").exists()
+    )
+    assert json.loads((left / "run.json").read_text())["pid"] == os.getpid()
+    monkeypatch.undo()
+    again = finetune("sentiment", config.model_copy(update={"out": str(left)}), overwrite=True)
+    assert again["metrics"] == json.loads((out / "metrics.json").read_text())
 
 
 def _problem(task: str, bert: str, folder: Path) -> tuple[str, Any]:

@@ -82,3 +82,23 @@ def test_what_cannot_be_scored_is_refused(write: Any, bert: str, tmp_path: Path)
         score_folder("sentiment", bare.out, validation)
     with pytest.raises(InputError, match=r"no manifest.json, so `finetune` did not finish"):
         score_folder("sentiment", bert, validation)
+
+
+def test_a_file_is_scored_whole_and_found_below_the_home_folder(
+    write: Any, bert: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run's own record has ~ for home, and its validation scores are of some of the rows."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    paths = {
+        split: write(f"{split}.jsonl", opinions(count, count))
+        for split, count in {"train": 60, "validation": 50, "test": 45}.items()
+    }
+    out = tmp_path / "out"
+    config = FinetuneConfig(
+        model=bert, out=str(out), **paths, steps=4, learning_rate=3e-3, max_validation_examples=20
+    )
+    finetune("sentiment", config)
+    assert json.loads((out / "manifest.json").read_text())["config"]["train"].startswith("~")
+    saved = json.loads((out / "metrics.json").read_text())
+    assert score_folder("sentiment", out, paths["test"])["metrics"] == saved["test"]
+    assert len(score_folder("sentiment", out, paths["validation"])["predictions"]) == 50

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from package_process import signal_when
 from tiny_problems import opinions
 from written_problems import save_writer, translations
 
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.finetune import FinetuneConfig, plan_search, search
+from mlm_pretrain.finetune import FinetuneConfig, finetune, plan_search, search
+from mlm_pretrain.finetune.loop import FinetuneTrainer
 from mlm_pretrain.finetune.searching.records import Trial
 from mlm_pretrain.finetune.searching.sampling import Proposal, importance
 from mlm_pretrain.finetune.searching.search import best_of
@@ -267,3 +269,26 @@ def test_the_usual_space_lies_around_the_rules_choices(
     facts = plan_search("translation", FinetuneConfig(model=writer, out=config.out, **paths))
     assert facts["space"].keys() == found.keys() - {"layer_decay"}
     assert facts["done"] == 0 and facts["first"]["best_by"] and not Path(config.out).exists()
+
+
+def test_a_batch_that_does_not_fit_fails_its_trial_alone(
+    config: FinetuneConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = FinetuneTrainer.compute_loss
+
+    def asking(self: Any, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if len(inputs["labels"]) > 8:
+            torch.empty(1 << 50, dtype=torch.uint8)  # more than any system has
+        return real(self, model, inputs, *args, **kwargs)
+
+    monkeypatch.setattr(FinetuneTrainer, "compute_loss", asking)
+    space = {"batch_size": [8, 16], "learning_rate": [GOOD, IDLE]}
+    result = search("sentiment", config, space=space, trials=4)
+    for trial in result["trials"]:
+        is_large = trial["values"]["batch_size"] == 16
+        assert (trial["state"] == "failed") == is_large
+        assert is_large == ("out of memory with 16 rows at a time" in trial["reason"])
+    assert {8, 16} == {trial["values"]["batch_size"] for trial in result["trials"]}
+    large = config.model_copy(update={"batch_size": 16, "out": f"{config.out}-alone"})
+    with pytest.raises(InputError, match=r"out of memory with 16 rows.*\n.*lower batch_size"):
+        finetune("sentiment", large)

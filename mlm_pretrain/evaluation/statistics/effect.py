@@ -31,6 +31,7 @@ RESAMPLES = 2_000
 LEVEL = 0.05
 _LEAST_LEVEL = 1e-12
 _MOST_SEEDS = 1_000
+_FEW_EXAMPLES = 20  # more cannot be of one mind by chance
 _CHUNK = 250  # resamples at a time: weights take 8 bytes an example
 
 
@@ -86,13 +87,14 @@ def paired_effect(
     """The difference of the mean scores of two models, each given by its scorers, one a seed.
 
     Raises:
-        InputError: for fewer than two seeds, or not the same number of both.
+        InputError: for fewer than two seeds, or not the same number of both, or fewer than two examples.
     """
     if len(first) != len(second) or len(first) < 2:
         raise InputError(
             f"seeds: {len(first)} and {len(second)}; a comparison needs two or more, of both alike",
             "give --seeds 5: with fewer only very large differences show",
         )
+    require_examples(examples, "the scored split")
     all_1N = np.ones((1, examples), np.int64)
     by_seed_S = _differences(first, second, all_1N)[:, 0]
     seeds_error = float(by_seed_S.std(ddof=1)) / math.sqrt(len(first))
@@ -102,8 +104,32 @@ def paired_effect(
             for weights_RN in resamples_of(examples, resamples, seed)
         ]
     )
-    examples_error = float(resampled_R.std(ddof=1))
-    return _effect(float(by_seed_S.mean()), seeds_error, examples_error, len(first), examples)
+    difference = float(by_seed_S.mean())
+    examples_error = max(float(resampled_R.std(ddof=1)), _least_error(difference, examples))
+    return _effect(difference, seeds_error, examples_error, len(first), examples)
+
+
+def require_examples(examples: int, place: str) -> None:
+    """Refuse too few examples to say anything of others.
+
+    Raises:
+        InputError: for fewer than two.
+    """
+    if examples < 2:
+        raise InputError(
+            f"{place}: {examples} example, which says nothing of others", "give it hundreds"
+        )
+
+
+def _least_error(difference: float, examples: int) -> float:
+    """What a few examples leave open though all of them agree.
+
+    Resampling them finds no error at all; that N of them lie on one side by chance has the probability
+    2 ** (1 - N) (the sign test), which the p-value is then not below.
+    """
+    if examples > _FEW_EXAMPLES:
+        return 0.0
+    return abs(difference) / float(student.isf(2.0**-examples, examples - 1))
 
 
 def _differences(

@@ -39,10 +39,19 @@ def run_trial(made: Setup, number: int, proposal: Proposal | None) -> Trial:
     except InputError as error:
         made.check_unchanged()  # else it is not the settings' fault
         outcome = {"state": "failed", "reason": error.problem}
+    if outcome["state"] != "complete":
+        _let_go()
     seconds = round(time.perf_counter() - started, 2)
     return Trial(
         number, settings, values, **outcome, scores=scores, reports=watch.reports, seconds=seconds
     )
+
+
+def _let_go() -> None:
+    """Of the model of a trial that did not come to its end."""
+    from accelerate.utils.memory import clear_device_cache
+
+    clear_device_cache(garbage_collection=True)
 
 
 def _trial_config(made: Setup, settings: dict[str, Any], seed: int, folder: Path) -> FinetuneConfig:

@@ -16,17 +16,12 @@ from mlm_pretrain.claiming import PHASES_FILE, RUN_FILE, RUNNING_FILE
 from mlm_pretrain.config import build_config
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import MANIFEST, read_manifest, versions, write_manifest
-from mlm_pretrain.redaction import redacted_values
+from mlm_pretrain.redaction import redacted_values, with_home
 from mlm_pretrain.training.checkpoints.finding import newest_name
 from mlm_pretrain.training.phases.config import placed
 from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.run_changes import changed_settings
-from mlm_pretrain.training.run_folder import (
-    read_run,
-    read_sealed,
-    with_home,
-    write_sealed,
-)
+from mlm_pretrain.training.run_folder import read_run, read_sealed, write_sealed
 from mlm_pretrain.training.whole_paths import with_whole_paths
 
 STAGE = "phases"

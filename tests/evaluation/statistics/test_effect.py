@@ -83,3 +83,22 @@ def test_holm_multiplies_by_the_tests_that_are_left() -> None:
     assert holm([0.03, 0.01, 0.5, 0.02]) == pytest.approx([0.06, 0.04, 0.5, 0.06])
     assert holm([0.9, 0.6]) == [1.0, 1.0]
     assert holm([]) == []
+
+
+@pytest.mark.parametrize("examples", [2, 5, 8])
+def test_few_examples_of_one_mind_are_no_certainty(examples: int) -> None:
+    """That all fall to one side has by chance the probability of as many coins."""
+    models = [
+        [scorer("sentiment", "accuracy", [{"label": "1", "prediction": answer}] * examples)] * 3
+        for answer in "01"
+    ]
+    effect = paired_effect(*models, examples)
+    assert effect.difference == 1.0
+    assert effect.p_value == pytest.approx(2.0 ** (1 - examples), rel=1e-6)
+    assert (effect.low < 0 < effect.high) == (effect.p_value > 0.05)
+
+
+def test_one_example_is_refused() -> None:
+    models = [[scorer("sentiment", "accuracy", [{"label": "1", "prediction": "1"}])] * 2] * 2
+    with pytest.raises(InputError, match="1 example, which says nothing of others"):
+        paired_effect(*models, 1)
