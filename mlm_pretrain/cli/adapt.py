@@ -93,7 +93,8 @@ def adapt(
     both, and with --control one other text. All are fine-tuned over several seeds, and one page says what
     was gained, what was forgotten and what it cost.
 
-    Stopped at any moment, the same command goes on. --dry-run measures, and trains nothing.
+    Stopped at any moment, the same command goes on, without --overwrite. --dry-run measures, and trains
+    nothing.
     """
     flags = {
         "model": model, "revision": revision, "corpus": corpus, "general": general,
@@ -114,12 +115,17 @@ def adapt(
     try:
         result = run(settings, overwrite=overwrite)
     except Interrupted as stop:
-        print(f"{stop}\nthe same command goes on from there", file=sys.stderr)
+        print(f"{stop}\n{_way_on(overwrite)}", file=sys.stderr)
         raise typer.Exit(128 + stop.signal_number) from None
     except KeyboardInterrupt:
-        print("interrupted: the same command goes on from there", file=sys.stderr)
+        print(f"interrupted: {_way_on(overwrite)}", file=sys.stderr)
         raise typer.Exit(130) from None
     finish(result, json, adapted_lines(result), next_command(result))
+
+
+def _way_on(overwrite: bool) -> str:
+    """How it goes on after a stop. --overwrite once more would begin again, and delete what is there."""
+    return f"the same command{' without --overwrite' if overwrite else ''} goes on from there"
 
 
 def _number(words: str | None) -> int | str | None:
