@@ -18,12 +18,19 @@ from mlm_pretrain.corpus import Document, fingerprint_corpus
 from mlm_pretrain.corpus.split import is_validation, split_key
 from mlm_pretrain.corpus.writing import TextFile, read_texts, write_texts
 from mlm_pretrain.domain.cleaning import texts_left
-from mlm_pretrain.domain.overlap import HELD_OUT, Overlap, TextIndex, held_out_texts, texts_of_split
+from mlm_pretrain.domain.overlap import (
+    HELD_OUT,
+    Overlap,
+    TextIndex,
+    held_out_texts,
+    reading_settings,
+    texts_of_split,
+)
 from mlm_pretrain.domain.reading import CorpusReading
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune.outputs import describe_input
 from mlm_pretrain.made import is_made
-from mlm_pretrain.manifest import read_manifest, write_manifest
+from mlm_pretrain.manifest import MANIFEST, read_manifest, write_manifest
 from mlm_pretrain.progress import say
 
 STAGE = "adapt texts"
@@ -33,7 +40,7 @@ _CLEANED = ("corpus", "general", "control")  # settings that name text
 
 
 def gather_texts(config: AdaptConfig, task: LabelledTask | None, places: Places) -> dict[str, Any]:
-    """Write `texts/`, or find it written from the same files.
+    """Write `texts/`, or find it written from the same files, read in the same way.
 
     Returns:
         Documents and bytes of each text, and with a task what of its files was taken out of it: of the
@@ -43,12 +50,8 @@ def gather_texts(config: AdaptConfig, task: LabelledTask | None, places: Places)
         InputError: for text or rows that cannot be read, and text of which nothing is left.
     """
     inputs = _inputs(config, task)
-    settings = {
-        "held_out_share": HELD_OUT_SHARE, "seed": config.seed, "task": config.task,
-        "cleaned": list(_CLEANED),
-    }  # fmt: skip
-    hashes = {role: str(found["xxh3_128"]) for role, found in inputs.items() if "xxh3_128" in found}
-    if not is_made(places.texts, STAGE, settings, hashes):
+    settings = _settings(config, task, inputs)
+    if not _are_written(places.texts, settings, inputs):
         with written_whole(places.texts, overwrite=True) as folder:
             counts = _write_all(config, task, folder)
             write_manifest(folder, STAGE, settings, inputs, counts)
@@ -60,6 +63,30 @@ def _inputs(config: AdaptConfig, task: LabelledTask | None) -> dict[str, dict[st
     found = {role: fingerprint_corpus(specs, config.read) for role, specs in texts.items() if specs}
     files = {} if task is None else {name: task.settings.get(name) for name in _TASK_FILES}
     return {**found, **{name: describe_input(path, None) for name, path in files.items() if path}}
+
+
+def _settings(
+    config: AdaptConfig, task: LabelledTask | None, inputs: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """All that texts/ depends on but the content of files: with another, test texts might stay in it."""
+    return {
+        "held_out_share": HELD_OUT_SHARE, "seed": config.seed, "task": config.task,
+        "cleaned": list(_CLEANED), "inputs": sorted(inputs),
+        "reading": {} if task is None else reading_settings(task),
+        "named": {role: found for role, found in inputs.items() if "xxh3_128" not in found},
+    }  # fmt: skip
+
+
+def _are_written(
+    folder: Path, settings: dict[str, Any], inputs: dict[str, dict[str, Any]]
+) -> bool:
+    """Whether what lies there is what would be written; of a data set without a commit nobody can tell."""
+    named: dict[str, dict[str, Any]] = settings["named"]
+    unknown = [of["path"] for of in named.values() if of.get("revision") in (None, "unknown")]
+    if unknown and (folder / MANIFEST).is_file():
+        say(f"{folder}: made again, for nobody says whether {unknown[0]} is what it was")
+    hashes = {role: str(of["xxh3_128"]) for role, of in inputs.items() if role not in named}
+    return not unknown and is_made(folder, STAGE, settings, hashes)
 
 
 def _write_all(config: AdaptConfig, task: LabelledTask | None, folder: Path) -> dict[str, Any]:
