@@ -1,23 +1,25 @@
 """The texts of an adaptation, written once: the domain's, general text, that of the control, the task's own.
 
-The task's validation and test texts are taken out of all but the last. The domain's and general text are
-split by document, so that every model is judged on the same held-out text, whatever its vocabulary.
+The task's validation and test texts are taken out of all but the last. Of the domain's and general text whole
+documents are held back, which no model is trained on, so that all are measured by the same text, whatever
+their vocabulary and whatever text was given twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlm_pretrain.adapting.config import AdaptConfig
 from mlm_pretrain.adapting.places import Places
+from mlm_pretrain.adapting.splitting import HELD_OUT_SHARE, HeldBack, write_split
+from mlm_pretrain.adapting.variants import GENERAL
 from mlm_pretrain.claiming import written_whole
 from mlm_pretrain.compare import LabelledTask
-from mlm_pretrain.corpus import Document, fingerprint_corpus
-from mlm_pretrain.corpus.split import is_validation, split_key
-from mlm_pretrain.corpus.writing import TextFile, read_texts, write_texts
-from mlm_pretrain.domain.cleaning import texts_left
+from mlm_pretrain.corpus import Document, ReadOptions, fingerprint_corpus
+from mlm_pretrain.corpus.writing import write_texts
+from mlm_pretrain.domain.cleaning import documents_left
 from mlm_pretrain.domain.overlap import (
     HELD_OUT,
     Overlap,
@@ -34,7 +36,6 @@ from mlm_pretrain.manifest import MANIFEST, read_manifest, write_manifest
 from mlm_pretrain.progress import say
 
 STAGE = "adapt texts"
-HELD_OUT_SHARE = 0.05
 _TASK_FILES = ("train", *HELD_OUT)
 _CLEANED = ("corpus", "general", "control")  # settings that name text
 
@@ -89,62 +90,69 @@ def _are_written(
     return not unknown and is_made(folder, STAGE, settings, hashes)
 
 
+class _Cleaning:
+    """Reads texts without the task's validation and test texts, and counts what was taken out."""
+
+    def __init__(self, read: ReadOptions, task: LabelledTask | None) -> None:
+        self._read, self._has_task = read, task is not None
+        self._index = TextIndex([] if task is None else held_out_texts(task))
+        self._overlaps: dict[str, Overlap] = {}
+
+    def documents(self, name: str, specs: Sequence[str]) -> Iterator[Document]:
+        """What is left of the text called `name`."""
+        self._overlaps[name] = Overlap(self._index)
+        return documents_left(CorpusReading(specs, self._read), self._overlaps[name])
+
+    def counts(self) -> dict[str, dict[str, Any]]:
+        """By name, once all documents were read, with a task `overlap`."""
+        overlaps = self._overlaps.items() if self._has_task else ()
+        return {name: {"overlap": overlap.as_dict()} for name, overlap in overlaps}
+
+
 def _write_all(config: AdaptConfig, task: LabelledTask | None, folder: Path) -> dict[str, Any]:
-    index = TextIndex([] if task is None else held_out_texts(task))
-    overlaps = {name: Overlap(index) for name in ("domain", "general", "control")}
-
-    def left(name: str, specs: list[str]) -> Iterator[str]:
-        return texts_left(CorpusReading(specs, config.read), overlaps[name])
-
+    cleaning = _Cleaning(config.read, task)
     counts: dict[str, Any] = {}
-    counts["domain"] = _write_split(left("domain", config.corpus), folder, "domain", config.seed)
-    if config.general:
-        general = left("general", config.general)
-        counts["general"] = _write_split(general, folder, "general", config.seed)
+    for name, specs in (("domain", config.corpus), (GENERAL, config.general)):
+        if specs:
+            counts[name] = write_split(cleaning.documents(name, specs), folder, name, config.seed)
+            _require_text(name, counts[name])
+    others: dict[str, Iterable[str]] = {}
     if config.control:
-        found = write_texts(folder / "control-train.jsonl", left("control", config.control))
-        _require_text("control", found["documents"])
-        counts["control"] = {"train": found}
+        control = cleaning.documents("control", config.control)
+        others["control"] = (document.text for document in control)
     if task is not None:
-        counts["overlap"] = overlaps["domain"].as_dict()
-        for name in ("general", "control"):
-            if name in counts:
-                counts[name]["overlap"] = overlaps[name].as_dict()
-        own = dict.fromkeys(text for text, _ in texts_of_split(task, "train") if text.strip())
-        counts["task"] = {"train": write_texts(folder / "task-train.jsonl", own)}
+        own = (text for text, _ in texts_of_split(task, "train") if text.strip())
+        others["task"] = dict.fromkeys(own)
+    counts |= _write_others(others, folder)
+    for name, found in cleaning.counts().items():
+        counts[name] |= found
+    return counts if task is None else counts | {"overlap": counts["domain"].pop("overlap")}
+
+
+def _write_others(others: Mapping[str, Iterable[str]], folder: Path) -> dict[str, Any]:
+    """NAME-train.jsonl of texts none of which is held back, without documents of others that are.
+
+    One file may be general text and that of the control, and the task's text that of the domain: a model that
+    was trained on what all are measured by would seem to forget less.
+
+    Returns:
+        By name documents and bytes, and under `held_out` how many documents were left out for that.
+    """
+    counts: dict[str, Any] = {}
+    for name, texts in others.items():
+        held = HeldBack(folder / f"{of}-validation.jsonl" for of in ("domain", GENERAL))
+        found = write_texts(folder / f"{name}-train.jsonl", held.others(texts))
+        counts[name] = {"train": found, "held_out": held.left_out}
+    if "control" in counts:
+        _require_text("control", {"train": counts["control"]["train"]})
     return counts
 
 
-def _write_split(texts: Iterable[str], folder: Path, name: str, seed: int) -> dict[str, Any]:
-    """NAME-train.jsonl and NAME-validation.jsonl; a document's text decides where it goes."""
-    train, validation = (folder / f"{name}-{split}.jsonl" for split in ("train", "validation"))
-    with TextFile(train) as learnt, TextFile(validation) as held_out:
-        for text in texts:
-            is_held_out = is_validation(Document(text, ""), HELD_OUT_SHARE, seed)
-            (held_out if is_held_out else learnt).add(text)
-    _require_text(name, learnt.documents + held_out.documents)
-    if not learnt.documents or not held_out.documents:
-        few = [*read_texts(train), *read_texts(validation)]
-        held, rest = _one_held_back(few, seed)
-        if not held:
-            say(f"{name} text: one document, of which none can be held back to measure by")
-        return {"train": write_texts(train, rest), "validation": write_texts(validation, held)}
-    return {"train": learnt.counts, "validation": held_out.counts}
-
-
-def _one_held_back(few: Sequence[str], seed: int) -> tuple[list[str], list[str]]:
-    """(the document that the smallest share would hold back, with its copies; the others).
-
-    Where there are no others, nothing is held back.
-    """
-    first = min(few, key=lambda text: split_key(text, seed))
-    rest = [text for text in few if text != first]
-    return ([first] * (len(few) - len(rest)), rest) if rest else ([], list(few))
-
-
-def _require_text(name: str, documents: int) -> None:
-    if not documents:
+def _require_text(name: str, found: Mapping[str, Mapping[str, int]]) -> None:
+    """Refuse a text without documents in any split."""
+    if not any(split["documents"] for split in found.values()):
         raise InputError(
-            f"{name} text: without the task's validation and test texts nothing is left of it",
+            f"{name} text: without the task's validation and test texts, and what of other text is held back "
+            "to measure by, nothing is left of it",
             "give more text",
         )

@@ -15,8 +15,9 @@ from small import mentions_task, settings, write_documents, write_rows
 from mlm_pretrain.adapting.folder import opened
 from mlm_pretrain.adapting.places import Places
 from mlm_pretrain.adapting.rows import pack_all
+from mlm_pretrain.adapting.splitting import HELD_OUT_SHARE
 from mlm_pretrain.adapting.tasks import task_of
-from mlm_pretrain.adapting.texts import HELD_OUT_SHARE, gather_texts
+from mlm_pretrain.adapting.texts import gather_texts
 from mlm_pretrain.corpus import Document
 from mlm_pretrain.corpus.split import is_validation
 from mlm_pretrain.corpus.writing import read_texts
