@@ -44,8 +44,10 @@ def gather_texts(config: AdaptConfig, task: LabelledTask | None, places: Places)
     """Write `texts/`, or find it written from the same files, read in the same way.
 
     Returns:
-        Documents and bytes of each text, and with a task what of its files was taken out of it: of the
-        domain's under `overlap`, of the others' under `general.overlap` and `control.overlap`.
+        Documents and bytes of each text, and under `read` what was skipped, cut and replaced while it was read.
+        With a task also what of its files was taken out of it: of the domain's under `overlap`, of the others'
+        under `general.overlap` and `control.overlap`. Under `held_out` of the control and the task, how many
+        documents were left out for being held back of other text.
 
     Raises:
         InputError: for text or rows that cannot be read, and text of which nothing is left.
@@ -91,22 +93,26 @@ def _are_written(
 
 
 class _Cleaning:
-    """Reads texts without the task's validation and test texts, and counts what was taken out."""
+    """Reads texts without the task's validation and test texts, and counts what was skipped and taken out."""
 
     def __init__(self, read: ReadOptions, task: LabelledTask | None) -> None:
         self._read, self._has_task = read, task is not None
         self._index = TextIndex([] if task is None else held_out_texts(task))
+        self._readings: dict[str, CorpusReading] = {}
         self._overlaps: dict[str, Overlap] = {}
 
     def documents(self, name: str, specs: Sequence[str]) -> Iterator[Document]:
         """What is left of the text called `name`."""
+        self._readings[name] = CorpusReading(specs, self._read)
         self._overlaps[name] = Overlap(self._index)
-        return documents_left(CorpusReading(specs, self._read), self._overlaps[name])
+        return documents_left(self._readings[name], self._overlaps[name])
 
     def counts(self) -> dict[str, dict[str, Any]]:
-        """By name, once all documents were read, with a task `overlap`."""
-        overlaps = self._overlaps.items() if self._has_task else ()
-        return {name: {"overlap": overlap.as_dict()} for name, overlap in overlaps}
+        """By name, once all documents were read, `read` (see `Audit`) and, with a task, `overlap`."""
+        found = {name: {"read": read.audit.as_dict()} for name, read in self._readings.items()}
+        for name, overlap in self._overlaps.items() if self._has_task else ():
+            found[name]["overlap"] = overlap.as_dict()
+        return found
 
 
 def _write_all(config: AdaptConfig, task: LabelledTask | None, folder: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlm_pretrain.cli.output import table
+from mlm_pretrain.cli.reading import what_happened
 
 
 def planned_lines(facts: dict[str, Any]) -> list[str]:
@@ -14,6 +15,7 @@ def planned_lines(facts: dict[str, Any]) -> list[str]:
 
     measures = facts["measures"]
     lines = [f"{facts['model']} and its domain: {measures['advice']['verdict']}"]
+    lines += [f"- {line}" for line in _read(facts["texts"])]
     lines += [f"- {sentence}" for sentence in sentences(measures)]
     for header, *rows in tables(measures):
         lines += ["", *table(header, rows)]
@@ -29,7 +31,8 @@ def planned_lines(facts: dict[str, Any]) -> list[str]:
 
 def adapted_lines(result: dict[str, Any]) -> list[str]:
     """What was learnt, forgotten, gained, and where it lies."""
-    lines = [f"advice was: {result['measures']['advice']['verdict']}", *_vocabulary(result)]
+    lines = _read(result["texts"])
+    lines += [f"advice was: {result['measures']['advice']['verdict']}", *_vocabulary(result)]
     lines += ["", *table(["model", "steps", "minutes", *_loss_names(result)], _rows(result))]
     if (worth := result["worth"]) is not None:
         lines += ["", *worth["sentences"], worth["keep"]["sentence"], *worth["cautions"]]
@@ -42,6 +45,16 @@ def adapted_lines(result: dict[str, Any]) -> list[str]:
 def next_command(result: dict[str, Any]) -> str:
     """The model is there to be pushed."""
     return f"mlm-pretrain push {result['model_folder']} --repo USER/NAME"
+
+
+def _read(texts: dict[str, Any]) -> list[str]:
+    """What of each text was skipped, cut and replaced, and what was left out to measure by."""
+    lines = []
+    for name, counts in texts.items():
+        lines += [f"{name} text, {line}" for line in what_happened(counts.get("read", {}))]
+        if held := counts.get("held_out"):
+            lines += [f"{name} text: {held:,} documents left out, by which the models are measured"]
+    return lines
 
 
 def _vocabulary(result: dict[str, Any]) -> list[str]:

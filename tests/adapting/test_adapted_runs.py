@@ -30,11 +30,12 @@ def test_a_control_gets_as_much_general_text_and_one_document_of_it_is_enough(
 ) -> None:
     """Nothing is held out of one document, so nothing is measured on it, and no share is raised. A rate for
     new rows has no effect where there are none."""
-    write_documents(tmp_path / "domain.jsonl", texts[:6])
+    write_documents(tmp_path / "domain.jsonl", [*texts[:6], texts[0]])
     general = write_documents(tmp_path / "general.jsonl", ["\n\n".join(texts[6:12])])
     control = write_documents(tmp_path / "control.jsonl", texts[12:18])
     config = settings(
         tmp_path, base, general=[general], control=[control], replay_share=0.25,
+        read={"drop_duplicates": True},
         pretrain={"batch_size": 8, "precision": "fp32", "attention": "masks", "new_rows_rate": 5.0},
     )  # fmt: skip
     result = adapt(config)
@@ -50,6 +51,8 @@ def test_a_control_gets_as_much_general_text_and_one_document_of_it_is_enough(
     assert replayed == {
         "dapt": str(places.data("general")), "control": str(places.data("general-base")),
     }  # fmt: skip
+    card = (places.model / "README.md").read_text("utf-8")
+    assert "| while domain text was read: exact duplicate | 1 |" in card
 
 
 def test_the_control_is_mixed_with_general_text_and_not_guarded(tmp_path: Path) -> None:
