@@ -214,7 +214,7 @@ def _held_out(places: Places) -> Iterator[str]:
 def command_of(config: AdaptConfig) -> list[str]:
     """What made it, word by word; settings that were not given are the defaults."""
     words = ["mlm-pretrain", "adapt"]
-    for name, value in config.model_dump(mode="json", exclude_defaults=True).items():
+    for name, value in config.said().items():
         if name in _LISTS:
             words += [f"--{name}", *value]
         elif name in _FLAGS:

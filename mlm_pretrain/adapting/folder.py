@@ -11,8 +11,10 @@ from typing import Any
 from mlm_pretrain.adapting.config import AdaptConfig
 from mlm_pretrain.adapting.places import Places
 from mlm_pretrain.claiming import claim_output, clear_false_start, clear_unfinished
+from mlm_pretrain.domain.config import ROW_LENGTH
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import versions, write_json
+from mlm_pretrain.packing import PrepareConfig
 from mlm_pretrain.redaction import redacted_values
 from mlm_pretrain.training.occupancy import leave, occupy, sign
 
@@ -52,7 +54,7 @@ def _claim(places: Places, config: AdaptConfig, overwrite: bool) -> None:
 
 
 def _check_same(record: Path, config: AdaptConfig) -> None:
-    now, before = _flat(_said(config)), _flat(_read(record))
+    now, before = _by_name(_said(config)), _by_name(_read(record))
     names = [name for name in {**before, **now} if name.partition(".")[0] not in _MAY_DIFFER]
     changed = [
         f"{name}: {before.get(name, 'left out')} → {now.get(name, 'left out')}"
@@ -68,8 +70,14 @@ def _check_same(record: Path, config: AdaptConfig) -> None:
 
 def _said(config: AdaptConfig) -> dict[str, Any]:
     """The settings that are not the defaults."""
-    found: dict[str, Any] = redacted_values(config.model_dump(mode="json", exclude_defaults=True))
+    found: dict[str, Any] = redacted_values(config.said())
     return found
+
+
+def _by_name(given: dict[str, Any]) -> dict[str, Any]:
+    """Settings by `section.name`, the length of rows also where it is the default, of which there are two."""
+    prepare = given.get("prepare", {"max_length": ROW_LENGTH})
+    return _flat({**given, "prepare": {"max_length": PrepareConfig().max_length, **prepare}})
 
 
 def _flat(settings: dict[str, Any], above: str = "") -> dict[str, Any]:

@@ -97,11 +97,13 @@ def test_what_cannot_be_asked_is_said(more: dict[str, Any], says: str) -> None:
     assert says in str(refused.value)
 
 
+@pytest.mark.parametrize("length", [128, 512])
 @pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
-def test_the_command_on_a_card_asks_for_the_same(recipe: Path) -> None:
+def test_the_command_on_a_card_asks_for_the_same(recipe: Path, length: int) -> None:
     from typer.testing import CliRunner  # the parser alone: nothing is run
 
-    given = load_config(AdaptConfig, recipe, ["pretrain.lora={rank: 4}", "pretrain.compile=false"])
+    more = ["pretrain.lora={rank: 4}", "pretrain.compile=false", f"prepare.max_length={length}"]
+    given = load_config(AdaptConfig, recipe, more)
     seen: list[AdaptConfig] = []
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("mlm_pretrain.adapting.plan", lambda settings: seen.append(settings) or {})
@@ -110,6 +112,7 @@ def test_the_command_on_a_card_asks_for_the_same(recipe: Path) -> None:
         done = CliRunner().invoke(app, spread_lists(words))
     assert done.exit_code == 0, done.output
     assert seen == [given]
+    assert (f"prepare.max_length={length}" in words) == (length == 512)
 
 
 def test_what_is_no_setting_of_a_training_is_said_before_any_work(tmp_path: Path) -> None:
@@ -135,6 +138,21 @@ def test_a_folder_is_gone_on_with_only_under_the_same_settings(tmp_path: Path) -
         pass
     with opened(config(out=out, minutes=3.0), overwrite=True) as places:
         assert not (places.root / "texts").exists()
+
+
+def test_other_rows_are_other_settings_also_where_one_length_is_a_default(tmp_path: Path) -> None:
+    """128 tokens of an adaptation, 512 of `prepare`."""
+    out = str(tmp_path / "out")
+    with opened(config(out=out), overwrite=False) as places:
+        (places.root / "runs").mkdir()
+    for prepare in ({"max_length": 512}, {"max_length": 512, "seed": 0}):
+        with (
+            pytest.raises(InputError, match=r"prepare.max_length: 128 → 512\)"),
+            opened(config(out=out, prepare=prepare), overwrite=False),
+        ):
+            pass
+    with opened(config(out=out, prepare={"max_length": 128}), overwrite=False):
+        pass
 
 
 def test_a_folder_of_somebody_elses_is_left_alone(tmp_path: Path) -> None:
