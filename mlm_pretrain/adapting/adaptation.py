@@ -15,7 +15,7 @@ from mlm_pretrain.adapting.measures import measured, words_for
 from mlm_pretrain.adapting.places import Places
 from mlm_pretrain.adapting.proof import prove
 from mlm_pretrain.adapting.rows import pack_all
-from mlm_pretrain.adapting.runs import run_settings, train_variant
+from mlm_pretrain.adapting.runs import require_batches, run_settings, train_variant
 from mlm_pretrain.adapting.tasks import check_task, task_of
 from mlm_pretrain.adapting.texts import gather_texts
 from mlm_pretrain.adapting.variants import BASE, variants_of
@@ -58,6 +58,7 @@ def adapt(config: AdaptConfig, *, overwrite: bool = False) -> dict[str, Any]:
         vocabulary = extended(config, words, places, base) if words else None
         has_words = vocabulary is not None
         rows = pack_all(config, places, base, has_words)
+        require_batches(config, places, base, has_words, rows)
         trained = {
             v.name: train_variant(config, v, places, base, has_words) for v in variants_of(config)
         }

@@ -17,6 +17,7 @@ from mlm_pretrain.manifest import versions, write_json
 from mlm_pretrain.packing import PrepareConfig
 from mlm_pretrain.redaction import redacted_values
 from mlm_pretrain.training.occupancy import leave, occupy, sign
+from mlm_pretrain.training.run_changes import HARMLESS
 
 # What may differ between two calls: no model depends on it, or what depends on it is looked at by itself.
 _MAY_DIFFER = {"out", "variants", "seeds", "task", "train", "validation", "test", "finetune"}
@@ -55,7 +56,7 @@ def _claim(places: Places, config: AdaptConfig, overwrite: bool) -> None:
 
 def _check_same(record: Path, config: AdaptConfig) -> None:
     now, before = _by_name(_said(config)), _by_name(_read(record))
-    names = [name for name in {**before, **now} if name.partition(".")[0] not in _MAY_DIFFER]
+    names = [name for name in {**before, **now} if not _may_differ(name)]
     changed = [
         f"{name}: {before.get(name, 'left out')} → {now.get(name, 'left out')}"
         for name in names
@@ -66,6 +67,12 @@ def _check_same(record: Path, config: AdaptConfig) -> None:
             f"{record.parent}: holds an adaptation with other settings ({'; '.join(changed)})",
             "give these, choose another --out, or pass --overwrite to begin again",
         )
+
+
+def _may_differ(name: str) -> bool:
+    """Whether nothing that was made depends on a setting, such as pretrain.workers."""
+    section, _, rest = name.partition(".")
+    return section in _MAY_DIFFER or (section == "pretrain" and rest.partition(".")[0] in HARMLESS)
 
 
 def _said(config: AdaptConfig) -> dict[str, Any]:

@@ -194,3 +194,17 @@ def test_rows_are_as_long_as_the_model_takes() -> None:
     assert lengths(64, max_length=256) == 256  # refused where it does not fit, and not changed
     config = AdaptConfig(**plain)  # type: ignore[arg-type]
     assert "prepare" not in config.with_length(512).model_dump(exclude_defaults=True)
+
+
+def test_what_changes_no_weight_may_change_between_two_calls(tmp_path: Path) -> None:
+    out, first = str(tmp_path / "out"), {"learning_rate": 1e-4, "on_spike": "skip"}
+    with opened(config(out=out, pretrain=first), overwrite=False) as places:
+        (places.root / "runs").mkdir()
+    later = {"learning_rate": 1e-4, "workers": 0, "checkpoint_minutes": 2.0, "keep_checkpoints": 5}
+    with opened(config(out=out, pretrain=later), overwrite=False) as places:
+        assert (places.root / "runs").is_dir()
+    with (
+        pytest.raises(InputError, match=r"settings \(pretrain.learning_rate: 0.0001 → 0.0002\)"),
+        opened(config(out=out, pretrain={**later, "learning_rate": 2e-4}), overwrite=False),
+    ):
+        pass
