@@ -60,7 +60,8 @@ def _facts(
     return AdaptedFacts(
         name=places.root.resolve().name, base_model=config.model, model_class=architecture,
         parameters=read_manifest(places.model, "export").counts["parameters"], versions=versions(),
-        base_revision=config.revision, licence=base_licence(config.model, config.revision),
+        base_revision=result["commit"],
+        licence=base_licence(config.model, result["commit"]),
         sources=_sources(config.corpus, config, result["texts"]["domain"]),
         general=_sources(config.general, config, result["texts"].get("general")),
         removed=_removed(result["texts"]), distance=_distance(result["measures"]),

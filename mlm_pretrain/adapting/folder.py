@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mlm_pretrain.adapting.config import AdaptConfig
 from mlm_pretrain.adapting.places import Places
-from mlm_pretrain.claiming import claim_output, clear_false_start, clear_unfinished
+from mlm_pretrain.claiming import (
+    check_output,
+    claim_output,
+    clear_false_start,
+    clear_unfinished,
+    make_writable,
+)
 from mlm_pretrain.domain.config import ROW_LENGTH
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import versions, write_json
@@ -21,11 +27,43 @@ from mlm_pretrain.training.run_changes import HARMLESS
 
 # What may differ between two calls: no model depends on it, or what depends on it is looked at by itself.
 _MAY_DIFFER = {"out", "variants", "seeds", "task", "train", "validation", "test", "finetune"}
+_LENGTH = "prepare.max_length"  # where it is not given, that of the checkpoint decides
+_COMMIT = "commit"
+
+
+def check_folder(config: AdaptConfig, overwrite: bool) -> None:
+    """Refuse a folder that the adaptation cannot have; nothing is touched, and no checkpoint needed.
+
+    Raises:
+        InputError: when it holds what this package did not write, an adaptation with other settings, or cannot
+            be written.
+    """
+    places = Places(Path(config.out))
+    if overwrite or not places.record.is_file():
+        check_output(places.root, overwrite)
+        return
+    make_writable(places.root)
+    if places.runs.is_dir():
+        is_open = "max_length" not in config.said().get("prepare", {})
+        _check_same(places.record, config, [_LENGTH] if is_open else [])
+
+
+def recorded_commit(config: AdaptConfig) -> str | None:
+    """Of the checkpoint that the adaptation in this folder began with, where it is the one that `config` names."""
+    record = Places(Path(config.out)).record
+    if not record.is_file():
+        return None
+    found, now = _read(record), _said(config)
+    is_same = all(found["given"].get(name) == now.get(name) for name in ("model", "revision"))
+    return found.get(_COMMIT) if is_same else None
 
 
 @contextmanager
-def opened(config: AdaptConfig, overwrite: bool) -> Iterator[Places]:
+def opened(config: AdaptConfig, overwrite: bool, commit: str | None = None) -> Iterator[Places]:
     """The folder, for as long as this process is at work there.
+
+    Args:
+        commit: of the checkpoint, where it is of the Hub; calls that go on keep to it, whatever is pushed there.
 
     Raises:
         InputError: when another process is, when it holds what this package did not write, or an
@@ -39,7 +77,8 @@ def opened(config: AdaptConfig, overwrite: bool) -> Iterator[Places]:
         sign(out)
         for folder in (places.root, places.data("general").parent):
             clear_unfinished(folder)
-        write_json(places.record, {"given": _said(config), "versions": versions()})
+        known = {"given": _said(config), _COMMIT: commit, "versions": versions()}
+        write_json(places.record, known)
         yield places
     finally:
         leave(out)
@@ -54,9 +93,9 @@ def _claim(places: Places, config: AdaptConfig, overwrite: bool) -> None:
         _check_same(places.record, config)
 
 
-def _check_same(record: Path, config: AdaptConfig) -> None:
-    now, before = _by_name(_said(config)), _by_name(_read(record))
-    names = [name for name in {**before, **now} if not _may_differ(name)]
+def _check_same(record: Path, config: AdaptConfig, left_out: Sequence[str] = ()) -> None:
+    now, before = _by_name(_said(config)), _by_name(_read(record)["given"])
+    names = [n for n in {**before, **now} if n not in left_out and not _may_differ(n)]
     changed = [
         f"{name}: {before.get(name, 'left out')} → {now.get(name, 'left out')}"
         for name in names
@@ -99,6 +138,6 @@ def _flat(settings: dict[str, Any], above: str = "") -> dict[str, Any]:
 def _read(record: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
-        return dict(found["given"])
+        return {**found, "given": dict(found["given"])}
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{record}: damaged", "choose another --out, or --overwrite") from None

@@ -208,3 +208,25 @@ def test_what_changes_no_weight_may_change_between_two_calls(tmp_path: Path) -> 
         opened(config(out=out, pretrain={**later, "learning_rate": 2e-4}), overwrite=False),
     ):
         pass
+
+
+def test_the_folder_is_looked_at_before_a_checkpoint_is_fetched(tmp_path: Path) -> None:
+    """Of which there is none here; and nothing is touched."""
+    thesis = tmp_path / "thesis.txt"
+    thesis.write_text("years of work")
+    for out, overwrite, says in (
+        (tmp_path, False, "is not empty"),
+        (tmp_path, True, "did not write"),
+        (thesis, False, "is a file"),
+        (thesis / "out", False, "cannot be made"),
+    ):
+        with pytest.raises(InputError, match=says):
+            adapt(config(model="nobody/nothing", out=str(out)), overwrite=overwrite)
+    ours = tmp_path / "ours"
+    with opened(config(model="nobody/nothing", out=str(ours)), overwrite=False) as places:
+        (places.root / "runs").mkdir()
+    with pytest.raises(InputError, match="other settings"):
+        adapt(config(model="nobody/nothing", out=str(ours), seed=1))
+    with pytest.raises(InputError, match="nobody/nothing: no such folder"):
+        adapt(config(model="nobody/nothing", out=str(ours), seed=1), overwrite=True)
+    assert (ours / "runs").is_dir() and thesis.read_text() == "years of work"
