@@ -34,6 +34,7 @@ def adapted_lines(result: dict[str, Any]) -> list[str]:
     lines = _read(result["texts"])
     lines += [f"advice was: {result['measures']['advice']['verdict']}", *_vocabulary(result)]
     lines += ["", *table(["model", "steps", "minutes", *_loss_names(result)], _rows(result))]
+    lines += _of_whole_words(result["losses"])
     if (worth := result["worth"]) is not None:
         lines += ["", *worth["sentences"], worth["keep"]["sentence"], *worth["cautions"]]
         lines += [f"the page: {result['out']}/worth/worth.html"]
@@ -80,9 +81,22 @@ def _rows(result: dict[str, Any]) -> Sequence[Sequence[str]]:
     ]
 
 
+def _of_whole_words(losses: dict[str, Any]) -> list[str]:
+    """Where a model has words more, what compares it with the checkpoint."""
+    told = {f"{model}, {text} text": loss for model, of in losses.items() for text, loss in of.items()}
+    grown = {name: loss["words"] for name, loss in told.items() if loss and "words" in loss}
+    if not grown:
+        return []
+    lines = ["bits a byte of models with more words are of other tokens; of words hidden whole from both:"]
+    for name, words in grown.items():
+        shown = f"{words['before']:.4f} → {words['after']:.4f}" if words else "not told"
+        lines += [f"  {name}: {shown}"]
+    return lines
+
+
 def _length(run: dict[str, Any] | None) -> list[str]:
     return ["", ""] if run is None else [f"{run['steps']:,}", f"{run['seconds'] / 60:.1f}"]
 
 
-def _loss(loss: dict[str, float] | None) -> str:
+def _loss(loss: dict[str, Any] | None) -> str:
     return "no head" if loss is None else f"{loss['bits_per_byte']:.4f}"

@@ -28,5 +28,5 @@ def test_an_adaptation_keeps_to_the_commit_that_it_began_with(
     card = (out / "model" / "README.md").read_text("utf-8")
     assert f"`ada/tiny` at commit `{first}`." in card
     anew = verbs.run(*words, "--overwrite")  # by then main is what was pushed last
-    assert anew.returncode == 2 and "--model" in anew.stderr
+    assert anew.returncode == 2, anew.stderr
     assert broken in {request.path.split("/")[4] for request in hub.requests if "resolve" in request.path}
