@@ -16,6 +16,7 @@ from mlm_pretrain.claiming import (
     clear_false_start,
     clear_unfinished,
     make_writable,
+    telling_of_a_full_disk,
 )
 from mlm_pretrain.domain.config import ROW_LENGTH
 from mlm_pretrain.errors import InputError
@@ -29,6 +30,7 @@ from mlm_pretrain.training.run_changes import HARMLESS
 _MAY_DIFFER = {"out", "variants", "seeds", "task", "train", "validation", "test", "finetune"}
 _LENGTH = "prepare.max_length"  # where it is not given, that of the checkpoint decides
 _COMMIT = "commit"
+_MORE_SPACE = "free some space; the same command, without --overwrite, goes on from there"
 
 
 def check_folder(config: AdaptConfig, overwrite: bool) -> None:
@@ -67,19 +69,20 @@ def opened(config: AdaptConfig, overwrite: bool, commit: str | None = None) -> I
 
     Raises:
         InputError: when another process is, when it holds what this package did not write, or an
-            adaptation with other settings.
+            adaptation with other settings; and for a disk that fills up meanwhile.
     """
     out = Path(config.out)
     occupy(out)
     try:
-        places = Places(out)
-        _claim(places, config, overwrite)
-        sign(out)
-        for folder in (places.root, places.data("general").parent):
-            clear_unfinished(folder)
-        known = {"given": _said(config), _COMMIT: commit, "versions": versions()}
-        write_json(places.record, known)
-        yield places
+        with telling_of_a_full_disk(out, _MORE_SPACE):
+            places = Places(out)
+            _claim(places, config, overwrite)
+            sign(out)
+            for folder in (places.root, places.data("general").parent):
+                clear_unfinished(folder)
+            known = {"given": _said(config), _COMMIT: commit, "versions": versions()}
+            write_json(places.record, known)
+            yield places
     finally:
         leave(out)
 

@@ -7,6 +7,7 @@ their vocabulary and whatever text was given twice.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,11 +34,13 @@ from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune.outputs import describe_input
 from mlm_pretrain.made import is_made
 from mlm_pretrain.manifest import MANIFEST, read_manifest, write_manifest
+from mlm_pretrain.packing.plan import check_disk, text_size
 from mlm_pretrain.progress import say
 
 STAGE = "adapt texts"
 _TASK_FILES = ("train", *HELD_OUT)
 _CLEANED = ("corpus", "general", "control")  # settings that name text
+_MARGIN = 1.1  # what JSON adds to text
 
 
 def gather_texts(config: AdaptConfig, task: LabelledTask | None, places: Places) -> dict[str, Any]:
@@ -55,6 +58,7 @@ def gather_texts(config: AdaptConfig, task: LabelledTask | None, places: Places)
     inputs = _inputs(config, task)
     settings = _settings(config, task, inputs)
     if not _are_written(places.texts, settings, inputs):
+        _check_disk(config, inputs, places.texts)
         with written_whole(places.texts, overwrite=True) as folder:
             counts = _write_all(config, task, folder)
             write_manifest(folder, STAGE, settings, inputs, counts)
@@ -66,6 +70,16 @@ def _inputs(config: AdaptConfig, task: LabelledTask | None) -> dict[str, dict[st
     found = {role: fingerprint_corpus(specs, config.read) for role, specs in texts.items() if specs}
     files = {} if task is None else {name: task.settings.get(name) for name in _TASK_FILES}
     return {**found, **{name: describe_input(path, None) for name, path in files.items() if path}}
+
+
+def _check_disk(config: AdaptConfig, inputs: Mapping[str, dict[str, Any]], folder: Path) -> None:
+    """What is read is written once more: refuse it where it does not fit, as far as files tell its size."""
+    if config.read.limit_documents is not None:
+        return
+    most = config.read.limit_bytes or math.inf
+    given = {role: inputs[role] for role in _CLEANED if role in inputs}
+    sizes = [min(text_size(getattr(config, role), of), most) for role, of in given.items()]
+    check_disk(_MARGIN * sum(sizes), folder, "--set read.limit_bytes=…")
 
 
 def _settings(

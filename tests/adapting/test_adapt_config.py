@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small import write_rows
 from transformers import AutoConfig
 
 from mlm_pretrain.__main__ import spread_lists
@@ -14,6 +15,7 @@ from mlm_pretrain.adapting.card import command_of
 from mlm_pretrain.adapting.folder import opened
 from mlm_pretrain.adapting.places import Places
 from mlm_pretrain.adapting.runs import run_settings
+from mlm_pretrain.adapting.tasks import task_of
 from mlm_pretrain.adapting.variants import length_of, variants_of
 from mlm_pretrain.cli import app
 from mlm_pretrain.config import build_config, load_config
@@ -230,3 +232,17 @@ def test_the_folder_is_looked_at_before_a_checkpoint_is_fetched(tmp_path: Path) 
     with pytest.raises(InputError, match="nobody/nothing: no such folder"):
         adapt(config(model="nobody/nothing", out=str(ours), seed=1), overwrite=True)
     assert (ours / "runs").is_dir() and thesis.read_text() == "years of work"
+
+
+def test_the_task_is_called_as_the_folder_of_its_training_file_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "films" / "inner").mkdir(parents=True)
+    for split in ("train", "validation"):
+        write_rows(tmp_path / "films" / f"{split}.jsonl", [{"text": "a", "label": n} for n in (0, 1)])
+    monkeypatch.chdir(tmp_path / "films" / "inner")
+    for folder, called in (("../", "films"), ("../../films/", "films"), ("", "sentiment")):
+        files = {split: f"{folder}{split}.jsonl" for split in ("train", "validation")}
+        found = task_of(config(task="sentiment", **files))
+        assert found is not None and found.name == called
+        monkeypatch.chdir(tmp_path / "films" / ("inner" if folder == "../" else ""))

@@ -74,3 +74,15 @@ def test_which_score_counts_the_training_file_decides(
         (tmp_path / f"{split}.jsonl").write_text("\n".join(lines))
     task = parse_task(f"ner:{tmp_path}").over({"tag_scheme": scheme})
     assert scored_metric(task, "any-model") == metric
+
+
+def test_a_task_is_called_as_its_folder_is_however_that_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its runs would lie outside of the output folder if it were called `..`."""
+    (tmp_path / "films" / "inner").mkdir(parents=True)
+    for split in ("train", "validation"):
+        (tmp_path / "films" / f"{split}.jsonl").write_text('{"text": "a", "label": 1}\n')
+    for place, given in (("films", "."), ("films/inner", ".."), ("films", "inner/.."), ("", "films/")):
+        monkeypatch.chdir(tmp_path / place)
+        assert parse_task(f"sentiment:{given}").name == "films"
