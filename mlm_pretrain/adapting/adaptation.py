@@ -81,9 +81,10 @@ def adapt(config: AdaptConfig, *, overwrite: bool = False) -> dict[str, Any]:
 
 @quiet_transformers()
 def plan(config: AdaptConfig) -> dict[str, Any]:
-    """What `adapt` would do: the measures, the recommendation and a forecast; trains nothing.
+    """What `adapt` would do: the measures, the recommendation and a forecast.
 
-    The texts and measures are written below `config.out`, where `adapt` finds them.
+    The texts and measures are written below `config.out`, where `adapt` finds them. Of the models none is
+    trained; the forecast is of some ten steps, which are forgotten.
     """
     config, task, base = _checked(config, overwrite=False)
     with opened(config, False, base_commit(config.model, base)) as places:

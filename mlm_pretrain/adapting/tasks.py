@@ -9,6 +9,7 @@ from mlm_pretrain.adapting.config import AdaptConfig
 from mlm_pretrain.compare import LabelledTask, scored_metric
 from mlm_pretrain.compare.tasks import folder_name
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.statistics import scored_kinds
 from mlm_pretrain.finetune import TASKS, plan
 
 
@@ -21,7 +22,7 @@ def task_of(config: AdaptConfig) -> LabelledTask | None:
     if config.task is None:
         return None
     if config.task not in TASKS:
-        raise InputError(f"--task {config.task}: no such kind", f"one of {', '.join(TASKS)}")
+        raise InputError(f"--task {config.task}: no such kind", f"one of {', '.join(scored_kinds())}")
     files: dict[str, Any] = {"train": config.train, "validation": config.validation}
     if config.test is not None:
         files["test"] = config.test

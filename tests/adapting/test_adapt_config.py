@@ -21,6 +21,7 @@ from mlm_pretrain.cli import app
 from mlm_pretrain.config import build_config, load_config
 from mlm_pretrain.domain.loss import objective_for
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.statistics import check_kind
 
 RECIPES = Path(__file__).parents[2] / "recipes" / "domain_adaptation"
 TASK = {"task": "ner", "train": "a", "validation": "b", "test": "c"}
@@ -240,9 +241,21 @@ def test_the_task_is_called_as_the_folder_of_its_training_file_is(
     (tmp_path / "films" / "inner").mkdir(parents=True)
     for split in ("train", "validation"):
         write_rows(tmp_path / "films" / f"{split}.jsonl", [{"text": "a", "label": n} for n in (0, 1)])
-    monkeypatch.chdir(tmp_path / "films" / "inner")
-    for folder, called in (("../", "films"), ("../../films/", "films"), ("", "sentiment")):
+    for place, folder, called in (
+        ("films/inner", "../", "films"),
+        ("films", "inner/../", "films"),
+        ("films", "", "sentiment"),
+    ):
+        monkeypatch.chdir(tmp_path / place)
         files = {split: f"{folder}{split}.jsonl" for split in ("train", "validation")}
         found = task_of(config(task="sentiment", **files))
         assert found is not None and found.name == called
-        monkeypatch.chdir(tmp_path / "films" / ("inner" if folder == "../" else ""))
+
+
+def test_the_kinds_of_task_that_are_named_can_be_proved() -> None:
+    with pytest.raises(InputError, match="--task sentimental: no such kind") as refused:
+        task_of(config(task="sentimental", train="a", validation="b"))
+    kinds = refused.value.way_out.removeprefix("one of ").split(", ")
+    assert "ner" in kinds
+    for kind in kinds:
+        check_kind(kind)
