@@ -70,7 +70,7 @@ def claim_output(folder: str | Path, overwrite: bool = False) -> Path:
 
 
 def check_output(folder: str | Path, overwrite: bool = False) -> None:
-    """Find out whether `claim_output` would take `folder`, and touch nothing: before long work that comes first.
+    """Find out whether `claim_output` would take `folder`, and touch nothing: before long work comes first.
 
     Raises:
         InputError: as `claim_output`.

@@ -41,8 +41,8 @@ def adapt(config: AdaptConfig, *, overwrite: bool = False) -> dict[str, Any]:
 
     Returns:
         What report.json holds: `commit` of a checkpoint of the Hub, `texts` (documents, bytes, what was taken
-        out), `measures` with the advice, `vocabulary` (None where it is as it was), `rows`, `variants` (steps,
-        tokens, seconds, what the guard saw), `losses`, `worth` (None without a task), `kept`,
+        out), `measures` with the advice, `vocabulary` (None where it is as it was), `rows`, `variants`
+        (steps, tokens, seconds, what the guard saw), `losses`, `worth` (None without a task), `kept`,
         `is_shown_better` and `model_folder`.
 
     Raises:
@@ -101,7 +101,7 @@ def plan(config: AdaptConfig) -> dict[str, Any]:
 def _checked(config: AdaptConfig, overwrite: bool) -> tuple[AdaptConfig, LabelledTask | None, str]:
     """The settings, the task and the checkpoint's folder, once all settings are known to be possible.
 
-    What takes longest comes last: the folder, settings, the checkpoint (which may be fetched), the task's files.
+    What takes longest comes last: folder, settings, the checkpoint (which may be fetched), the task's files.
     """
     check_folder(config, overwrite)
     for variant in variants_of(config):

@@ -33,4 +33,5 @@ def base_folder(model: str, revision: str | None) -> str:
 
 def base_commit(model: str, folder: str) -> str | None:
     """The commit of a Hub name whose files are in `folder`, as `base_folder` gave it; None of a folder."""
-    return None if Path(model).is_dir() else Path(folder).name  # the client's cache has one a commit
+    # The client's cache has a folder for each commit.
+    return None if Path(model).is_dir() else Path(folder).name

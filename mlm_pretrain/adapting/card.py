@@ -102,9 +102,7 @@ def _removed(texts: dict[str, Any]) -> dict[str, int]:
     return {reason: count for reason, count in found.items() if count}
 
 
-def _left_out(
-    name: str, counts: dict[str, Any], overlap: dict[str, Any] | None
-) -> dict[str, int]:
+def _left_out(name: str, counts: dict[str, Any], overlap: dict[str, Any] | None) -> dict[str, int]:
     """The same of the text called `name`: while it was read, and as text of the task."""
     found = {
         f"while {name} text was read: {reason.replace('_', ' ')}": count

@@ -37,8 +37,8 @@ def check_folder(config: AdaptConfig, overwrite: bool) -> None:
     """Refuse a folder that the adaptation cannot have; nothing is touched, and no checkpoint needed.
 
     Raises:
-        InputError: when it holds what this package did not write, an adaptation with other settings, or cannot
-            be written.
+        InputError: when it holds what this package did not write, or an adaptation with other settings, and
+            when it cannot be written.
     """
     places = Places(Path(config.out))
     if overwrite or not places.record.is_file():
@@ -51,7 +51,7 @@ def check_folder(config: AdaptConfig, overwrite: bool) -> None:
 
 
 def recorded_commit(config: AdaptConfig) -> str | None:
-    """Of the checkpoint that the adaptation in this folder began with, where it is the one that `config` names."""
+    """Of the checkpoint that an adaptation in this folder began with, where `config` names the same one."""
     record = Places(Path(config.out)).record
     if not record.is_file():
         return None
@@ -65,7 +65,7 @@ def opened(config: AdaptConfig, overwrite: bool, commit: str | None = None) -> I
     """The folder, for as long as this process is at work there.
 
     Args:
-        commit: of the checkpoint, where it is of the Hub; calls that go on keep to it, whatever is pushed there.
+        commit: of a checkpoint of the Hub; calls that go on keep to it, whatever is pushed there.
 
     Raises:
         InputError: when another process is, when it holds what this package did not write, or an

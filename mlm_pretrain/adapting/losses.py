@@ -66,10 +66,10 @@ def changes_of(
 ) -> dict[str, Change]:
     """Of each held-out text what was lost or won from the checkpoint to a model, where both can be told.
 
-    Where words were added, what is hidden whole in both vocabularies is what compares (see `forgetting.words`);
-    where nothing was, nothing does. A checkpoint without a head has no loss: that of the head it was given says
-    nothing before that has learnt, so that of general text the lowest one of the run is taken, as its guard
-    does, and of the domain there is none.
+    Where words were added, what is hidden whole in both vocabularies compares (see `forgetting.words`), and
+    where nothing was, nothing does. A checkpoint without a head has no loss: that of the head it was given
+    says nothing before that has learnt, so that of general text the lowest one of the run is taken, as its
+    guard does, and of the domain there is none.
 
     Args:
         run: what the model's training returned.

@@ -67,7 +67,9 @@ def _one_held_back(few: Sequence[list[str]], seed: int) -> tuple[list[str], list
     """
     parts = few if len(few) > 1 else [[piece] for document in few for piece in document]
     first = min(parts, key=lambda pieces: split_key(pieces[0], seed), default=[])
-    held, rest = ([t for of in parts if (of == first) == is_it for t in of] for is_it in (True, False))
+    held, rest = (
+        [t for of in parts if (of == first) == is_it for t in of] for is_it in (True, False)
+    )
     return (held, rest) if rest else ([], held)
 
 

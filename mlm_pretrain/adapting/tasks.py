@@ -22,7 +22,9 @@ def task_of(config: AdaptConfig) -> LabelledTask | None:
     if config.task is None:
         return None
     if config.task not in TASKS:
-        raise InputError(f"--task {config.task}: no such kind", f"one of {', '.join(scored_kinds())}")
+        raise InputError(
+            f"--task {config.task}: no such kind", f"one of {', '.join(scored_kinds())}"
+        )
     files: dict[str, Any] = {"train": config.train, "validation": config.validation}
     if config.test is not None:
         files["test"] = config.test

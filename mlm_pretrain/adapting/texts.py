@@ -47,9 +47,9 @@ def gather_texts(config: AdaptConfig, task: LabelledTask | None, places: Places)
     """Write `texts/`, or find it written from the same files, read in the same way.
 
     Returns:
-        Documents and bytes of each text, and under `read` what was skipped, cut and replaced while it was read.
-        With a task also what of its files was taken out of it: of the domain's under `overlap`, of the others'
-        under `general.overlap` and `control.overlap`. Under `held_out` of the control and the task, how many
+        Documents and bytes of each text, and under `read` what was skipped, cut and replaced meanwhile. With
+        a task also what of its files was taken out: of the domain's text under `overlap`, of others under
+        `general.overlap` and `control.overlap`. Under `held_out` of the control and the task, how many
         documents were left out for being held back of other text.
 
     Raises:
@@ -94,9 +94,7 @@ def _settings(
     }  # fmt: skip
 
 
-def _are_written(
-    folder: Path, settings: dict[str, Any], inputs: dict[str, dict[str, Any]]
-) -> bool:
+def _are_written(folder: Path, settings: dict[str, Any], inputs: dict[str, dict[str, Any]]) -> bool:
     """Whether what lies there is what would be written; of a data set without a commit nobody can tell."""
     named: dict[str, dict[str, Any]] = settings["named"]
     unknown = [of["path"] for of in named.values() if of.get("revision") in (None, "unknown")]

@@ -65,8 +65,8 @@ def adapt(
     test: Annotated[
         str | None,
         typer.Option(
-            help="Labelled test file: its texts are removed from the corpus; kept is the first model in order "
-            "whose gain it shows."
+            help="Labelled test file: its texts are removed from the corpus; kept is the first model in "
+            "order whose gain it shows."
         ),
     ] = None,
     out: Annotated[
@@ -88,9 +88,9 @@ def adapt(
         bool,
         typer.Option(
             "--dry-run",
-            help="Measure, say what would be made and how long it takes, and stop. Cleaned texts and measures "
-            "are written into --out, where the adaptation finds them; for the forecast some ten steps are "
-            "trained, and forgotten.",
+            help="Measure, say what would be made and how long it takes, and stop. Cleaned texts and "
+            "measures are written into --out, where the adaptation finds them; for the forecast some ten "
+            "steps are trained, and forgotten.",
         ),
     ] = False,
     json: Json = False,

@@ -83,11 +83,15 @@ def _rows(result: dict[str, Any]) -> Sequence[Sequence[str]]:
 
 def _of_whole_words(losses: dict[str, Any]) -> list[str]:
     """Where a model has words more, what compares it with the checkpoint."""
-    told = {f"{model}, {text} text": loss for model, of in losses.items() for text, loss in of.items()}
+    told = {
+        f"{model}, {text} text": loss for model, of in losses.items() for text, loss in of.items()
+    }
     grown = {name: loss["words"] for name, loss in told.items() if loss and "words" in loss}
     if not grown:
         return []
-    lines = ["bits a byte of models with more words are of other tokens; of words hidden whole from both:"]
+    lines = [
+        "bits a byte of models with more words are of other tokens; of words hidden whole from both:"
+    ]
     for name, words in grown.items():
         shown = f"{words['before']:.4f} → {words['after']:.4f}" if words else "not told"
         lines += [f"  {name}: {shown}"]

@@ -116,9 +116,7 @@ def text_size(corpus: Sequence[str], fingerprint: dict[str, Any]) -> int:
     return int(fingerprint["bytes"]) + packed * (_EXPANSION - 1)
 
 
-def check_disk(
-    needed_bytes: float, out: Path, limited_by: str = "--limit-documents"
-) -> int:
+def check_disk(needed_bytes: float, out: Path, limited_by: str = "--limit-documents") -> int:
     """Free bytes where `out` lies; InputError when they are fewer than needed.
 
     Args:

@@ -240,7 +240,9 @@ def test_the_task_is_called_as_the_folder_of_its_training_file_is(
 ) -> None:
     (tmp_path / "films" / "inner").mkdir(parents=True)
     for split in ("train", "validation"):
-        write_rows(tmp_path / "films" / f"{split}.jsonl", [{"text": "a", "label": n} for n in (0, 1)])
+        write_rows(
+            tmp_path / "films" / f"{split}.jsonl", [{"text": "a", "label": n} for n in (0, 1)]
+        )
     for place, folder, called in (
         ("films/inner", "../", "films"),
         ("films", "inner/../", "films"),

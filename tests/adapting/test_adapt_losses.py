@@ -28,7 +28,7 @@ def test_of_one_vocabulary() -> None:
 
 
 def test_of_two_vocabularies_words_that_both_hide_whole() -> None:
-    """As they are found of the held-out text, or else as the run found them; plain bits a byte say nothing."""
+    """As they are found of held-out text, or else as the run found them; plain bits a byte say nothing."""
     across = {"general": {"checkpoint": 2.2, "before": 2.4, "after": 2.3}}
     of_the_run = {"general": (2.2, 2.3, "bits a byte of whole words")}
     unknown = {**NOW, "words": None}

@@ -22,7 +22,9 @@ def test_nothing_is_skipped_without_a_word(texts: list[str], base: Path, tmp_pat
     (corpus / "b.jsonl.gz").write_bytes(packed[: len(packed) // 2])
     (corpus / "c.docx").write_text("of another kind")
     read = {"skip_corrupt": True, "drop_duplicates": True, "max_bad_rows": 1}
-    facts = plan(settings(tmp_path, base, corpus=[str(corpus)], read=read, **mentions_task(tmp_path)))
+    facts = plan(
+        settings(tmp_path, base, corpus=[str(corpus)], read=read, **mentions_task(tmp_path))
+    )
     counts = facts["texts"]["domain"]["read"]
     for reason in ("corrupt_files", "exact_duplicate", "bad_rows", "skipped_files"):
         assert counts[reason] == 1, reason

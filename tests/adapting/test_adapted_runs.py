@@ -111,7 +111,9 @@ def test_a_batch_that_one_of_the_texts_is_too_small_for_is_refused_before_any_tr
         pretrain = {**plain, "batch_size": batch}
         return settings(tmp_path, base, **mentions_task(tmp_path), pretrain=pretrain)
 
-    with pytest.raises(InputError, match=r"^tapt: \d+ rows of the task text .* batch of 64") as refused:
+    with pytest.raises(
+        InputError, match=r"^tapt: \d+ rows of the task text .* batch of 64"
+    ) as refused:
         adapt(asked(64))
     most = int(refused.value.way_out.partition("pretrain.batch_size=")[2].split()[0])
     with opened(asked(most), overwrite=False) as places:  # which may still change

