@@ -69,6 +69,26 @@ def claim_output(folder: str | Path, overwrite: bool = False) -> Path:
     return folder
 
 
+def check_output(folder: str | Path, overwrite: bool = False) -> None:
+    """Find out whether `claim_output` would take `folder`, and touch nothing: before long work comes first.
+
+    Raises:
+        InputError: as `claim_output`.
+    """
+    folder = Path(folder)
+    try:
+        if folder.is_file():
+            raise InputError(f"{folder}: is a file, not a folder", "choose another --out")
+        if folder.is_dir() and any(folder.iterdir()) and not _is_false_start(folder):
+            _refuse(folder, overwrite)
+        place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    except OSError as error:
+        raise _cannot_be_made(folder, error) from None
+    if not place.is_dir():
+        raise InputError(f"{folder}: cannot be made ({place} is a file)", "choose another --out")
+    _require_rights(place)
+
+
 @contextmanager
 def written_whole(folder: str | Path, overwrite: bool = False) -> Iterator[Path]:
     """An empty folder to write into, which is `folder` when all went well; else nothing is left of it.
@@ -120,9 +140,13 @@ def clear_unfinished(folder: Path) -> None:
 
 def clear_false_start(folder: Path) -> None:
     """Remove what a run left that was killed before it began: nobody else's, and of no use to anyone."""
-    names = {path.name for path in folder.iterdir()}
-    if RUNNING_FILE in names and names <= _FALSE_START:
+    if _is_false_start(folder):
         _empty(folder)
+
+
+def _is_false_start(folder: Path) -> bool:
+    names = {path.name for path in folder.iterdir()}
+    return RUNNING_FILE in names and names <= _FALSE_START
 
 
 def make_writable(folder: str | Path) -> None:
@@ -135,6 +159,10 @@ def make_writable(folder: str | Path) -> None:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _cannot_be_made(folder, error) from None
+    _require_rights(Path(folder))
+
+
+def _require_rights(folder: Path) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"{folder}: is read-only", "choose another --out")
 
@@ -143,14 +171,18 @@ def _cannot_be_made(folder: str | Path, error: OSError) -> InputError:
     return InputError(f"{folder}: cannot be made ({error.strerror})", "choose another --out")
 
 
-def _clear(folder: Path, overwrite: bool) -> None:
+def _refuse(folder: Path, overwrite: bool) -> None:
+    """Refuse a folder that holds something, unless it may and can be emptied."""
     if not overwrite:
         raise InputError(
             f"{folder}: is not empty", "choose another --out, or pass --overwrite to replace it"
         )
     _refuse_foreign(folder)
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"{folder}: is read-only", "choose another --out")
+    _require_rights(folder)
+
+
+def _clear(folder: Path, overwrite: bool) -> None:
+    _refuse(folder, overwrite)
     with suppress(OSError):  # a full disk, which this may be to make room on
         (folder / UNFINISHED).touch()
     _empty(folder)

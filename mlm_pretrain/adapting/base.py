@@ -29,3 +29,9 @@ def base_folder(model: str, revision: str | None) -> str:
             f"--model {model}: no such folder, and it cannot be fetched from the Hub ({reason})",
             "give the folder of a checkpoint, or a name such as answerdotai/ModernBERT-base",
         ) from None
+
+
+def base_commit(model: str, folder: str) -> str | None:
+    """The commit of a Hub name whose files are in `folder`, as `base_folder` gave it; None of a folder."""
+    # The client's cache has a folder for each commit.
+    return None if Path(model).is_dir() else Path(folder).name

@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoTokenizer
 from mlm_pretrain.adapting.config import AdaptConfig
 from mlm_pretrain.adapting.losses import changes_of
 from mlm_pretrain.adapting.places import Places
-from mlm_pretrain.adapting.variants import BASE, chain_of
+from mlm_pretrain.adapting.variants import BASE, GENERAL, chain_of
 from mlm_pretrain.cards import (
     AdaptedFacts,
     NewVocabulary,
@@ -26,6 +26,7 @@ from mlm_pretrain.cards import (
 from mlm_pretrain.cards.adapted_facts import LossPair
 from mlm_pretrain.compare import LabelledTask
 from mlm_pretrain.corpus import fingerprint_corpus, read_corpus
+from mlm_pretrain.corpus.audit import incidents
 from mlm_pretrain.domain.overlap import held_out_texts
 from mlm_pretrain.environment import processor_name, usable_cores
 from mlm_pretrain.evaluation.statistics.effect import LEVEL
@@ -35,6 +36,8 @@ from mlm_pretrain.training.learning.config import LoraConfig, TrainsConfig
 from mlm_pretrain.training.run_folder import read_run
 
 _LISTS = ("corpus", "general", "control")
+# Counted while text is read, and nothing that is left out.
+_STILL_THERE = ("cut_documents", "modules")
 _FLAGS = (
     "model", "revision", "task", "train", "validation", "test", "out", "minutes", "steps", "words", "seeds",
 )  # fmt: skip
@@ -57,10 +60,11 @@ def _facts(
     return AdaptedFacts(
         name=places.root.resolve().name, base_model=config.model, model_class=architecture,
         parameters=read_manifest(places.model, "export").counts["parameters"], versions=versions(),
-        base_revision=config.revision, licence=base_licence(config.model, config.revision),
+        base_revision=result["commit"],
+        licence=base_licence(config.model, result["commit"]),
         sources=_sources(config.corpus, config, result["texts"]["domain"]),
         general=_sources(config.general, config, result["texts"].get("general")),
-        removed=_removed(result["texts"].get("overlap")), distance=_distance(result["measures"]),
+        removed=_removed(result["texts"]), distance=_distance(result["measures"]),
         training=_training(config, result, places),
         vocabulary=_vocabulary(result["vocabulary"]), worth=_worth(result["worth"], kept),
         worth_level=1 - LEVEL, domain_loss=_pair(result, "domain"),
@@ -90,12 +94,27 @@ def _sources(specs: list[str], config: AdaptConfig, counts: Any) -> list[TextSou
     ]  # fmt: skip
 
 
-def _removed(overlap: dict[str, Any] | None) -> dict[str, int] | None:
-    if overlap is None:
-        return None
-    found = {f"passages of the task's held-out texts: {k}": n for k, n in overlap["places"].items()}
-    found["documents that were mostly such text"] = overlap["corpus"]["documents_removed"]
+def _removed(texts: dict[str, Any]) -> dict[str, int]:
+    """What of the domain's text and of general text was left out."""
+    found = _left_out("domain", texts["domain"], texts.get("overlap"))
+    if (general := texts.get(GENERAL)) is not None:
+        found |= _left_out(GENERAL, general, general.get("overlap"))
     return {reason: count for reason, count in found.items() if count}
+
+
+def _left_out(name: str, counts: dict[str, Any], overlap: dict[str, Any] | None) -> dict[str, int]:
+    """The same of the text called `name`: while it was read, and as text of the task."""
+    found = {
+        f"while {name} text was read: {reason.replace('_', ' ')}": count
+        for reason, count in incidents(counts["read"]).items()
+        if reason not in _STILL_THERE
+    }
+    if overlap is None:
+        return found
+    passages = f"passages of the task's held-out texts in {name} text"
+    found |= {f"{passages}: {reason}": count for reason, count in overlap["places"].items()}
+    removed = overlap["corpus"]["documents_removed"]
+    return {**found, f"documents of {name} text that were mostly such text": removed}
 
 
 def _distance(measures: dict[str, Any]) -> dict[str, float]:
@@ -194,7 +213,7 @@ def _held_out(places: Places) -> Iterator[str]:
 def command_of(config: AdaptConfig) -> list[str]:
     """What made it, word by word; settings that were not given are the defaults."""
     words = ["mlm-pretrain", "adapt"]
-    for name, value in config.model_dump(mode="json", exclude_defaults=True).items():
+    for name, value in config.said().items():
         if name in _LISTS:
             words += [f"--{name}", *value]
         elif name in _FLAGS:

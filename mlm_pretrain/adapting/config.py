@@ -126,6 +126,17 @@ class AdaptConfig(StrictConfig):
         prepare = self.prepare.model_copy(update={"max_length": tokens})
         return self.model_copy(update={"prepare": prepare})
 
+    def said(self) -> dict[str, Any]:
+        """The settings that are not the defaults, for JSON.
+
+        Without a length of rows those of an adaptation are shorter than those of `prepare` alone, so that one
+        that was given is said whatever it is.
+        """
+        found = self.model_dump(mode="json", exclude_defaults=True)
+        if "prepare" in found and "max_length" in self.prepare.model_fields_set:
+            found["prepare"]["max_length"] = self.prepare.max_length
+        return found
+
     def settings_of_runs(self, has_new_words: bool) -> dict[str, Any]:
         """`pretrain` as it is for a model with words of the domain in its vocabulary, or for one without."""
         left_out = () if has_new_words else _OF_NEW_WORDS

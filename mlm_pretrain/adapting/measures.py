@@ -29,7 +29,11 @@ def measured(
     """
     written = read_manifest(places.texts, STAGE).content_hash
     length = length_of(config)
-    key = hash_json([written, describe_model(base, None), length, config.pretrain, config.seed])
+    counted = [texts.get(name) for name in ("domain", "general", "overlap")]
+    key = hash_json(
+        [written, counted, describe_model(base, None), length, config.prepare.max_length, config.pretrain,
+         config.seed]
+    )  # fmt: skip
     report, known = places.measures / "domain_report.json", places.measures / _KEY_FILE
     if not (known.is_file() and json.loads(known.read_text(encoding="utf-8")) == {"key": key}):
         found = _measure(config, task, texts, places, base)
@@ -56,7 +60,8 @@ def _measure(
         found["overlap"] = {task.name: texts["overlap"]}
         sizes = [texts["domain"][split] for split in ("train", "validation")]
         found["clean"] = {
-            "corpus": str(places.texts), "overlap": texts["overlap"], "read": {},
+            "corpus": str(places.texts), "overlap": texts["overlap"],
+            "read": texts["domain"]["read"],
             "documents": sum(size["documents"] for size in sizes),
             "bytes": sum(size["bytes"] for size in sizes),
         }  # fmt: skip

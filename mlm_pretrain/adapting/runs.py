@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mlm_pretrain.adapting.config import AdaptConfig
 from mlm_pretrain.adapting.places import Places
-from mlm_pretrain.adapting.variants import GENERAL, Variant, length_of
+from mlm_pretrain.adapting.variants import GENERAL, Variant, length_of, variants_of
 from mlm_pretrain.claiming import RUN_FILE
 from mlm_pretrain.config import build_config
 from mlm_pretrain.domain.loss import objective_for
+from mlm_pretrain.errors import InputError
 from mlm_pretrain.export import export
 from mlm_pretrain.progress import say
 from mlm_pretrain.training.assembling import objective_of
 from mlm_pretrain.training.forgetting.measure import can_be_measured
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
+from mlm_pretrain.training.replay.mixing import places_of
 
 
 def train_variant(
@@ -40,6 +43,31 @@ def train_variant(
     model = places.exported(variant.name)
     export(out, model, overwrite=True)
     return {**result, "model_folder": str(model)}
+
+
+def require_batches(
+    config: AdaptConfig, places: Places, base: str, has_words: bool, rows: Mapping[str, Any]
+) -> None:
+    """Refuse batches that a variant has too few rows for, while none is trained.
+
+    Args:
+        rows: what `pack_all` counted.
+
+    Raises:
+        InputError: naming the variant, and with how many it works.
+    """
+    for variant in variants_of(config):
+        settings = run_settings(config, variant, places, base, has_words=has_words)
+        shown = int(rows[variant.data]["train"]["rows"])
+        if settings.replay is not None:
+            shown = places_of(shown, settings.replay.share)
+        if shown < settings.batch_size:
+            raise InputError(
+                f"{variant.name}: {shown} rows of the {variant.text} text are fewer than a batch of "
+                f"{settings.batch_size}",
+                f"give pretrain.batch_size={shown} or less (without it there is one for each model), more of "
+                "that text, or variants without this one",
+            )
 
 
 def run_settings(

@@ -7,7 +7,9 @@ from typing import Any
 
 from mlm_pretrain.adapting.config import AdaptConfig
 from mlm_pretrain.compare import LabelledTask, scored_metric
+from mlm_pretrain.compare.tasks import folder_name
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.statistics import scored_kinds
 from mlm_pretrain.finetune import TASKS, plan
 
 
@@ -20,12 +22,15 @@ def task_of(config: AdaptConfig) -> LabelledTask | None:
     if config.task is None:
         return None
     if config.task not in TASKS:
-        raise InputError(f"--task {config.task}: no such kind", f"one of {', '.join(TASKS)}")
+        raise InputError(
+            f"--task {config.task}: no such kind", f"one of {', '.join(scored_kinds())}"
+        )
     files: dict[str, Any] = {"train": config.train, "validation": config.validation}
     if config.test is not None:
         files["test"] = config.test
-    name = Path(config.train or "").parent.name or config.task
-    task = LabelledTask(name, config.task, {**files, **config.finetune})
+    folder = Path(config.train or "").parent
+    name = "" if folder == Path() else folder_name(folder)
+    task = LabelledTask(name or config.task, config.task, {**files, **config.finetune})
     scored_metric(task, config.model)
     return task
 

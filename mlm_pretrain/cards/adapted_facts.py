@@ -138,8 +138,8 @@ class AdaptedFacts(StrictConfig):
         domain: in a few words, such as "abstracts of biomedical articles".
         purpose: what it is meant for, in its maker's own words.
         sources: the domain's text; `general` the text replayed beside it.
-        removed: reason → documents left out before training: duplicates, overlap with a test set, … Empty
-            where it was looked and nothing was removed.
+        removed: what was left out before training → how many: copies, overlap with a test set, … Empty where
+            it was looked and nothing was removed.
         distance: how far the domain's text is from the base model or its text: measure → value.
         worth: results on tasks, also as the dicts that `worth` gives.
         worth_level: of their intervals, such as 0.95.

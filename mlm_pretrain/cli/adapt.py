@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlm_pretrain.cli.output import DryRun, Json, Overwrite, finish
+from mlm_pretrain.cli.output import Json, Overwrite, finish
 
 if TYPE_CHECKING:
     from mlm_pretrain.adapting import AdaptConfig
@@ -60,11 +60,14 @@ def adapt(
         str | None, typer.Option(help="Labelled training file, as `finetune` reads it.")
     ] = None,
     validation: Annotated[
-        str | None, typer.Option(help="Labelled validation file: it says which model is kept.")
+        str | None, typer.Option(help="Labelled validation file: it puts the models in order.")
     ] = None,
     test: Annotated[
         str | None,
-        typer.Option(help="Labelled test file: its texts are removed from the corpus; it proves."),
+        typer.Option(
+            help="Labelled test file: its texts are removed from the corpus; kept is the first model in "
+            "order whose gain it shows."
+        ),
     ] = None,
     out: Annotated[
         str | None, typer.Option(help="Folder for everything; model/ is the one to use.")
@@ -81,7 +84,15 @@ def adapt(
     seeds: Annotated[
         int | None, typer.Option(help="Fine-tunings of each model for the proof [5].")
     ] = None,
-    dry_run: DryRun = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Measure, say what would be made and how long it takes, and stop. Cleaned texts and "
+            "measures are written into --out, where the adaptation finds them; for the forecast some ten "
+            "steps are trained, and forgotten.",
+        ),
+    ] = False,
     json: Json = False,
     overwrite: Overwrite = False,
 ) -> None:
@@ -93,7 +104,8 @@ def adapt(
     both, and with --control one other text. All are fine-tuned over several seeds, and one page says what
     was gained, what was forgotten and what it cost.
 
-    Stopped at any moment, the same command goes on. --dry-run measures, and trains nothing.
+    Stopped at any moment, the same command goes on, without --overwrite. --dry-run stops once the domain is
+    measured.
     """
     flags = {
         "model": model, "revision": revision, "corpus": corpus, "general": general,
@@ -114,12 +126,17 @@ def adapt(
     try:
         result = run(settings, overwrite=overwrite)
     except Interrupted as stop:
-        print(f"{stop}\nthe same command goes on from there", file=sys.stderr)
+        print(f"{stop}\n{_way_on(overwrite)}", file=sys.stderr)
         raise typer.Exit(128 + stop.signal_number) from None
     except KeyboardInterrupt:
-        print("interrupted: the same command goes on from there", file=sys.stderr)
+        print(f"interrupted: {_way_on(overwrite)}", file=sys.stderr)
         raise typer.Exit(130) from None
     finish(result, json, adapted_lines(result), next_command(result))
+
+
+def _way_on(overwrite: bool) -> str:
+    """How it goes on after a stop. --overwrite once more would begin again, and delete what is there."""
+    return f"the same command{' without --overwrite' if overwrite else ''} goes on from there"
 
 
 def _number(words: str | None) -> int | str | None:

@@ -57,8 +57,9 @@ def reading_of(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def what_happened(counts: Mapping[str, Any]) -> list[str]:
     """A line on what was skipped, cut and replaced while a corpus was read, if anything was."""
-    plain = ("documents", "bytes", "files", "examples")
-    found = {name: count for name, count in counts.items() if name not in plain}
+    from mlm_pretrain.corpus.audit import incidents
+
+    found = incidents(counts)
     listed = ", ".join(f"{name.replace('_', ' ')}: {count:,}" for name, count in found.items())
     return [f"while reading: {listed}"] if found else []
 

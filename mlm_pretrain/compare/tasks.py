@@ -132,7 +132,12 @@ def parse_task(text: str) -> LabelledTask:
         return LabelledTask(path.stem, kind, _settings(path))
     if not path.is_dir():
         raise InputError(f"--task {text}: {place} is no folder", _FORM)
-    return LabelledTask(path.name, kind, splits_of(path))
+    return LabelledTask(folder_name(path) or kind, kind, splits_of(path))
+
+
+def folder_name(folder: Path) -> str:
+    """What a folder is called, also where it is given as `.` or `..`; "" of the root."""
+    return folder.name if folder.name not in ("", "..") else folder.resolve().name
 
 
 def splits_of(folder: Path) -> dict[str, str]:

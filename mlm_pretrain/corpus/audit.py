@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 EXAMPLES_KEPT = 5
+_PLAIN = ("documents", "bytes", "files", "examples")
 
 
 @dataclass
@@ -35,3 +37,8 @@ class Audit:
         """Counts sorted by name, with `examples` last, ready for JSON."""
         counted: dict[str, Any] = {name: self.counts[name] for name in sorted(self.counts)}
         return {**counted, "examples": {name: list(p) for name, p in sorted(self.examples.items())}}
+
+
+def incidents(counts: Mapping[str, Any]) -> dict[str, int]:
+    """Of what `Audit.as_dict` gave, how often something was skipped, cut or replaced, by reason."""
+    return {name: count for name, count in counts.items() if name not in _PLAIN}

@@ -79,8 +79,9 @@ def _distance(found: dict[str, Any]) -> tuple[bool, str]:
             "compare it with."
         )
     loss = found["loss"]
-    if "why_none" not in loss:
-        known = {name: loss[name]["known"] for name in ("domain", "general")}
+    names = ("domain", "general") if "why_none" not in loss else ()
+    known = {name: loss[name]["known"] for name in names}
+    if known and None not in known.values():
         gap = known["general"] - known["domain"]
         within = f" (± {loss['known_within']:.0%})" if loss.get("known_within") is not None else ""
         return gap >= NOTICED_GAP, (
@@ -138,7 +139,7 @@ def _warnings(found: dict[str, Any]) -> list[str]:
         )
         if found["loss"].get("lacks_head"):
             said.append(_OF_A_FRESH_HEAD)
-    elif "general" in found["loss"] and found["loss"]["general"]["known"] <= 0:
+    elif _is_untrained(found["loss"].get("general", {}).get("known")):
         said.append(
             "The model predicts general text no better than its tokens' frequencies would: it is hardly "
             "trained, and what its losses say of the domain is little."
@@ -149,3 +150,8 @@ def _warnings(found: dict[str, Any]) -> list[str]:
             "nearly so: leave them out."
         )
     return said
+
+
+def _is_untrained(known: float | None) -> bool:
+    """By what a model knows of general text, where that can be told."""
+    return known is not None and known <= 0

@@ -8,7 +8,7 @@ from typing import Any
 
 from mlm_pretrain.claiming import telling_of_a_full_disk, written_whole
 from mlm_pretrain.compare import LabelledTask
-from mlm_pretrain.corpus import ReadOptions, fingerprint_corpus
+from mlm_pretrain.corpus import Document, ReadOptions, fingerprint_corpus
 from mlm_pretrain.corpus.writing import write_texts
 from mlm_pretrain.domain.near_duplicates import require_room
 from mlm_pretrain.domain.overlap import (
@@ -67,7 +67,8 @@ def clean(
         telling_of_a_full_disk(out, "free some space and run again"),
         written_whole(out, overwrite) as folder,
     ):
-        written = write_texts(folder / CORPUS_FILE, texts_left(read, overlap))
+        left = (document.text for document in documents_left(read, overlap))
+        written = write_texts(folder / CORPUS_FILE, left)
         if not written["documents"]:
             raise InputError(f"{', '.join(read.specs)}: nothing is left", "give more text")
         found = redacted_values(overlap.as_dict())
@@ -81,12 +82,12 @@ def clean(
     return {"out": str(out), "corpus": str(Path(out) / CORPUS_FILE), **counts, "overlap": found}
 
 
-def texts_left(read: CorpusReading, overlap: Overlap) -> Iterator[str]:
-    """What is left of each document that is left."""
+def documents_left(read: CorpusReading, overlap: Overlap) -> Iterator[Document]:
+    """Each document that is left, with what is left of its text."""
     if not overlap.index.texts:
-        return (document.text for document in track(read(), "doc", "cleaning"))
+        return track(read(), "doc", "cleaning")
     cleaned = track(without_overlap(read, overlap), "doc", "cleaning")
-    return (text for _, text in cleaned if text)
+    return (Document(text, document.id) for document, text in cleaned if text)
 
 
 def _inputs(read: CorpusReading, tasks: Sequence[LabelledTask]) -> dict[str, dict[str, Any]]:

@@ -143,7 +143,9 @@ def _loss(
         return {"why_none": reason, "lacks_head": bool(config.loss_rows)}
     found = losses(model, texts, config)
     for name in texts:
-        found[name]["known"] = 1 - found[name]["loss_nats"] / fits[name]["unigram_nats"]
-    if found.get("difference_within") is not None:
+        nats = fits[name]["unigram_nats"]
+        # Tokens that are all alike leave nothing open that a model could know.
+        found[name]["known"] = 1 - found[name]["loss_nats"] / nats if nats else None
+    if found.get("difference_within") is not None and fits["domain"]["unigram_nats"]:
         found["known_within"] = found["difference_within"] / fits["domain"]["unigram_nats"]
     return found

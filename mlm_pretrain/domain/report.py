@@ -66,8 +66,12 @@ def _texts(found: dict[str, Any]) -> Rows:
         of = [losses[name] for name in names]
         add("loss (nats a token)", [f"{loss['loss_nats']:.2f}{_within(loss)}" for loss in of])
         add("bits a byte", [f"{loss['bits_per_byte']:.2f}" for loss in of])
-        add("known of what frequencies leave open", [f"{loss['known']:.0%}" for loss in of])
+        add("known of what frequencies leave open", [_known(loss["known"]) for loss in of])
     return rows
+
+
+def _known(share: float | None) -> str:
+    return "nothing is open" if share is None else f"{share:.0%}"
 
 
 def _within(loss: dict[str, Any]) -> str:

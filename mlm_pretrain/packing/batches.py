@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import xxhash
 
 from mlm_pretrain.corpus import Audit, Document, is_validation, read_corpus
+from mlm_pretrain.corpus.cutting import whole_id
 from mlm_pretrain.packing.config import PrepareConfig
 from mlm_pretrain.packing.work import Batch
 
-_LATER_PIECE = re.compile(r"#\d+$")
 _KEYS = 1 << 32
 
 
@@ -74,7 +73,7 @@ class Batches:
 
 
 def _is_later_piece(document: Document) -> bool:
-    return _LATER_PIECE.search(document.id) is not None
+    return whole_id(document.id) != document.id
 
 
 def _keyed(documents: Iterable[Document]) -> Iterator[Keyed]:

@@ -116,14 +116,18 @@ def text_size(corpus: Sequence[str], fingerprint: dict[str, Any]) -> int:
     return int(fingerprint["bytes"]) + packed * (_EXPANSION - 1)
 
 
-def check_disk(needed_bytes: float, out: Path) -> int:
-    """Free bytes where `out` lies; InputError when they are fewer than needed."""
+def check_disk(needed_bytes: float, out: Path, limited_by: str = "--limit-documents") -> int:
+    """Free bytes where `out` lies; InputError when they are fewer than needed.
+
+    Args:
+        limited_by: what would make a corpus smaller.
+    """
     place = next(path for path in (out, *out.resolve().parents) if path.exists())
     free = shutil.disk_usage(place).free
     if needed_bytes > free:
         raise InputError(
             f"{out}: needs about {needed_bytes / 1e9:.2f} GB, has {free / 1e9:.2f} GB",
-            "free some space, choose another --out, or limit the corpus (--limit-documents)",
+            f"free some space, choose another --out, or limit the corpus ({limited_by})",
         )
     return free
 

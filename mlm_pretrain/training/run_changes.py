@@ -12,7 +12,7 @@ from mlm_pretrain.training.pretrain_config import PretrainConfig
 from mlm_pretrain.training.run_folder import read_run
 
 # Settings that change no weight. Data and the run before may have moved: their content is compared.
-_HARMLESS = {
+HARMLESS = {
     "out", "data", "name", "follows", "workers", "log_every", "validate_every", "checkpoint_minutes",
     "keep_checkpoints", "on_spike", "spike_nats", "probes",
 }  # fmt: skip
@@ -78,7 +78,7 @@ def changed_settings(
     before: dict[str, Any], now: dict[str, Any], left_out: Iterable[str] = ()
 ) -> list[str]:
     """Settings that change a run's result and are not what they were, each as "name: old → new"."""
-    harmless = _HARMLESS.union(left_out)
+    harmless = HARMLESS.union(left_out)
     # A setting that did not exist when the run began has changed nothing in it.
     names = [name for name in now if name not in harmless and name in before]
     pairs = {name: (_compared(name, before[name]), _compared(name, now[name])) for name in names}

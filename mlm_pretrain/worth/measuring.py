@@ -43,9 +43,11 @@ def worth(
     """Fine-tune every variant on every task with every seed, and say what was gained and what to keep.
 
     Gains over the base, and of adapted models over controls, come with 95 % intervals over examples and
-    seeds and with p-values corrected within each of the two questions (see `families`). Which variant to
-    keep is chosen on the validation files; figures are of the test files. Runs are kept under `out`/runs
-    and not made again, so that an interrupted call goes on. Writes worth.json, worth.md and worth.html.
+    seeds and with p-values corrected within each of the two questions (see `families`). To keep is the first
+    variant in the order of the validation files whose gain is shown on the test files (see `choosing`). All
+    figures are of the test files, so that the gain of the one that is kept is somewhat flattered. Runs are
+    kept under `out`/runs and not made again, so that an interrupted call goes on. Writes worth.json, worth.md
+    and worth.html.
 
     Args:
         variants: a base, one adapted model or more, and controls if there are any.

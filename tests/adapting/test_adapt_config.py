@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small import write_rows
 from transformers import AutoConfig
 
 from mlm_pretrain.__main__ import spread_lists
@@ -14,11 +15,13 @@ from mlm_pretrain.adapting.card import command_of
 from mlm_pretrain.adapting.folder import opened
 from mlm_pretrain.adapting.places import Places
 from mlm_pretrain.adapting.runs import run_settings
+from mlm_pretrain.adapting.tasks import task_of
 from mlm_pretrain.adapting.variants import length_of, variants_of
 from mlm_pretrain.cli import app
 from mlm_pretrain.config import build_config, load_config
 from mlm_pretrain.domain.loss import objective_for
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.statistics import check_kind
 
 RECIPES = Path(__file__).parents[2] / "recipes" / "domain_adaptation"
 TASK = {"task": "ner", "train": "a", "validation": "b", "test": "c"}
@@ -97,11 +100,13 @@ def test_what_cannot_be_asked_is_said(more: dict[str, Any], says: str) -> None:
     assert says in str(refused.value)
 
 
+@pytest.mark.parametrize("length", [128, 512])
 @pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
-def test_the_command_on_a_card_asks_for_the_same(recipe: Path) -> None:
+def test_the_command_on_a_card_asks_for_the_same(recipe: Path, length: int) -> None:
     from typer.testing import CliRunner  # the parser alone: nothing is run
 
-    given = load_config(AdaptConfig, recipe, ["pretrain.lora={rank: 4}", "pretrain.compile=false"])
+    more = ["pretrain.lora={rank: 4}", "pretrain.compile=false", f"prepare.max_length={length}"]
+    given = load_config(AdaptConfig, recipe, more)
     seen: list[AdaptConfig] = []
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("mlm_pretrain.adapting.plan", lambda settings: seen.append(settings) or {})
@@ -110,6 +115,7 @@ def test_the_command_on_a_card_asks_for_the_same(recipe: Path) -> None:
         done = CliRunner().invoke(app, spread_lists(words))
     assert done.exit_code == 0, done.output
     assert seen == [given]
+    assert (f"prepare.max_length={length}" in words) == (length == 512)
 
 
 def test_what_is_no_setting_of_a_training_is_said_before_any_work(tmp_path: Path) -> None:
@@ -135,6 +141,21 @@ def test_a_folder_is_gone_on_with_only_under_the_same_settings(tmp_path: Path) -
         pass
     with opened(config(out=out, minutes=3.0), overwrite=True) as places:
         assert not (places.root / "texts").exists()
+
+
+def test_other_rows_are_other_settings_also_where_one_length_is_a_default(tmp_path: Path) -> None:
+    """128 tokens of an adaptation, 512 of `prepare`."""
+    out = str(tmp_path / "out")
+    with opened(config(out=out), overwrite=False) as places:
+        (places.root / "runs").mkdir()
+    for prepare in ({"max_length": 512}, {"max_length": 512, "seed": 0}):
+        with (
+            pytest.raises(InputError, match=r"prepare.max_length: 128 → 512\)"),
+            opened(config(out=out, prepare=prepare), overwrite=False),
+        ):
+            pass
+    with opened(config(out=out, prepare={"max_length": 128}), overwrite=False):
+        pass
 
 
 def test_a_folder_of_somebody_elses_is_left_alone(tmp_path: Path) -> None:
@@ -176,3 +197,67 @@ def test_rows_are_as_long_as_the_model_takes() -> None:
     assert lengths(64, max_length=256) == 256  # refused where it does not fit, and not changed
     config = AdaptConfig(**plain)  # type: ignore[arg-type]
     assert "prepare" not in config.with_length(512).model_dump(exclude_defaults=True)
+
+
+def test_what_changes_no_weight_may_change_between_two_calls(tmp_path: Path) -> None:
+    out, first = str(tmp_path / "out"), {"learning_rate": 1e-4, "on_spike": "skip"}
+    with opened(config(out=out, pretrain=first), overwrite=False) as places:
+        (places.root / "runs").mkdir()
+    later = {"learning_rate": 1e-4, "workers": 0, "checkpoint_minutes": 2.0, "keep_checkpoints": 5}
+    with opened(config(out=out, pretrain=later), overwrite=False) as places:
+        assert (places.root / "runs").is_dir()
+    with (
+        pytest.raises(InputError, match=r"settings \(pretrain.learning_rate: 0.0001 → 0.0002\)"),
+        opened(config(out=out, pretrain={**later, "learning_rate": 2e-4}), overwrite=False),
+    ):
+        pass
+
+
+def test_the_folder_is_looked_at_before_a_checkpoint_is_fetched(tmp_path: Path) -> None:
+    """Of which there is none here; and nothing is touched."""
+    thesis = tmp_path / "thesis.txt"
+    thesis.write_text("years of work")
+    for out, overwrite, says in (
+        (tmp_path, False, "is not empty"),
+        (tmp_path, True, "did not write"),
+        (thesis, False, "is a file"),
+        (thesis / "out", False, "cannot be made"),
+    ):
+        with pytest.raises(InputError, match=says):
+            adapt(config(model="nobody/nothing", out=str(out)), overwrite=overwrite)
+    ours = tmp_path / "ours"
+    with opened(config(model="nobody/nothing", out=str(ours)), overwrite=False) as places:
+        (places.root / "runs").mkdir()
+    with pytest.raises(InputError, match="other settings"):
+        adapt(config(model="nobody/nothing", out=str(ours), seed=1))
+    with pytest.raises(InputError, match="nobody/nothing: no such folder"):
+        adapt(config(model="nobody/nothing", out=str(ours), seed=1), overwrite=True)
+    assert (ours / "runs").is_dir() and thesis.read_text() == "years of work"
+
+
+def test_the_task_is_called_as_the_folder_of_its_training_file_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "films" / "inner").mkdir(parents=True)
+    for split in ("train", "validation"):
+        write_rows(
+            tmp_path / "films" / f"{split}.jsonl", [{"text": "a", "label": n} for n in (0, 1)]
+        )
+    for place, folder, called in (
+        ("films/inner", "../", "films"),
+        ("films", "inner/../", "films"),
+        ("films", "", "sentiment"),
+    ):
+        monkeypatch.chdir(tmp_path / place)
+        files = {split: f"{folder}{split}.jsonl" for split in ("train", "validation")}
+        found = task_of(config(task="sentiment", **files))
+        assert found is not None and found.name == called
+
+
+def test_the_kinds_of_task_that_are_named_can_be_proved() -> None:
+    with pytest.raises(InputError, match="--task sentimental: no such kind") as refused:
+        task_of(config(task="sentimental", train="a", validation="b"))
+    kinds = refused.value.way_out.removeprefix("one of ").split(", ")
+    assert "ner" in kinds
+    for kind in kinds:
+        check_kind(kind)

@@ -13,9 +13,10 @@ from tiny_problems import mentions, opinions
 
 from mlm_pretrain.adapting import adapt, plan
 from mlm_pretrain.adapting.config import AdaptConfig
+from mlm_pretrain.adapting.folder import opened
 from mlm_pretrain.adapting.places import Places
 from mlm_pretrain.adapting.rows import pack_all
-from mlm_pretrain.adapting.runs import run_settings, train_variant
+from mlm_pretrain.adapting.runs import require_batches, run_settings, train_variant
 from mlm_pretrain.adapting.texts import gather_texts
 from mlm_pretrain.adapting.variants import variants_of
 from mlm_pretrain.adapting.vocabulary import extended
@@ -30,11 +31,12 @@ def test_a_control_gets_as_much_general_text_and_one_document_of_it_is_enough(
 ) -> None:
     """Nothing is held out of one document, so nothing is measured on it, and no share is raised. A rate for
     new rows has no effect where there are none."""
-    write_documents(tmp_path / "domain.jsonl", texts[:6])
+    write_documents(tmp_path / "domain.jsonl", [*texts[:6], texts[0]])
     general = write_documents(tmp_path / "general.jsonl", ["\n\n".join(texts[6:12])])
     control = write_documents(tmp_path / "control.jsonl", texts[12:18])
     config = settings(
         tmp_path, base, general=[general], control=[control], replay_share=0.25,
+        read={"drop_duplicates": True},
         pretrain={"batch_size": 8, "precision": "fp32", "attention": "masks", "new_rows_rate": 5.0},
     )  # fmt: skip
     result = adapt(config)
@@ -50,6 +52,8 @@ def test_a_control_gets_as_much_general_text_and_one_document_of_it_is_enough(
     assert replayed == {
         "dapt": str(places.data("general")), "control": str(places.data("general-base")),
     }  # fmt: skip
+    card = (places.model / "README.md").read_text("utf-8")
+    assert "| while domain text was read: exact duplicate | 1 |" in card
 
 
 def test_the_control_is_mixed_with_general_text_and_not_guarded(tmp_path: Path) -> None:
@@ -95,6 +99,29 @@ def test_by_finding_replaced_tokens_nothing_is_guarded_and_all_else_holds(
     assert len(result["worth"]["comparisons"]) == 2
     card = (tmp_path / "out" / "model" / "README.md").read_text("utf-8")
     assert "| objective | replaced-token detection |" in card and "[MASK]" not in card
+
+
+def test_a_batch_that_one_of_the_texts_is_too_small_for_is_refused_before_any_training(
+    texts: list[str], base: Path, tmp_path: Path
+) -> None:
+    write_documents(tmp_path / "domain.jsonl", texts[:30])
+    plain = {"precision": "fp32", "attention": "masks"}
+
+    def asked(batch: int) -> AdaptConfig:
+        pretrain = {**plain, "batch_size": batch}
+        return settings(tmp_path, base, **mentions_task(tmp_path), pretrain=pretrain)
+
+    with pytest.raises(
+        InputError, match=r"^tapt: \d+ rows of the task text .* batch of 64"
+    ) as refused:
+        adapt(asked(64))
+    most = int(refused.value.way_out.partition("pretrain.batch_size=")[2].split()[0])
+    with opened(asked(most), overwrite=False) as places:  # which may still change
+        assert not places.runs.exists()
+        rows = pack_all(asked(most), places, str(base), has_words=False)
+        require_batches(asked(most), places, str(base), False, rows)
+        with pytest.raises(InputError, match="tapt"):
+            require_batches(asked(most + 1), places, str(base), False, rows)
 
 
 def begun(config: AdaptConfig) -> Places:

@@ -108,9 +108,16 @@ def test_the_report_says_what_was_gained_and_what_was_forgotten(adapted: Adaptat
     assert report["variants"]["dapt+tapt"]["steps"] == 3
     guarded = report["variants"]["dapt"]["forgetting"]
     assert [m["step"] for m in guarded["measures"]][:: len(guarded["measures"]) - 1] == [0, 6]
-    assert report["worth"]["forgotten"]["dapt"].keys() == {
-        "domain text, bits a byte of whole words", "general text, bits a byte of whole words",
-    }  # fmt: skip
+    for name in ("dapt", "dapt+tapt"):  # of which nobody watched the second
+        assert report["worth"]["forgotten"][name].keys() == {
+            "domain text, bits a byte of whole words", "general text, bits a byte of whole words",
+        }  # fmt: skip
+    seen = report["losses"]["dapt"]["general"]["words"]
+    assert seen["before"] == report["losses"]["dapt+tapt"]["general"]["words"]["before"]
+    # Of a few rows of the same text, while it was trained.
+    across = guarded["bits_per_byte"]["general"]
+    assert seen["before"] == pytest.approx(across["checkpoint"], rel=0.25)
+    assert seen["after"] == pytest.approx(across["after"], rel=0.25)
     assert (adapted.out / "worth" / "worth.html").stat().st_size > 1000
     card = (adapted.out / "model" / "README.md").read_text()
     front = yaml.safe_load(card.split("---")[1])

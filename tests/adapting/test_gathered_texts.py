@@ -10,13 +10,14 @@ from typing import Any
 import package_process
 import pytest
 import yaml
-from small import mentions_task, settings, write_documents
+from small import mentions_task, settings, write_documents, write_rows
 
 from mlm_pretrain.adapting.folder import opened
 from mlm_pretrain.adapting.places import Places
 from mlm_pretrain.adapting.rows import pack_all
+from mlm_pretrain.adapting.splitting import HELD_OUT_SHARE
 from mlm_pretrain.adapting.tasks import task_of
-from mlm_pretrain.adapting.texts import HELD_OUT_SHARE, gather_texts
+from mlm_pretrain.adapting.texts import gather_texts
 from mlm_pretrain.corpus import Document
 from mlm_pretrain.corpus.split import is_validation
 from mlm_pretrain.corpus.writing import read_texts
@@ -131,5 +132,52 @@ def test_killed_while_texts_are_gathered_the_same_command_goes_on(
         (place / "domain-train.jsonl").touch()
     with opened(config, overwrite=False) as places:
         found = gather_texts(config, task_of(config), places)
-    assert sum(found["domain"][split]["documents"] for split in found["domain"]) == len(texts)
+    splits = ("train", "validation")
+    assert sum(found["domain"][split]["documents"] for split in splits) == len(texts)
     assert not list(out.rglob("*.new")) and not list(out.rglob(UNFINISHED))
+
+
+SECRET = "The quick heron of the northern lakes eats nothing but small silver fish on Sundays."
+
+
+def trained_on(places: Places) -> list[str]:
+    return [text for path in places.texts.glob("*-train.jsonl") for text in read_texts(path)]
+
+
+def test_texts_are_gathered_anew_when_the_task_is_read_otherwise(
+    texts: list[str], tmp_path: Path
+) -> None:
+    """By another field, and with a file more, of a data set whose commit nobody knows."""
+    corpus = write_documents(tmp_path / "domain.jsonl", [*texts[:6], f"{texts[6]}\n\n{SECRET}"])
+    rows = {"text": "short", "sentence": SECRET, "label": 1}
+    labelled = [{**rows, "sentence": f"{n} is no such text", "label": n % 2} for n in range(20)]
+    task = {"task": "sentiment"}
+    for name, of in (("train", labelled), ("validation", [rows, *labelled])):
+        task[name] = write_rows(tmp_path / f"{name}.jsonl", of)
+    (tmp_path / "set").mkdir()
+    write_rows(tmp_path / "set" / "test.jsonl", [{"text": SECRET, "label": 1}])
+    found, places = gathered(tmp_path, corpus=[corpus], **task)
+    assert any(SECRET in text for text in trained_on(places))
+    gathered(tmp_path, corpus=[corpus], **task, finetune={"text_field": "sentence"})
+    assert not any(SECRET in text for text in trained_on(places))
+    gathered(tmp_path, corpus=[corpus], **task)
+    assert any(SECRET in text for text in trained_on(places))
+    found, _ = gathered(tmp_path, corpus=[corpus], **task, test=f"hf:{tmp_path / 'set'}@test")
+    assert found["overlap"]["texts"]["test"]["found"] == 1
+    assert not any(SECRET in text for text in trained_on(places))
+
+
+def test_texts_of_a_data_set_without_a_known_commit_are_gathered_again(
+    texts: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    corpus = write_documents(tmp_path / "domain.jsonl", [*texts[:6], f"{texts[6]}\n\n{SECRET}"])
+    task = mentions_task(tmp_path)
+    (tmp_path / "set").mkdir()
+    task["test"] = f"hf:{tmp_path / 'set'}@test"
+    row = {"tokens": ["a", "house"], "ner_tags": ["O", "O"]}
+    for tokens in (["a", "house"], SECRET.split()):
+        rows = [row, {"tokens": tokens, "ner_tags": ["O"] * len(tokens)}]
+        write_rows(tmp_path / "set" / "test.jsonl", rows)
+        found, _ = gathered(tmp_path, corpus=[corpus], **task)
+    assert found["overlap"]["texts"]["test"]["found"] == 1
+    assert "made again, for nobody says whether hf:" in capfd.readouterr().err

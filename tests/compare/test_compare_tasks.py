@@ -88,3 +88,20 @@ def test_one_example_to_score_is_found_out_before_any_run(tmp_path: Path) -> Non
         runnable_tasks("compare", "a", [task], 2, {})
     del settings["test"]
     assert runnable_tasks("compare", "a", [task], 2, {}) == [task]
+
+
+def test_a_task_is_called_as_its_folder_is_however_that_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its runs would lie outside of the output folder if it were called `..`."""
+    (tmp_path / "films" / "inner").mkdir(parents=True)
+    for split in ("train", "validation"):
+        (tmp_path / "films" / f"{split}.jsonl").write_text('{"text": "a", "label": 1}\n')
+    for place, given in (
+        ("films", "."),
+        ("films/inner", ".."),
+        ("films", "inner/.."),
+        ("", "films/"),
+    ):
+        monkeypatch.chdir(tmp_path / place)
+        assert parse_task(f"sentiment:{given}").name == "films"

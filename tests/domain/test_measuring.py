@@ -17,7 +17,7 @@ from planted import task_of, write_rows
 from mlm_pretrain.cli.domain import _next
 from mlm_pretrain.compare import parse_task
 from mlm_pretrain.corpus import ReadOptions
-from mlm_pretrain.domain import MeasureConfig, forecast, measure
+from mlm_pretrain.domain import MeasureConfig, forecast, measure, write_report
 from mlm_pretrain.domain.advice import ADAPT, LEAVE, NEW_VOCABULARY, advise
 from mlm_pretrain.domain.fit import unigram_nats
 from mlm_pretrain.domain.measuring import open_model
@@ -272,3 +272,24 @@ def test_mistakes_are_one_line_each(
         assert problem in done.stderr
         assert "Traceback" not in done.stderr
     assert not (tmp_path / "clean").exists()
+
+
+@pytest.mark.fault("small-corpus")
+def test_of_tokens_all_alike_nothing_is_left_to_know(
+    tiny_model: Path, corpus_file: Path, tmp_path: Path
+) -> None:
+    """Whose entropy is 0, by which no loss can be divided. What is advised is then said by words."""
+    path = tmp_path / "small.txt"
+    path.write_text("class\nclass\nclass\n")
+    config = SMALL.model_copy(update={"copies_checked": 0})
+    found = measure(tiny_model, [str(path)], general=[str(corpus_file)], config=config)
+    assert found["fit"]["domain"]["unigram_nats"] == 0
+    assert (
+        found["loss"]["domain"]["known"] is None and found["loss"]["general"]["known"] is not None
+    )
+    assert any("Its words differ" in reason for reason in found["advice"]["reasons"])
+    write_report(tmp_path / "report", found)
+    page = (tmp_path / "report" / "domain_report.md").read_text()
+    assert "| known of what frequencies leave open | nothing is open |" in page
+    alone = measure(tiny_model, [str(path)], config=SMALL)
+    assert alone["loss"]["domain"]["known"] is None

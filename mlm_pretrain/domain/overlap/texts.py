@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from mlm_pretrain.compare import LabelledTask
 from mlm_pretrain.domain.overlap.letters import words_of
@@ -18,6 +18,11 @@ from mlm_pretrain.finetune.sources import read_rows
 # The files that judge a model. Training texts may be in the corpus: to pretrain on them is honest.
 HELD_OUT = ("validation", "test", "unlabelled")
 _Texts: TypeAlias = Iterator[tuple[str, str]]  # a text, and the row it stands in
+# Settings of `finetune` that say where in a row its texts are.
+_READING = (
+    "text_field", "text_pair_field", "tokens_field", "summary_field", "source_field", "target_field",
+    "source_language", "target_language",
+)  # fmt: skip
 
 
 @dataclass
@@ -54,6 +59,12 @@ def held_out_texts(task: LabelledTask) -> list[HeldOutText]:
             f"{task.name}: no text in its validation and test files", "name the fields they are in"
         )
     return list(found.values())
+
+
+def reading_settings(task: LabelledTask) -> dict[str, Any]:
+    """The settings that decide what `texts_of_split` reads of the task's files."""
+    config = task.config("", 0)
+    return {name: getattr(config, name) for name in _READING}
 
 
 def texts_of_split(task: LabelledTask, split: str) -> Iterator[tuple[str, str]]:

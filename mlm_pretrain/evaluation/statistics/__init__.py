@@ -5,7 +5,13 @@ from __future__ import annotations
 from mlm_pretrain.evaluation.statistics.effect import Effect, paired_effect, require_examples
 from mlm_pretrain.evaluation.statistics.holm import holm
 from mlm_pretrain.evaluation.statistics.labels_saved import Saving, labels_saved
-from mlm_pretrain.evaluation.statistics.scorers import Scorer, check_kind, check_scorable, scorer
+from mlm_pretrain.evaluation.statistics.scorers import (
+    Scorer,
+    check_kind,
+    check_scorable,
+    scored_kinds,
+    scorer,
+)
 
 __all__ = [
     "Effect",
@@ -17,5 +23,6 @@ __all__ = [
     "labels_saved",
     "paired_effect",
     "require_examples",
+    "scored_kinds",
     "scorer",
 ]

@@ -34,6 +34,11 @@ def scorer(kind: str, metric: str, rows: Sequence[Row]) -> Scorer:
     return _SCORERS[kind][metric](rows)
 
 
+def scored_kinds() -> list[str]:
+    """Kinds of tasks, as `finetune` calls them, whose scores have intervals."""
+    return list(_SCORERS)
+
+
 def check_kind(kind: str) -> None:
     """Refuse a kind of task, as `finetune` calls it, none of whose scores has intervals.
 
@@ -42,7 +47,8 @@ def check_kind(kind: str) -> None:
     """
     if kind not in _SCORERS:
         raise InputError(
-            f"no intervals for the scores of {kind}", f"tasks that have them: {', '.join(_SCORERS)}"
+            f"no intervals for the scores of {kind}",
+            f"tasks that have them: {', '.join(scored_kinds())}",
         )
 
 

@@ -77,7 +77,7 @@ def search(
     check_apart(config.out, [config.model, config.train, config.validation, config.test])
     check_running(config.out)
     open_folder(made.out, made.plan, overwrite)
-    with marked(made.out, STAGE), _telling_how_to_go_on(made.out):
+    with marked(made.out, STAGE), _telling_how_to_go_on(made.out, overwrite):
         found = _run_all(made, trials, minutes)
         best = best_of(found)
         winner = train_winner(kind, made.config_of(best.settings), best, made.metric)
@@ -138,11 +138,13 @@ def _run_all(made: Setup, trials: int, minutes: float | None) -> list[Trial]:
 
 
 @contextmanager
-def _telling_how_to_go_on(out: Path) -> Iterator[None]:
+def _telling_how_to_go_on(out: Path, overwrite: bool) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        say(f"{out}: {len(read_trials(out))} trials are done; the same command goes on after them")
+        without = " without --overwrite" if overwrite else ""
+        done = f"{len(read_trials(out))} trials are done"
+        say(f"{out}: {done}; the same command{without} goes on after them")
         raise
 
 
