@@ -17,10 +17,10 @@ import torch
 from mlm_pretrain.claiming import make_writable
 from mlm_pretrain.config import build_config
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.opening import open_model
 from mlm_pretrain.evaluation.passes import summed_loss
 from mlm_pretrain.evaluation.record import write_metrics
 from mlm_pretrain.evaluation.texts import EvaluationRows, open_rows
-from mlm_pretrain.manifest import verify_model
 from mlm_pretrain.modeling.attention.choosing import is_decided
 from mlm_pretrain.modeling.attention.directions import looks_left
 from mlm_pretrain.modeling.build import read_checkpoint
@@ -99,19 +99,7 @@ def load_for_evaluation(
     Raises:
         InputError: when the folder is no model with a language-modelling head and a tokenizer.
     """
-    import transformers
-
-    verify_model(model)
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(model, trust_remote_code=False)
-        config = transformers.AutoConfig.from_pretrained(model, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(f"--model {model}: cannot be read ({reason})") from None
-    if len(tokenizer) <= len(tokenizer.all_special_ids):  # the library makes one up without files
-        raise InputError(
-            f"--model {model}: holds no tokenizer", "give a folder that has tokenizer.json too"
-        )
+    tokenizer, config = open_model(model)
     objective = OBJECTIVES[trained_as or objective_of_head(model, config)]
     auto_class = objective.class_for(config.model_type)
     network, missing = read_checkpoint(model, auto_class, f"--model {model}")
