@@ -17,7 +17,9 @@ from mlm_pretrain.redaction import redacted_values
 from mlm_pretrain.training.occupancy import leave, occupy, sign
 
 # What may differ between two calls: no model depends on it, or what depends on it is looked at by itself.
-_MAY_DIFFER = {"out", "variants", "seeds", "task", "train", "validation", "test", "finetune"}
+_MAY_DIFFER = {
+    "out", "variants", "seeds", "examples", "task", "train", "validation", "test", "finetune",
+}  # fmt: skip
 
 
 @contextmanager

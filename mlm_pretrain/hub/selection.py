@@ -65,6 +65,14 @@ class Selection:
         text = (self.folder / CARD).read_text(encoding="utf-8", errors="replace")
         return text.splitlines()[:lines]
 
+    @property
+    def examples(self) -> list[str]:
+        """What its card gives the Hub's page to try the model on, which `adapt` takes from the text; in full.
+
+        None of a card whose metadata cannot be read: that is not pushed.
+        """
+        return _examples(self.folder / CARD) if CARD in self.files else []
+
     def refuse_findings(self) -> None:
         """Raise a `PushError` naming every place that must not be uploaded; never what is there."""
         if self.findings:
@@ -74,6 +82,20 @@ class Selection:
                 "take it out of the card, or export the model again; a token that was written "
                 "down should be revoked",
             )
+
+
+def _examples(card: Path) -> list[str]:
+    from huggingface_hub import metadata_load
+    from yaml import YAMLError
+
+    try:
+        found = (metadata_load(card) or {}).get("widget") or []
+    except (ValueError, YAMLError):
+        return []
+    entries = found if isinstance(found, list) else [found]
+    return [
+        str(entry.get("text", entry) if isinstance(entry, dict) else entry) for entry in entries
+    ]
 
 
 def select(folder: str | Path) -> Selection:
