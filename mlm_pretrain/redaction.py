@@ -35,6 +35,8 @@ _BLOCK_BYTES = 1 << 20
 _OVERLAP_BYTES = 4096  # longer than any secret, so that none is lost between two blocks
 _BORDER_BYTES = 2  # what follows a match decides whether it is one
 _MOST_FINDINGS = 20
+_WEIGHTS = ".safetensors"
+_BINARY = (_WEIGHTS, ".model", ".spm")  # the latter of SentencePiece
 
 
 class Finding(NamedTuple):
@@ -91,12 +93,13 @@ def find_secrets(path: str | Path, secrets: Iterable[str] = ()) -> list[Finding]
     """Where a file holds tokens, keys or paths of the home folder; never what they are.
 
     The file is read block by block. Of weights only Hub tokens and the known tokens are looked for:
-    among random bytes every looser shape turns up by chance.
+    among random bytes every looser shape turns up by chance. A SentencePiece file is mostly text: it also has
+    the paths of what it was made from.
 
     Returns:
-        Up to 20 findings in order, whose position is a line, or a byte offset for safetensors.
+        Up to 20 findings in order, whose position is a line, or a byte offset where `is_binary`.
     """
-    searches = _searches(is_binary(path), secrets)
+    searches = _searches(Path(path).suffix == _WEIGHTS, secrets)
     with Path(path).open("rb") as file:
         found = sorted(_findings(file, searches, count_lines=not is_binary(path)))
     return found[:_MOST_FINDINGS]
@@ -104,7 +107,7 @@ def find_secrets(path: str | Path, secrets: Iterable[str] = ()) -> list[Finding]
 
 def is_binary(path: str | Path) -> bool:
     """Whether findings in it are bytes rather than lines."""
-    return Path(path).suffix == ".safetensors"
+    return Path(path).suffix in _BINARY
 
 
 def _known(secrets: Iterable[str]) -> list[str]:
@@ -130,10 +133,10 @@ def _home_path(home: str) -> str:
     return rf"(?<![\w.~])(?:{either})(?!\.?[\w\-])"
 
 
-def _searches(binary: bool, secrets: Iterable[str]) -> list[tuple[str, re.Pattern[bytes]]]:
+def _searches(are_weights: bool, secrets: Iterable[str]) -> list[tuple[str, re.Pattern[bytes]]]:
     """(kind, pattern) of all that is looked for in a file."""
     found = [("token in use", re.escape(value)) for value in _known(secrets)]
-    if binary:
+    if are_weights:
         found += _HUB_TOKENS.items()
     else:
         found += [*_KEYS.items(), ("private key", _PRIVATE_KEY), ("login in a URL", _URL_LOGIN)]

@@ -70,7 +70,7 @@ def _facts(
         worth_level=1 - LEVEL, domain_loss=_pair(result, "domain"),
         general_loss=_pair(result, "general"),
         examples=[] if learnt.pipeline_tag is None else card_examples(
-            _held_out(places), tokenizer, prefer=words,
+            _held_out(places), tokenizer, prefer=words, examples=config.examples,
             never=[] if task is None else [text.text for text in held_out_texts(task)],
         ),
         mask_token=tokenizer.mask_token, command=command_of(config),

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from mlm_pretrain.cards.examples import EXAMPLES
 from mlm_pretrain.config import StrictConfig
 from mlm_pretrain.corpus import ReadOptions
 from mlm_pretrain.domain.config import ROW_LENGTH
@@ -52,6 +53,8 @@ class AdaptConfig(StrictConfig):
         own_text_share: of the minutes (or steps), for training on the task's own texts (TAPT).
         variants: which models are made beside the base. None: all that the settings allow.
         seeds: fine-tunings of each model.
+        examples: how many sentences of the held-out text, each with a gap, the card has for the Hub's page to
+            try the model on. They are published with it; 0 leaves them out.
         seed: of everything else that is drawn.
         prepare, pretrain, finetune: settings of these stages, for all models alike. Without a `max_length`
             rows have 128 tokens, or as many as the model takes where that is less. `pretrain` also chooses
@@ -82,6 +85,7 @@ class AdaptConfig(StrictConfig):
     own_text_share: float = Field(0.15, gt=0, le=1)
     variants: list[Literal["dapt", "tapt", "dapt+tapt", "control"]] | None = None
     seeds: int = Field(5, ge=2)
+    examples: int = Field(EXAMPLES, ge=0)
     seed: int = Field(0, ge=0, lt=1 << 32)
     prepare: PrepareConfig = PrepareConfig(max_length=ROW_LENGTH)
     pretrain: dict[str, Any] = Field(default_factory=dict)

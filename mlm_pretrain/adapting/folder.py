@@ -27,7 +27,9 @@ from mlm_pretrain.training.occupancy import leave, occupy, sign
 from mlm_pretrain.training.run_changes import HARMLESS
 
 # What may differ between two calls: no model depends on it, or what depends on it is looked at by itself.
-_MAY_DIFFER = {"out", "variants", "seeds", "task", "train", "validation", "test", "finetune"}
+_MAY_DIFFER = {
+    "out", "variants", "seeds", "examples", "task", "train", "validation", "test", "finetune",
+}  # fmt: skip
 _LENGTH = "prepare.max_length"  # where it is not given, that of the checkpoint decides
 _COMMIT = "commit"
 _MORE_SPACE = "free some space; the same command, without --overwrite, goes on from there"

@@ -13,6 +13,7 @@ from mlm_pretrain.errors import InputError
 from mlm_pretrain.made import is_made
 from mlm_pretrain.manifest import hash_file, read_manifest
 from mlm_pretrain.progress import say
+from mlm_pretrain.tokenizer_opening import open_tokenizer
 from tokenizer_training.extending import ExtendConfig, extend_tokenizer
 from tokenizer_training.extending.extend import STAGE
 from tokenizer_training.folder import TOKENIZER_FILE
@@ -68,11 +69,9 @@ def extended(config: AdaptConfig, words: int, places: Places, base: str) -> dict
 
 def _tokenizer_of(base: str, places: Places) -> Path:
     """A folder with the checkpoint's tokenizer.json: its own, or one written from what it has instead."""
-    from transformers import AutoTokenizer
-
     if (Path(base) / TOKENIZER_FILE).is_file():
         return Path(base)
-    tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
+    tokenizer = open_tokenizer(base, role=f"--model {base}")
     tokenizer.save_pretrained(places.base_tokenizer)
     return places.base_tokenizer
 

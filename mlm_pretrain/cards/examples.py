@@ -42,7 +42,7 @@ def card_examples(
         Up to `examples` texts with the tokenizer's mask token, in the order of `texts`; none where it has
         no mask token.
     """
-    if tokenizer.mask_token is None:
+    if tokenizer.mask_token is None or not examples:
         return []
     kept_out = list(map(_plain, never))
     wanted = {word.casefold() for word in prefer}

@@ -44,8 +44,9 @@ def push(
 ) -> None:
     """Upload a model to the Hugging Face Hub in one commit.
 
-    Only files of known names are uploaded, after a look for tokens, keys and paths of this machine. A push
-    that was cut off goes on when it is given again: files that arrived are not sent twice.
+    Only files of known names are uploaded, after a look for tokens, keys and paths of this machine; --dry-run
+    lists them, with the sentences of text that the card shows. A push that was cut off goes on when it is
+    given again: files that arrived are not sent twice.
     The token comes from HF_TOKEN or `hf auth login`. If nothing was pushed, the exit code is 3; for a
     folder that holds no model, 2.
     """
@@ -127,12 +128,15 @@ def _show(chosen: Any, repo: str, private: bool, as_json: bool) -> None:
     lines += [f"refused: {finding}" for finding in chosen.findings]
     lines += [] if chosen.findings else ["no token, key or home path found"]
     card = chosen.card(_CARD_LINES)
+    examples = [] if chosen.findings else chosen.examples
     if not chosen.findings:  # else it may be the card that holds what nobody should read
         lines += ["its card begins:" if card else "it has no card", *(f"  {line}" for line in card)]
+    lines += ["sentences that its page shows:"] * bool(examples)
+    lines += [f"  {text}" for text in examples]
     result = {
         "repo": repo, "private": private, "folder": str(chosen.folder), "files": chosen.files,
         "bytes": chosen.bytes, "left_out": chosen.left_out, "findings": chosen.findings,
-        "card": [] if chosen.findings else card,
+        "card": [] if chosen.findings else card, "examples": examples,
     }  # fmt: skip
     finish(result, as_json, lines)
     chosen.refuse_findings()

@@ -11,8 +11,9 @@ from __future__ import annotations
 from mlm_pretrain.domain.cleaning import clean
 from mlm_pretrain.domain.config import MeasureConfig
 from mlm_pretrain.domain.forecast import check_budget, forecast, row_length
-from mlm_pretrain.domain.measuring import measure, open_model
+from mlm_pretrain.domain.measuring import measure
 from mlm_pretrain.domain.report import write_report
+from mlm_pretrain.evaluation.opening import open_model
 
 __all__ = [
     "MeasureConfig",

@@ -15,6 +15,7 @@ from mlm_pretrain.domain.reading import CorpusReading
 from mlm_pretrain.domain.sampling import draw
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.packing import PrepareConfig, prepare
+from mlm_pretrain.tokenizer_opening import open_tokenizer
 from mlm_pretrain.training.planning import plan
 from mlm_pretrain.training.pretrain import PretrainConfig
 
@@ -116,10 +117,12 @@ def _packed(
 
 
 def row_length(model: str | Path) -> int:
-    """Tokens of a row where nobody says: 128, or what the model takes where that is less."""
-    from transformers import AutoTokenizer
+    """Tokens of a row where nobody says: 128, or what the model takes where that is less.
 
-    tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
+    Raises:
+        InputError: when its tokenizer cannot be opened.
+    """
+    tokenizer = open_tokenizer(model, role=f"--model {model}")
     return min(ROW_LENGTH, int(tokenizer.model_max_length))
 
 

@@ -18,12 +18,12 @@ from mlm_pretrain.corpus import Document
 from mlm_pretrain.domain.config import MeasureConfig
 from mlm_pretrain.domain.sampling import pieces
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.heads import objective_of_head
 from mlm_pretrain.evaluation.perplexity import (
     BatchLoss,
     batch_losses,
     fastest_device,
     load_for_evaluation,
-    objective_of_head,
 )
 from mlm_pretrain.evaluation.texts import EvaluationRows, windows_of
 from mlm_pretrain.modeling.sizes import fitting_length

@@ -15,9 +15,8 @@ from mlm_pretrain.domain.loss import losses, why_no_loss
 from mlm_pretrain.domain.overlap import find_overlap, held_out_texts
 from mlm_pretrain.domain.reading import CorpusReading
 from mlm_pretrain.domain.sampling import Sample, draw
-from mlm_pretrain.errors import InputError
-from mlm_pretrain.manifest import verify_model, versions
-from mlm_pretrain.quiet import quiet_transformers
+from mlm_pretrain.evaluation.opening import open_model
+from mlm_pretrain.manifest import versions
 from mlm_pretrain.redaction import redacted_values
 
 _OTHER_SEED = 1  # so that halves of one corpus, given as both texts, are drawn apart
@@ -92,29 +91,6 @@ def _words(texts: Mapping[str, Sequence[str]], config: MeasureConfig) -> dict[st
     if "general" not in texts:
         return None
     return compare_words(texts["domain"], texts["general"], config.top_words)
-
-
-@quiet_transformers()
-def open_model(model: str | Path) -> tuple[Any, Any]:
-    """The tokenizer and the configuration of a model.
-
-    Raises:
-        InputError: when either cannot be read.
-    """
-    import transformers
-
-    verify_model(model)
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(model, trust_remote_code=False)
-        settings = transformers.AutoConfig.from_pretrained(model, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(f"--model {model}: cannot be read ({reason})") from None
-    if len(tokenizer) <= len(tokenizer.all_special_ids):  # the library makes one up without files
-        raise InputError(
-            f"--model {model}: holds no tokenizer", "give a folder that has tokenizer.json too"
-        )
-    return tokenizer, settings
 
 
 def _described(sample: Sample, fit: dict[str, Any]) -> dict[str, Any]:

@@ -17,10 +17,11 @@ import torch
 from mlm_pretrain.claiming import make_writable
 from mlm_pretrain.config import build_config
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.evaluation.heads import objective_of_head
+from mlm_pretrain.evaluation.opening import open_model
 from mlm_pretrain.evaluation.passes import summed_loss
 from mlm_pretrain.evaluation.record import write_metrics
 from mlm_pretrain.evaluation.texts import EvaluationRows, open_rows
-from mlm_pretrain.manifest import verify_model
 from mlm_pretrain.modeling.attention.choosing import is_decided
 from mlm_pretrain.modeling.attention.directions import looks_left
 from mlm_pretrain.modeling.build import read_checkpoint
@@ -99,19 +100,7 @@ def load_for_evaluation(
     Raises:
         InputError: when the folder is no model with a language-modelling head and a tokenizer.
     """
-    import transformers
-
-    verify_model(model)
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(model, trust_remote_code=False)
-        config = transformers.AutoConfig.from_pretrained(model, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(f"--model {model}: cannot be read ({reason})") from None
-    if len(tokenizer) <= len(tokenizer.all_special_ids):  # the library makes one up without files
-        raise InputError(
-            f"--model {model}: holds no tokenizer", "give a folder that has tokenizer.json too"
-        )
+    tokenizer, config = open_model(model)
     objective = OBJECTIVES[trained_as or objective_of_head(model, config)]
     auto_class = objective.class_for(config.model_type)
     network, missing = read_checkpoint(model, auto_class, f"--model {model}")
@@ -121,33 +110,6 @@ def load_for_evaluation(
             "give a model that `mlm-pretrain export` wrote",
         )
     return network.eval(), tokenizer, objective
-
-
-def objective_of_head(model: str | Path, config: Any) -> str:
-    """The name of the objective that a model's head serves, by what its config says.
-
-    Raises:
-        InputError: for a model that has no head whose loss could be measured.
-    """
-    names = getattr(config, "architectures", None) or [""]
-    if "MaskedLM" in names[0]:
-        return "mlm"
-    if names[0].endswith(("ForCausalLM", "LMHeadModel")):
-        return "clm"
-    if names[0] == "ElectraForPreTraining" or "replaced" in (config.label2id or {}):
-        raise InputError(
-            f"--model {model}: finds replaced tokens, and predicts none itself",
-            f"give the masked model that was trained beside it: {Path(model) / 'generator'}",
-        )
-    if getattr(config, "is_encoder_decoder", False):
-        raise InputError(
-            f"--model {model}: is an encoder with a decoder, which this does not evaluate",
-            "its loss on held-out text stands in its run's metrics.json; fine-tune it with transformers",
-        )
-    raise InputError(
-        f"a {names[0] or config.model_type} has no language-modelling head to evaluate",
-        "give a model that `mlm-pretrain export` wrote, not a fine-tuned one",
-    )
 
 
 def score_rows(

@@ -11,6 +11,7 @@ from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.heads import redraw_output, refuse_resized_body
 from mlm_pretrain.manifest import verify_model
+from mlm_pretrain.tokenizer_opening import open_tokenizer
 
 MAX_LENGTH = 512
 _ENCODERS = "bert, modernbert, roberta, distilbert and electra have one"
@@ -30,15 +31,10 @@ def load_tokenizer(model: str, needs_offsets: bool, revision: str | None = None)
     """The tokenizer of a folder or Hub name, padding on the right.
 
     Raises:
-        InputError: when there is none, it has no pad token, or it cannot say where in the text a
-            token lies although the task needs that.
+        InputError: when none can be opened, it has no pad token, or it cannot say where in the text
+            a token lies although the task needs that.
     """
-    from transformers import AutoTokenizer
-
-    with reading(model):
-        tokenizer = AutoTokenizer.from_pretrained(
-            model, revision=revision or "main", trust_remote_code=False
-        )
+    tokenizer = open_tokenizer(model, revision)
     if tokenizer.pad_token_id is None:
         raise InputError(
             f"{model}: its tokenizer has no pad token",

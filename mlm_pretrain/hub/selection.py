@@ -13,6 +13,7 @@ from mlm_pretrain.extension import EXTENSION_FILE
 from mlm_pretrain.hub.asking import PushError
 from mlm_pretrain.hub.explaining import stored_tokens
 from mlm_pretrain.hub.finding import FINETUNE, find_model
+from mlm_pretrain.hub.tokenizer_files import TOKENIZER_FILES, require_tokenizer
 from mlm_pretrain.manifest import MANIFEST, Manifest, verify
 from mlm_pretrain.redaction import find_secrets, is_binary
 
@@ -25,8 +26,7 @@ WEIGHTS = ".safetensors"
 _ALLOWED = (
     "model.safetensors", "model-*.safetensors", "model.safetensors.index.json",
     "heads.safetensors", "config.json", "generation_config.json",
-    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-    "vocab.txt", "vocab.json", "merges.txt", EXTENSION_FILE,
+    *TOKENIZER_FILES, EXTENSION_FILE,
     "adapter_config.json", "adapter_model.safetensors",
     CARD, "metrics.json", MANIFEST,
 )  # fmt: skip
@@ -65,6 +65,14 @@ class Selection:
         text = (self.folder / CARD).read_text(encoding="utf-8", errors="replace")
         return text.splitlines()[:lines]
 
+    @property
+    def examples(self) -> list[str]:
+        """What its card gives the Hub's page to try the model on, which `adapt` takes from the text; in full.
+
+        None of a card whose metadata cannot be read: that is not pushed.
+        """
+        return _examples(self.folder / CARD) if CARD in self.files else []
+
     def refuse_findings(self) -> None:
         """Raise a `PushError` naming every place that must not be uploaded; never what is there."""
         if self.findings:
@@ -76,11 +84,26 @@ class Selection:
             )
 
 
+def _examples(card: Path) -> list[str]:
+    from huggingface_hub import metadata_load
+    from yaml import YAMLError
+
+    try:
+        found = (metadata_load(card) or {}).get("widget") or []
+    except (ValueError, YAMLError):
+        return []
+    entries = found if isinstance(found, list) else [found]
+    return [
+        str(entry.get("text", entry) if isinstance(entry, dict) else entry) for entry in entries
+    ]
+
+
 def select(folder: str | Path) -> Selection:
     """Choose the files of a model and scan them; the network is not asked.
 
     Raises:
-        InputError: when `folder` holds no model to push, or a file in it is damaged.
+        InputError: when `folder` holds no model to push, a file in it is damaged, or its tokenizer could not
+            be opened from what is sent.
         PushError: when it holds pickles, or links to elsewhere.
     """
     return scanned(choose(folder))
@@ -89,7 +112,7 @@ def select(folder: str | Path) -> Selection:
 def choose(folder: str | Path) -> Selection:
     """The files of a model by their names; no file is read but the manifest, so nothing is found yet.
 
-    Raises: as `select`, but for damaged files.
+    Raises: as `select`, but for damaged files and tokenizers.
     """
     folder, manifest = find_model(Path(folder))
     entries = _entries(folder, manifest)
@@ -113,11 +136,13 @@ def scanned(chosen: Selection) -> Selection:
     edit. Whoever downloads an edited card finds that its checksum differs from the manifest's, and only its.
 
     Raises:
-        InputError: naming a file that is damaged.
+        InputError: naming a file that is damaged, and where its tokenizer could not be opened from the files.
     """
     manifest = chosen.manifest
     unchanging = {name: file for name, file in manifest.files.items() if name != CARD}
     verify(chosen.folder, manifest.model_copy(update={"files": unchanging}))
+    described = [name for name in chosen.files if not name.endswith(WEIGHTS)]
+    require_tokenizer(chosen.folder, described)
     return replace(chosen, findings=_findings(chosen.folder, list(chosen.files)))
 
 

@@ -24,6 +24,7 @@ from mlm_pretrain.modeling.sizes import (
 )
 from mlm_pretrain.modeling.vocabulary_growth import NewRows, grow_for
 from mlm_pretrain.progress import say
+from mlm_pretrain.tokenizer_opening import MissingLibrary, open_tokenizer
 
 
 def new_model(
@@ -178,18 +179,18 @@ def _check_vocabulary(
 
 
 def _own_vocabulary(source: str, revision: str | None) -> dict[str, int]:
-    """The vocabulary that lies with a checkpoint; empty where none does."""
-    from transformers import AutoTokenizer
+    """The vocabulary that lies with a checkpoint; empty where none does.
 
+    Raises:
+        InputError: when one does, and the libraries that read it are not installed.
+    """
     try:
-        tokenizer = AutoTokenizer.from_pretrained(
-            source, revision=revision or "main", trust_remote_code=False
-        )
-    except (OSError, ValueError, KeyError, ImportError):
+        own: dict[str, int] = open_tokenizer(source, revision, f"--init {source}").get_vocab()
+    except MissingLibrary:  # one lies there, that the data's could be compared with
+        raise
+    except InputError:
         return {}
-    own: dict[str, int] = tokenizer.get_vocab()
-    # Without files the library makes up a tokenizer of special tokens.
-    return own if len(own) > len(tokenizer.all_special_ids) else {}
+    return own
 
 
 def _check_family(role: str, config: Any, auto_class: str) -> None:

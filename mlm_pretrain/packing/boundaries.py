@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from tokenizers import Tokenizer
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.extension import EXTENSION_FILE
 from mlm_pretrain.manifest import hash_file
+from mlm_pretrain.tokenizer_opening import open_tokenizer
 
 # What a tokenizer may consist of. Weights that lie in the same folder are left where they are.
 TOKENIZER_FILES = (
@@ -95,22 +95,10 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _open_with_transformers(name: str | Path, revision: str | None = None) -> OpenedTokenizer:
-    from transformers import AutoTokenizer
     from transformers.utils import logging
 
     logging.set_verbosity_error()
-    try:
-        # Left unsaid, a folder with code of its own makes transformers ask on the terminal.
-        tokenizer = AutoTokenizer.from_pretrained(
-            os.fspath(name), revision=revision or "main", trust_remote_code=False
-        )
-    except Exception as error:  # the library raises OSError, ValueError, KeyError and its own
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(
-            f"{name}: no tokenizer could be loaded ({reason})",
-            "give a folder with tokenizer.json, for example the output of "
-            "`mlm-pretrain tokenizer train`",
-        ) from None
+    tokenizer = open_tokenizer(name, revision)
     if not getattr(tokenizer, "is_fast", False):
         raise InputError(
             f"{name}: has no fast (Rust) version", "convert it to a tokenizer.json first"

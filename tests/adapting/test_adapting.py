@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,10 @@ import yaml
 from tiny_problems import mentions, save_model
 
 from mlm_pretrain.adapting import adapt
+from mlm_pretrain.adapting.card import write_card
 from mlm_pretrain.adapting.config import AdaptConfig
+from mlm_pretrain.adapting.places import Places
+from mlm_pretrain.adapting.tasks import task_of
 from mlm_pretrain.config import load_config
 
 WORDS = 12
@@ -125,6 +129,23 @@ def test_the_report_says_what_was_gained_and_what_was_forgotten(adapted: Adaptat
     assert front["model-index"][0]["results"][0]["dataset"]["split"] == "test"
     assert str(adapted.recipe.parent) not in card  # no path of this machine
     assert "layers that learn" not in card  # all do, which is not worth a row
+
+
+def test_the_card_shows_text_of_the_domain_unless_told_not_to(
+    adapted: Adaptation, tmp_path: Path
+) -> None:
+    config, places = load_config(AdaptConfig, adapted.recipe), Places(tmp_path)
+    for name in ("runs", "model", "texts"):
+        shutil.copytree(adapted.out / name, tmp_path / name)
+    seen = {}
+    for examples in (3, 0):
+        told = config.model_copy(update={"examples": examples})
+        card = write_card(told, task_of(told), adapted.result, places).read_text()
+        seen[examples] = yaml.safe_load(card.split("---")[1]).get("widget", [])
+    lines = (adapted.out / "texts" / "domain-validation.jsonl").read_text().splitlines()
+    given = "\n".join(json.loads(line)["text"] for line in lines)
+    assert 1 <= len(seen[3]) <= 3 and seen[0] == []
+    assert all(example["text"].partition("[MASK]")[0] in given for example in seen[3])
 
 
 def test_the_same_command_again_makes_nothing_again(adapted: Adaptation) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,10 +18,10 @@ from planted import task_of, write_rows
 from mlm_pretrain.cli.domain import _next
 from mlm_pretrain.compare import parse_task
 from mlm_pretrain.corpus import ReadOptions
-from mlm_pretrain.domain import MeasureConfig, forecast, measure, write_report
+from mlm_pretrain.domain import MeasureConfig, forecast, measure, open_model, write_report
 from mlm_pretrain.domain.advice import ADAPT, LEAVE, NEW_VOCABULARY, advise
 from mlm_pretrain.domain.fit import unigram_nats
-from mlm_pretrain.domain.measuring import open_model
+from mlm_pretrain.domain.loss import objective_for
 from mlm_pretrain.domain.reading import CorpusReading
 from mlm_pretrain.domain.sampling import draw
 from mlm_pretrain.errors import InputError
@@ -61,6 +62,17 @@ def measured(loss: tuple[float, float] | None, words: float, saved: float, token
         "loss": known,
         "overlap": {},
     }
+
+
+@pytest.fixture
+def masked_checkpoint(tiny_model: Path, tmp_path: Path) -> Path:
+    """One whose config names no class."""
+    leave = shutil.ignore_patterns("manifest.json")
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "nameless", ignore=leave))
+    settings = json.loads((folder / "config.json").read_text())
+    del settings["architectures"]
+    (folder / "config.json").write_text(json.dumps(settings))
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -179,6 +191,16 @@ def test_model_without_a_head_gets_no_loss_but_a_reason(test_data: Path) -> None
     biomed, imdb = (of["fit"]["domain"] for of in found.values())
     assert biomed["saved_by_new_words"] > 0.04 > imdb["saved_by_new_words"]
     assert biomed["top_words_whole"] < imdb["top_words_whole"]
+
+
+def test_a_head_that_its_config_does_not_name_gets_its_loss(
+    masked_checkpoint: Path, corpus_file: Path
+) -> None:
+    """As of many domain models: no class is named, or one for pretraining in general."""
+    found = measure(masked_checkpoint, [str(corpus_file)], config=SMALL)
+    assert found["loss"]["domain"]["loss_nats"] > 0
+    assert not any("language-modelling head" in said for said in found["advice"]["warnings"])
+    assert objective_for(masked_checkpoint) == "mlm"
 
 
 def test_forecast_is_of_real_steps_and_whole_corpus(tiny_model: Path, corpus_file: Path) -> None:

@@ -113,6 +113,7 @@ def test_the_other_upload_protocol(hub: LocalHub, home: Path, tmp_path: Path) ->
     folder = tmp_path / "small"
     folder.mkdir()
     save_file({"w": np.zeros(4, "float32")}, folder / "model.safetensors")
+    (folder / "tokenizer.json").write_text("{}")
     write_manifest(folder, "export", {}, {}, {})
     process = Pusher(hub, home.with_name("home-xet"), HF_HUB_DISABLE_XET=None)
     refused(process.call("push", folder, "ada/tiny"), folder, "404")

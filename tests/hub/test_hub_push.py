@@ -241,9 +241,10 @@ def test_a_model_in_parts(hub: LocalHub, pusher: Pusher, tmp_path: Path) -> None
         weights = {f"w{number}": np.full(10, number, "float32")}
         save_file(weights, folder / f"model-0000{number}-of-00005.safetensors")
     (folder / "model.safetensors.index.json").write_text("{}")
+    (folder / "tokenizer.json").write_text("{}")
     write_manifest(folder, "export", {}, {}, {})
     result = pusher.call("push", folder, "ada/parts")["result"]
     assert hub.repositories["ada/parts"].files("main") == {
         name: (folder / name).read_bytes() for name in result["files"]
     }
-    assert len(result["files"]) == 7
+    assert len(result["files"]) == 8

@@ -30,6 +30,7 @@ def parts(tmp_path: Path) -> Path:
         weights = {f"w{number}": np.full(250_000, number, "float32")}
         save_file(weights, folder / f"model-0000{number}-of-0000{PARTS}.safetensors")
     (folder / "config.json").write_text("{}")
+    (folder / "tokenizer.json").write_text("{}")
     (folder / "model.safetensors.index.json").write_text("{}")
     write_manifest(folder, "export", {}, {}, {})
     return folder

@@ -10,6 +10,8 @@ from local_hub import TOKEN, LocalHub
 from package_process import call_verb
 from pusher import run_verb
 
+from mlm_pretrain.cards import AdaptedFacts, write_adapted_card
+
 Capture = pytest.CaptureFixture[str]
 
 
@@ -35,6 +37,29 @@ def test_a_dry_run_asks_nobody(model: Path, capfd: Capture) -> None:
     assert told["private"] is True
     public = call_verb(capfd, "push", model, "--to", "ada/tiny", "--public", "--dry-run", "--json")
     assert json.loads(public.stdout) == {**told, "private": False}
+
+
+@pytest.mark.fault("secrets")
+def test_a_dry_run_lists_every_sentence_of_text_that_would_be_seen(
+    model: Path, capfd: Capture
+) -> None:
+    """However far down on the card."""
+    sentences = [
+        f"The [MASK] of the {thing} was higher than that of all the others of its kind in the whole "
+        "of the long and winding text that it was found in."
+        for thing in ("mice", "rats", "cats")
+    ]
+    facts = AdaptedFacts(
+        name="tiny", base_model="ada/base", model_class="BertForMaskedLM", parameters=1, versions={},
+        examples=sentences, mask_token="[MASK]", language=[f"a{letter}" for letter in "abcdefghijklmnopq"],
+    )  # fmt: skip
+    write_adapted_card(model, facts)
+    words = ["push", model, "--repo", "ada/tiny", "--dry-run"]
+    told = json.loads(call_verb(capfd, *words, "--json").stdout)
+    assert told["examples"] == sentences
+    assert sentences[0] not in "\n".join(told["card"])
+    said = call_verb(capfd, *words).stdout
+    assert all(f"  {sentence}\n" in said for sentence in sentences)
 
 
 @pytest.mark.fault("secrets")

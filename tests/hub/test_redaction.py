@@ -201,3 +201,17 @@ def test_weights_are_searched_for_hub_tokens_alone(tmp_path: Path) -> None:
 def test_a_file_full_of_tokens_gives_a_few(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(f"{HUB}\n" * 1000)
     assert [finding.position for finding in find_secrets(tmp_path / "x.json")] == list(range(1, 21))
+
+
+@pytest.mark.fault("secrets")
+@pytest.mark.parametrize("name", ["spm.model", "source.spm"])
+def test_of_a_sentencepiece_file_the_bytes_are_told(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names the text that it was made from."""
+    monkeypatch.setenv("HOME", "/home/ada")
+    pieces = b"\n\x0e\n\x05\xe2\x96\x81at\x15\x00\x00\x80\xbf" * 9
+    (tmp_path / name).write_bytes(pieces + b"\x12\x0f\n\x12/home/ada/text.txt\x12")
+    place = len(pieces) + 4
+    assert find_secrets(tmp_path / name) == [Finding(place, "path of the home folder")]
+    assert redaction.is_binary(name)
