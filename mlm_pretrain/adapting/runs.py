@@ -36,13 +36,21 @@ def train_variant(
         InputError: when a run lies there that was made with other settings or text.
         Interrupted: after a signal, once the run's state is saved.
     """
-    settings = run_settings(config, variant, places, base, objective_for(base), has_words)
+    objective = objective_for(base, config.pretrain)
+    settings = run_settings(config, variant, places, base, objective, has_words)
     out = Path(settings.out)
-    say(f"{variant.name}: training in {out}")
+    say(f"{variant.name}: training in {out}{_unseen(config, variant, settings)}")
     result = pretrain(settings, resume=(out / RUN_FILE).is_file())
     model = places.exported(variant.name)
     export(out, model, overwrite=True)
     return {**result, "model_folder": str(model)}
+
+
+def _unseen(config: AdaptConfig, variant: Variant, settings: PretrainConfig) -> str:
+    """A word where what is forgotten of general text cannot be seen, though there is some."""
+    if settings.objective != "replaced" or not (config.general and variant.is_guarded):
+        return ""
+    return ", to find replaced tokens: what it forgets of general text is not measured"
 
 
 def require_batches(
@@ -89,9 +97,9 @@ def run_settings(
         "name": variant.name, "seed": config.seed, **length_of(config, variant.share),
     }  # fmt: skip
     shared = config.settings_of_runs(has_words and variant.has_new_words)
+    shared.setdefault("objective", objective)
     if variant.after is None:
         own["init"] = base
-        shared.setdefault("objective", objective)
     else:
         own["follows"] = str(places.run(variant.after))
     settings = build_config(PretrainConfig, {**shared, **own}, "pretrain")

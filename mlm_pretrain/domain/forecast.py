@@ -58,7 +58,7 @@ def forecast(
     sample = draw(CorpusReading(list(corpus), read or ReadOptions()), _TRIAL_BYTES, seed=0)
     # A short run takes smaller steps.
     length = {"minutes": minutes} if minutes is not None else {"steps": steps or 1000}
-    values = {"objective": objective_for(model), **length, **dict(settings or {})}
+    values = {"objective": objective_for(model, settings), **length, **dict(settings or {})}
     packed, planned = _tried(sample.texts, model, max_length, values)
     share = sample.bytes / max(1, packed["train"]["text_bytes"])
     all_tokens = share * packed["train"]["tokens"]

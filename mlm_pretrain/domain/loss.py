@@ -47,12 +47,31 @@ def why_no_loss(model: str | Path, settings: Any) -> str:
     return ""
 
 
-def objective_for(model: str | Path) -> str:
-    """By which a model is trained further: what its head serves, and masking where it has none."""
+def objective_for(model: str | Path, given: Mapping[str, Any] | None = None) -> str:
+    """By which a model is trained further: what its head serves, or else finding replaced tokens.
+
+    A checkpoint that has left filling gaps behind (a sentence encoder) would learn it anew, which changes all
+    of its layers and was no gain where it was measured; which tokens were replaced it is asked of every token
+    (Clark et al. 2020, "ELECTRA"). Masking where the library has no such class for the architecture.
+
+    Args:
+        given: settings of the run. Those of an objective that is not named are masking's.
+    """
     from transformers import AutoConfig
 
     settings = AutoConfig.from_pretrained(model, trust_remote_code=False)
-    return "mlm" if why_no_loss(model, settings) else objective_of_head(model, settings)
+    if not why_no_loss(model, settings):
+        return objective_of_head(model, settings)
+    are_of_masking = "objective_settings" in (given or {})
+    return "replaced" if _can_find_replaced(settings) and not are_of_masking else "mlm"
+
+
+def _can_find_replaced(settings: Any) -> bool:
+    """Whether there are classes for it, and for the generator beside it."""
+    from transformers import MODEL_FOR_MASKED_LM_MAPPING, MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING
+
+    needed = (MODEL_FOR_MASKED_LM_MAPPING, MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING)
+    return all(type(settings) in classes for classes in needed)
 
 
 def losses(

@@ -171,18 +171,21 @@ def test_a_folder_of_somebody_elses_is_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("family", "head", "objective"),
-    [("gpt2", "GPT2LMHeadModel", "clm"), ("bert", "BertForMaskedLM", "mlm"), ("bert", "BertModel", "mlm")],
+    [("gpt2", "GPT2LMHeadModel", "clm"), ("bert", "BertForMaskedLM", "mlm"),
+     ("bert", "BertModel", "replaced"), ("gpt2", "GPT2Model", "mlm")],
 )  # fmt: skip
 def test_it_is_trained_as_its_head_was(
     family: str, head: str, objective: str, tmp_path: Path
 ) -> None:
     AutoConfig.for_model(family, architectures=[head]).save_pretrained(tmp_path)
     assert objective_for(tmp_path) == objective
+    masking = {"objective_settings": {"ratio": 0.3}}
+    assert objective_for(tmp_path, masking) == objective.replace("replaced", "mlm")
     asked, places = config(**TASK), Places(tmp_path / "out")
     first, *_, last = variants_of(asked)
     found = run_settings(asked, first, places, str(tmp_path), objective)
-    assert (found.objective, "objective" in found.model_fields_set) == (objective, True)
-    assert "objective" not in run_settings(asked, last, places, "", objective).model_fields_set
+    assert found.objective == objective
+    assert run_settings(asked, last, places, "", objective).objective == objective
 
 
 def test_rows_are_as_long_as_the_model_takes() -> None:
