@@ -79,9 +79,8 @@ def _write(trainer: Any, aside: Path, final: Path) -> None:
         aside.rename(final)
         _to_disk(final.parent, deep=False)
         best = trainer.state.best_model_checkpoint
-        rotate_checkpoints(
-            final.parent, trainer.args.save_total_limit, Path(best) if best else None
-        )
+        keep = trainer.keep_checkpoints or trainer.args.save_total_limit
+        rotate_checkpoints(final.parent, keep, Path(best) if best else None)
     _together(trainer)
 
 
