@@ -110,6 +110,8 @@ def _state_of(trainer: Any) -> dict[str, Any]:
         "generators": generator_states(),
         "given": given,
         "adaptive": trainer.adaptive.facts() if trainer.adaptive else None,
+        "replay": trainer.replay.facts() if trainer.replay is not None else {},
+        "watch": trainer.watch.facts(),
         "states": [copy.deepcopy(part.state_dict()) if part else None for part in given],
     }
 
@@ -124,7 +126,11 @@ def _restore(trainer: Any, before: dict[str, Any]) -> None:
             part.load_state_dict(copy.deepcopy(state))
     trainer.tokens_this_run = 0
     if trainer.replay is not None:
-        trainer.replay.restore({})
+        trainer.replay.restore(before["replay"])
+    trainer.watch.restore(before["watch"])
+    for part in (trainer.terms, trainer.sources):
+        if part is not None:
+            part.restore({}, trainer.args.device, is_first=True)
     if trainer.adaptive is not None:
         trainer.adaptive.restore(before["adaptive"])
     restore_generators(before["generators"])

@@ -86,5 +86,6 @@ class LossWatch(TrainerCallback):
 
     def restore(self, facts: dict[str, Any]) -> None:
         """Take over what `facts` gave; steps to be skipped from now on stay."""
+        self._total = None
         self._recent = deque(facts.get("recent_losses", ()), maxlen=_REMEMBERED)
         self.skipped |= set(facts.get("skipped_steps", ()))
