@@ -48,14 +48,16 @@ class _Search(TrainerCallback):
 def train_fitting(trainer: Any, train: Callable[[], Any]) -> Any:
     """Call `train`; where its first steps run out of memory, again from the same state with smaller batches.
 
-    Only with `auto_find_batch_size`. The rows of a step stay, and so does what it learns.
+    Only with `auto_find_batch_size`, which is for one process. The rows of a step stay, and so does what it
+    learns. Several processes cannot begin again together where some of them had room: there it is an error.
 
     Raises:
-        InputError: when one row does not fit either, or memory runs out after the first 50 steps.
+        InputError: when one row does not fit either, or memory runs out after the first 50 steps, or at any
+            time among several processes.
     """
     args = trainer.args
     if not args.auto_find_batch_size:
-        return train()
+        return train() if args.world_size == 1 else _train_together(trainer, train)
     args.auto_find_batch_size = False  # the stock search would keep neither the state nor the step
     search = _Search(_state_of(trainer))
     trainer.add_callback(search)
@@ -72,6 +74,13 @@ def train_fitting(trainer: Any, train: Callable[[], Any]) -> Any:
     finally:
         trainer.remove_callback(search)
         args.auto_find_batch_size = True
+
+
+def _train_together(trainer: Any, train: Callable[[], Any]) -> Any:
+    try:
+        return train()
+    except (RuntimeError, MemoryError) as error:
+        _take_less(trainer, error, is_searching=False)
 
 
 def _take_less(trainer: Any, error: Exception, is_searching: bool) -> None:

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import hungry_processes
+import package_process
 import pytest
 import training_splits as splits
 from hungry_batches import hungry
@@ -76,6 +78,15 @@ def test_one_row_that_does_not_fit_is_an_error(
     with pytest.raises(InputError, match="step 1: out of memory with 1 rows at a time"):
         trainer.train()
     assert (arguments.per_device_train_batch_size, arguments.gradient_accumulation_steps) == (1, 4)
+
+
+def test_among_several_processes_it_is_an_error(prepared: Path, tmp_path: Path) -> None:
+    done = package_process.run_on_two_processes(hungry_processes.__file__, prepared, tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    for rank in range(2):
+        said = json.loads((tmp_path / f"rank{rank}.json").read_text(encoding="utf-8"))
+        assert said.startswith("step 2: out of memory with 2 rows at a time")
+        assert "→ lower --batch-size and raise --accumulation" in said
 
 
 @pytest.mark.parametrize(
