@@ -83,6 +83,7 @@ def written_whole(folder: str | Path, overwrite: bool = False) -> Iterator[Path]
     is_replaced = overwrite and folder.is_dir() and any(folder.iterdir())
     if is_replaced:
         _refuse_foreign(folder)
+        make_writable(folder)
         place = claim_output(folder.resolve().with_name(f"{folder.resolve().name}{_NEW}"), True)
     else:
         place = claim_output(folder, overwrite)
