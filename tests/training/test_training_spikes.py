@@ -8,7 +8,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import package_process
 import pytest
+import spike_of_one_process as spiking
 import torch
 from resumable import checkpoints, weights
 
@@ -160,3 +162,13 @@ def test_a_limit_that_follows_the_noise() -> None:
     again = LossWatch(2.0, float, str)
     again.restore(json.loads(json.dumps(calm.facts())))
     assert again.limit == calm.limit
+
+
+def test_processes_go_back_together(prepared: Path, tmp_path: Path) -> None:
+    """Also when only one of them has met the loss, and before the others need its gradients."""
+    done = package_process.run_on_two_processes(spiking.__file__, prepared, tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert [(tmp_path / f"rank{rank}.json").read_text() for rank in range(2)] == ["6", "6"]
+    (event,) = [line for line in log(tmp_path / "run") if line.get("event") == "spike"]
+    assert event["skipped"] == [spiking.STEP]
+    assert losses_of(tmp_path / "run")[spiking.STEP] == 0.0
