@@ -186,7 +186,7 @@ def test_validation_files_are_kept_out_of_training(bert_folder: Path, tmp_path: 
 
 
 def test_end_token_alone(tmp_path: Path, corpus: str) -> None:
-    """GPT-2 opens nothing; every segment closes with its end token."""
+    """T5 opens nothing; every segment closes with its end token."""
     folder = save(byte_bpe(), tmp_path / "tokenizer", eos_token="</s>", pad_token="<pad>")
     prepare([corpus], folder, tmp_path / "out", in_this_process())
     found = segments_of(PackedDataset(tmp_path / "out", "train"))
