@@ -44,11 +44,20 @@ def telling_of_a_full_disk(folder: str | Path, way_out: str) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        if error.errno not in _NO_ROOM:
+    except Exception as error:
+        reason = _says_no_room(error)
+        if reason is None:
             raise
-        problem = f"{folder}: cannot be written further ({error.strerror})"
+        problem = f"{folder}: cannot be written further ({reason})"
         raise InputError(problem, way_out) from None
+
+
+def _says_no_room(error: Exception) -> str | None:
+    """The system's words for it; libraries in Rust pass them on in errors of their own."""
+    if isinstance(error, OSError):
+        return error.strerror if error.errno in _NO_ROOM else None
+    words = () if isinstance(error, InputError) else map(os.strerror, sorted(_NO_ROOM))
+    return next((reason for reason in words if reason in str(error)), None)
 
 
 def claim_output(folder: str | Path, overwrite: bool = False) -> Path:
@@ -103,6 +112,7 @@ def written_whole(folder: str | Path, overwrite: bool = False) -> Iterator[Path]
     is_replaced = overwrite and folder.is_dir() and any(folder.iterdir())
     if is_replaced:
         _refuse_foreign(folder)
+        make_writable(folder)
         place = claim_output(folder.resolve().with_name(f"{folder.resolve().name}{_NEW}"), True)
     else:
         place = claim_output(folder, overwrite)

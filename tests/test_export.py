@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from full_disk import full_disk
 from safetensors.torch import load_file
 from transformers import (
     AutoModelForCausalLM,
@@ -73,6 +74,13 @@ def test_its_files(tiny_model: Path) -> None:
     assert config["torch_dtype"] == "float32"
     settings = json.loads((tiny_model / "tokenizer_config.json").read_text("utf-8"))
     assert settings["tokenizer_class"] == "PreTrainedTokenizerFast"  # opens in transformers 4 too
+
+
+@pytest.mark.fault("disk-full")
+def test_a_disk_that_fills_up_while_it_is_written(tiny_run: Path, tmp_path: Path) -> None:
+    with full_disk(), pytest.raises(InputError, match="model: cannot be written further"):
+        export(tiny_run, tmp_path / "model")
+    assert export(tiny_run, tmp_path / "model", overwrite=True)["logits_equal"]
 
 
 def test_the_card_states_the_facts(tiny_run: Path, tiny_model: Path) -> None:

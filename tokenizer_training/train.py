@@ -11,7 +11,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from mlm_pretrain.claiming import claim_output
+from mlm_pretrain.claiming import written_whole
 from mlm_pretrain.corpus import Audit, fingerprint_corpus, read_corpus
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import write_manifest
@@ -61,15 +61,12 @@ def train_tokenizer(
     config = config or TokenizerConfig()
     chosen = find_algorithm(algorithm)
     folder = Path(out)
-    # An old tokenizer is replaced only once the new one is there.
-    if not (overwrite and _holds_files(folder)):
-        claim_output(folder)
-    tokenizer, counts = learn_tokenizer(corpus, chosen, vocab_size, config)
-    claim_output(folder, overwrite)
-    write_tokenizer(folder, tokenizer, chosen, config.model_max_length, config.sentinels)
     settings = {"algorithm": algorithm, "vocab_size": vocab_size, **config.model_dump()}
-    inputs = {"corpus": fingerprint_corpus(corpus, config.reading)}
-    write_manifest(folder, STAGE, settings, inputs, counts)
+    with written_whole(folder, overwrite) as place:
+        tokenizer, counts = learn_tokenizer(corpus, chosen, vocab_size, config)
+        inputs = {"corpus": fingerprint_corpus(corpus, config.reading)}
+        write_tokenizer(place, tokenizer, chosen, config.model_max_length, config.sentinels)
+        write_manifest(place, STAGE, settings, inputs, counts)
     return {
         "folder": str(folder),
         "algorithm": algorithm,

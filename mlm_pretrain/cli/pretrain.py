@@ -142,8 +142,8 @@ def pretrain(
     attention: Annotated[
         AttentionChoice | None,
         typer.Option(
-            help="How packed documents are computed apart; equal but for rounding. [default: auto, the "
-            "fastest here, measured]"
+            help="How packed documents are computed apart; equal but for rounding. [default: auto, on a "
+            "processor the fastest here, measured]"
         ),
     ] = None,
     compile: Annotated[

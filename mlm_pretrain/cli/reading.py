@@ -14,7 +14,7 @@ Corpus = Annotated[
     list[str],
     typer.Option(
         "--corpus",
-        help="Text: a file (.txt .jsonl .csv .parquet, also .gz or .zst), a folder, a glob, "
+        help="Text: a file (.txt .jsonl .csv, also .gz or .zst, and .parquet), a folder, a glob, "
         "installed-docs, or hf:NAME[:config][@split][#revision]. Repeat the flag for several.",
     ),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -93,7 +94,7 @@ def _filtered(sources: list[Source], options: ReadOptions, audit: Audit) -> Iter
         found = 0
         before = audit.counts.copy()
         for reader in source.readers:
-            for document in _cleaned(reader(options, audit), options, audit):
+            for document in _with_first_pieces(_cleaned(reader(options, audit), options, audit)):
                 reason = next((why for keep, why in (f(document) for f in filters) if not keep), "")
                 found += reason != "empty"
                 if reason:
@@ -124,6 +125,17 @@ def _cleaned(
             yield from cut([text], document.id, limit_bytes, audit)
         else:
             yield document if text is document.text else Document(text, document.id)
+
+
+def _with_first_pieces(documents: Iterator[Document]) -> Iterator[Document]:
+    """Later pieces of a document with the text of its first, which a filter may leave out."""
+    first = ""
+    for document in documents:
+        if document.is_later_piece:
+            yield replace(document, first=first)
+        else:
+            first = document.text
+            yield document
 
 
 def _limited(

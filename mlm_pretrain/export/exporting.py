@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from mlm_pretrain.cards import hub_name, model_card
-from mlm_pretrain.claiming import claim_output
+from mlm_pretrain.claiming import claim_output, telling_of_a_full_disk
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.perplexity import load_for_evaluation
 from mlm_pretrain.export.facts import facts_of
@@ -58,14 +58,18 @@ def export(run: str | Path, out: str | Path, *, overwrite: bool = False) -> dict
         `out`, `source`, `parameters`, `files`, and `logits_equal` (always True: anything else raises).
 
     Raises:
-        InputError: when the run has no complete checkpoint, or the reopened model differs.
+        InputError: when the run has no complete checkpoint, the reopened model differs, or the disk is full.
     """
-    run = newest_run(run)
+    with telling_of_a_full_disk(out, "free some space and export again with --overwrite"):
+        return _export(newest_run(run), Path(out), overwrite)
+
+
+def _export(run: Path, out: Path, overwrite: bool) -> dict[str, Any]:
     record = read_run(run)
     source = _source(run)
     trained_as = _trained_as(record)
     model, source_tokenizer, objective = load_for_evaluation(source, trained_as)
-    out = claim_output(_apart(Path(out), run), overwrite)
+    out = claim_output(_apart(out, run), overwrite)
     places = lineage(run)
     runs = [run_of(place) for place in places]
     generates = objective.is_causal or model.config.is_encoder_decoder

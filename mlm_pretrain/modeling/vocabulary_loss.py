@@ -41,10 +41,15 @@ def chunked_cross_entropy(
         weights_P: w, float32; 1 for all where none are given.
     """
     # Inside `forward` it can no longer be told that no gradient is wanted.
-    learns = torch.is_grad_enabled()
-    return TokenLosses(
-        *_ChunkedCrossEntropy.apply(hidden_PH, weight_VH, bias_V, targets_P, weights_P, learns)
+    learns, scale = torch.is_grad_enabled(), None
+    if weights_P is not None and len(weights_P) and hidden_PH.dtype == torch.float16:
+        # Weighted, errors may be smaller than any number in fp16: what all weights share comes last.
+        scale = weights_P.max().clamp_min(torch.finfo(weights_P.dtype).tiny)
+        weights_P = weights_P / scale
+    total, nats_P = _ChunkedCrossEntropy.apply(
+        hidden_PH, weight_VH, bias_V, targets_P, weights_P, learns
     )
+    return TokenLosses(total if scale is None else total * scale, nats_P)
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):

@@ -107,11 +107,12 @@ def _put(arrays: dict[str, Any], places: NDArray[Any], part: Mapping[str, torch.
 
 
 def count(_objective: Objective, batch: Batch) -> dict[str, int]:
-    """Tokens predicted and rows, of each way."""
+    """Tokens predicted, and rows with any, of each way: others only keep a process in step."""
     tokens_B = (batch["labels"] != IGNORED).sum(1)
     counts: dict[str, int] = {}
     for name, chosen_B in ((MASKED, ~batch["is_causal"]), (CAUSAL, batch["is_causal"])):
-        counts |= {name: int(tokens_B[chosen_B].sum()), f"{name}_rows": int(chosen_B.sum())}
+        rows = int((tokens_B[chosen_B] > 0).sum())
+        counts |= {name: int(tokens_B[chosen_B].sum()), f"{name}_rows": rows}
     return counts
 
 

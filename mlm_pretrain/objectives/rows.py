@@ -14,6 +14,7 @@ from mlm_pretrain.errors import InputError
 LENGTH_MULTIPLE = 8
 # Under this name an example holds another row (see `Objective.needs_partner`).
 PARTNER = "partner"
+SEGMENTS = "segment_lengths"  # of what is packed into it
 
 
 def stack_rows(rows: Sequence[NDArray[Any]], length: int, fill: int) -> NDArray[np.int64]:
@@ -32,9 +33,14 @@ def padded_length(rows: Sequence[NDArray[Any]]) -> int:
 
 def row_ids(example: Mapping[str, Any]) -> NDArray[np.int64]:
     """The input ids of an example without its padding, as int64 (T)."""
-    ids = np.asarray(example["input_ids"], dtype=np.int64)
+    return without_padding(example, "input_ids")
+
+
+def without_padding(example: Mapping[str, Any], name: str) -> NDArray[np.int64]:
+    """What an example has for each of its tokens, as int64 (T)."""
+    values = np.asarray(example[name], dtype=np.int64)
     mask = example.get("attention_mask")
-    return ids if mask is None else ids[np.asarray(mask, dtype=bool)]
+    return values if mask is None else values[np.asarray(mask, dtype=bool)]
 
 
 def reworked(example: Mapping[str, Any], place: tuple[int, int], **changes: Any) -> dict[str, Any]:
@@ -50,7 +56,7 @@ def reworked(example: Mapping[str, Any], place: tuple[int, int], **changes: Any)
 
 def segment_lengths(example: Mapping[str, Any], length: int) -> NDArray[np.int64]:
     """Lengths of the segments packed into an example; one segment where none are given."""
-    given = example.get("segment_lengths")
+    given = example.get(SEGMENTS)
     return np.asarray([length] if given is None else given, dtype=np.int64)
 
 

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import xxhash
 
 from mlm_pretrain.corpus import Audit, Document, is_validation, read_corpus
-from mlm_pretrain.corpus.cutting import whole_id
 from mlm_pretrain.packing.config import PrepareConfig
 from mlm_pretrain.packing.work import Batch
 
@@ -49,12 +48,9 @@ class Batches:
 
     def _with_share(self) -> Iterator[tuple[str, Keyed]]:
         share, seed = self._config.validation_share, self._config.seed
-        split = "train"
         for keyed in _keyed(read_corpus(self._corpus, self._config.read, self.audit)):
-            # Later pieces of a document that was too long follow its first piece.
-            if share and not _is_later_piece(keyed.document):
-                split = "validation" if is_validation(keyed.document, share, seed) else "train"
-            yield split, keyed
+            is_held_out = share and is_validation(keyed.document, share, seed)
+            yield "validation" if is_held_out else "train", keyed
 
     def _validation(self, known: set[int]) -> Iterator[tuple[str, Keyed]]:
         unlimited = {"limit_documents": None, "limit_bytes": None}
@@ -72,17 +68,15 @@ class Batches:
                 yield "train", keyed
 
 
-def _is_later_piece(document: Document) -> bool:
-    return whole_id(document.id) != document.id
-
-
 def _keyed(documents: Iterable[Document]) -> Iterator[Keyed]:
-    key = 0
     for document in documents:
-        digest = xxhash.xxh3_64_intdigest(document.text.encode())
-        if not _is_later_piece(document):
-            key = digest % _KEYS
-        yield Keyed(document, digest, key)
+        digest = _digest(document.text)
+        whole = digest if document.first is None else _digest(document.first)
+        yield Keyed(document, digest, whole % _KEYS)
+
+
+def _digest(text: str) -> int:
+    return xxhash.xxh3_64_intdigest(text.encode())
 
 
 def _gather(documents: Iterator[tuple[str, Keyed]], batch_bytes: int) -> Iterator[Batch]:

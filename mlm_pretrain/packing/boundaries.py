@@ -124,7 +124,8 @@ class Boundaries:
 
 
 def find_boundaries(tokenizer: OpenedTokenizer) -> Boundaries:
-    """Start and end ids: [CLS]/[SEP] if set, else <s>/</s>, else the end token alone (GPT-2).
+    """Start and end ids: [CLS]/[SEP] if set, else <s>/</s> (GPT-2 has one token for both), else the end token
+    alone (T5).
 
     Raises:
         InputError: naming the token that is missing and how to add it. So it does for padding,

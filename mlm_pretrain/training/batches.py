@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.objectives.rows import (
+    SEGMENTS,
+    layout,
+    padded_length,
+    row_ids,
+    segment_lengths,
+    stack_rows,
+    without_padding,
+)
 from mlm_pretrain.objectives.token_loss import IGNORED
 from mlm_pretrain.training.replay.counting import counted
 
@@ -33,7 +44,7 @@ def has_segments(*given: Any) -> bool:
     """Whether examples are packed: any of the datasets says how long their segments are."""
     parts = [part for d in given for part in (d.values() if isinstance(d, dict) else [d])]
     sized = (part for part in parts if hasattr(part, "__len__") and len(part))
-    return any("segment_lengths" in part[0] for part in sized)
+    return any(SEGMENTS in part[0] for part in sized)
 
 
 def computes_layers_again(arguments: Any) -> bool:
@@ -96,8 +107,46 @@ def read_step(
     return step, dict(zip(names, numbers, strict=True)), tokens
 
 
-def label_padding_collator(tokenizer: Any) -> Any:
-    """Pads examples that bring their own labels."""
-    from transformers import DataCollatorForTokenClassification
+class LabelPadding:
+    """Pads examples that bring their own labels (T); those that are packed into a row stay apart.
 
-    return DataCollatorForTokenClassification(tokenizer)
+    Of packed rows it returns `input_ids` and `labels` (B, L), `token_type_ids` where they are given, and the
+    layout (see `rows.layout`).
+
+    Args:
+        is_causal: whether a token is predicted from its left; a segment's first one then is not.
+    """
+
+    def __init__(self, tokenizer: Any, is_causal: bool) -> None:
+        from transformers import DataCollatorForTokenClassification
+
+        self.tokenizer, self.is_causal = tokenizer, is_causal
+        self._padded = DataCollatorForTokenClassification(tokenizer)
+
+    @property
+    def ordinary_ids(self) -> NDArray[np.int64]:
+        """Ids of tokens that stand for text."""
+        return np.setdiff1d(np.arange(len(self.tokenizer)), self.tokenizer.all_special_ids)
+
+    def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
+        if not any(SEGMENTS in example for example in examples):
+            return dict(self._padded(examples))
+        rows = [row_ids(example) for example in examples]
+        pairs = zip(examples, rows, strict=True)
+        lengths = [segment_lengths(example, len(ids_T)) for example, ids_T in pairs]
+        fills = {
+            "input_ids": self.tokenizer.pad_token_id or 0,
+            "token_type_ids": 0,
+            "labels": IGNORED,
+        }
+        length = padded_length(rows)
+        arrays = {
+            name: stack_rows([without_padding(e, name) for e in examples], length, fill)
+            for name, fill in fills.items()
+            if name in examples[0]
+        }
+        if self.is_causal:
+            for labels_L, row in zip(arrays["labels"], lengths, strict=True):
+                labels_L[np.cumsum(row) - row] = IGNORED
+        arrays |= layout(lengths, length)
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}

@@ -19,7 +19,7 @@ from mlm_pretrain.modeling.packing_proof import prove_packable
 from mlm_pretrain.modeling.sparse_head import HeadPlan, plan_head
 from mlm_pretrain.objectives.objective import count_predicted
 from mlm_pretrain.packing import PackedDataset
-from mlm_pretrain.training.batches import computes_layers_again, has_segments
+from mlm_pretrain.training.batches import LabelPadding, computes_layers_again, has_segments
 from mlm_pretrain.training.heads import NAME as HEADS
 from mlm_pretrain.training.heads import generator_of
 
@@ -124,13 +124,25 @@ def prepare_model(trainer: Any) -> HeadPlan:
     """How the model's scores are computed, once packed documents are known to stay apart in it."""
     draw_quickly(trainer.model)
     with uncompiled():
-        if trainer.makes_batches and trainer.objective.is_packed:
+        if trainer.objective.is_packed and (trainer.makes_batches or _packs_labels(trainer)):
             _prove_packable(trainer)
             _prove_generator(trainer)
         head = plan_head(trainer.model)
     if computes_layers_again(trainer.args):  # its hooks would be gone then
         head = head.without_trimming()
     return head
+
+
+def _packs_labels(trainer: Any) -> bool:
+    """Whether rows that bring their labels are packed, and batches of them made here."""
+    is_own = isinstance(trainer.data_collator, LabelPadding)
+    return is_own and has_segments(trainer.train_dataset, trainer.eval_dataset)
+
+
+def _ordinary_ids(trainer: Any) -> Any:
+    """Ids of tokens that stand for text."""
+    collator = trainer.data_collator
+    return getattr(collator, "vocabulary", collator).ordinary_ids
 
 
 def _prove_packable(trainer: Any) -> None:
@@ -143,7 +155,7 @@ def _prove_packable(trainer: Any) -> None:
     in_precision = trainer.args.bf16 and (device.type != "cpu" or has_own_attention(model))
     if device.type == "cpu" and is_decided(model) and not in_precision:
         return
-    ids = trainer.data_collator.vocabulary.ordinary_ids
+    ids = _ordinary_ids(trainer)
     method = method_of(model) if is_decided(model) else None
     with torch.autocast(device.type, torch.bfloat16, enabled=in_precision):
         try:

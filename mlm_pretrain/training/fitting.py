@@ -43,14 +43,16 @@ class _Search(TrainerCallback):
 def train_fitting(trainer: Any, train: Callable[[], Any]) -> Any:
     """Call `train`; where its first steps run out of memory, again from the same state with smaller batches.
 
-    Only with `auto_find_batch_size`. The rows of a step stay, and so does what it learns.
+    Only with `auto_find_batch_size`, which is for one process. The rows of a step stay, and so does what it
+    learns. Several processes cannot begin again together where some of them had room: there it is an error.
 
     Raises:
-        InputError: when one row does not fit either, or memory runs out after the first 50 steps.
+        InputError: when one row does not fit either, or memory runs out after the first 50 steps, or at any
+            time among several processes.
     """
     args = trainer.args
     if not args.auto_find_batch_size:
-        return train()
+        return train() if args.world_size == 1 else _train_together(trainer, train)
     args.auto_find_batch_size = False  # the stock search would keep neither the state nor the step
     search = _Search(_state_of(trainer))
     trainer.add_callback(search)
@@ -67,6 +69,13 @@ def train_fitting(trainer: Any, train: Callable[[], Any]) -> Any:
     finally:
         trainer.remove_callback(search)
         args.auto_find_batch_size = True
+
+
+def _train_together(trainer: Any, train: Callable[[], Any]) -> Any:
+    try:
+        return train()
+    except (RuntimeError, MemoryError) as error:
+        _take_less(trainer, error, is_searching=False)
 
 
 def _take_less(trainer: Any, error: Exception, is_searching: bool) -> None:
@@ -98,6 +107,8 @@ def _state_of(trainer: Any) -> dict[str, Any]:
         "generators": generator_states(),
         "given": given,
         "adaptive": trainer.adaptive.facts() if trainer.adaptive else None,
+        "replay": trainer.replay.facts() if trainer.replay is not None else {},
+        "watch": trainer.watch.facts(),
         "states": [copy.deepcopy(part.state_dict()) if part else None for part in given],
     }
 
@@ -112,7 +123,11 @@ def _restore(trainer: Any, before: dict[str, Any]) -> None:
             part.load_state_dict(copy.deepcopy(state))
     trainer.tokens_this_run = 0
     if trainer.replay is not None:
-        trainer.replay.restore({})
+        trainer.replay.restore(before["replay"])
+    trainer.watch.restore(before["watch"])
+    for part in (trainer.terms, trainer.sources):
+        if part is not None:
+            part.restore({}, trainer.args.device, is_first=True)
     if trainer.adaptive is not None:
         trainer.adaptive.restore(before["adaptive"])
     restore_generators(before["generators"])

@@ -130,7 +130,7 @@ def _train(
         try:
             _train_once(trained, resume, weights_only, note)
         except LossSpike as spike:
-            steps, note = return_before(spike, materials, skipped)
+            steps, note = return_before(spike, materials, trainer.watch.skipped)
             skipped |= steps
             materials, resume, weights_only = assemble(materials.config), True, False
         else:

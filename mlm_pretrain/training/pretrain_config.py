@@ -83,7 +83,7 @@ class PretrainConfig(StrictConfig):
             `GuardConfig`); None does not look.
         checkpoint_minutes: minutes between checkpoints; `keep_checkpoints` of them are kept.
         on_spike: when a loss is no number or lies far above those before. "stop" ends the run before the
-            update; "skip" goes back to the last checkpoint and passes over the batches up to the spike.
+            update; "skip" goes back to the last checkpoint and passes over the last batches before the spike.
         spike_nats: how far above the last steps' median is far (8 standard deviations where that is more).
         precision: "auto" takes bf16 where the hardware has it.
         attention: method of packed attention, equal but for rounding: "products8" and "products32" multiply

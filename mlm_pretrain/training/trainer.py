@@ -26,7 +26,7 @@ from mlm_pretrain.objectives.vocabulary import read_vocabulary
 from mlm_pretrain.training.agreement import mean_over_processes
 from mlm_pretrain.training.allocation import keep_freed_memory
 from mlm_pretrain.training.batches import (
-    label_padding_collator,
+    LabelPadding,
     labels_of,
     makes_own_batches,
     read_step,
@@ -115,7 +115,7 @@ class TokenTrainer(Resuming, Evaluating, Trainer):
             data_collator = own_collator(self, processing_class, self.objective_config)
             eval_dataset = placed(eval_dataset, self.order_seed, self.objective.needs_partner)
         elif data_collator is None and processing_class is not None:
-            data_collator = label_padding_collator(processing_class)
+            data_collator = LabelPadding(processing_class, self.objective.is_causal)
         super().__init__(
             model=model, args=args, data_collator=data_collator, train_dataset=train_dataset,
             eval_dataset=eval_dataset, processing_class=processing_class, **kwargs,

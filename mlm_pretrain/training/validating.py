@@ -7,6 +7,7 @@ from typing import Any
 from mlm_pretrain.evaluation.objective_loss import score_objective
 from mlm_pretrain.evaluation.perplexity import score_rows
 from mlm_pretrain.evaluation.texts import open_rows
+from mlm_pretrain.modeling.compilation import as_written
 from mlm_pretrain.objectives import OBJECTIVES
 from mlm_pretrain.training.assembling import Materials
 
@@ -20,11 +21,12 @@ def has_validation(materials: Materials) -> bool:
 
 def validate(materials: Materials) -> dict[str, Any]:
     """The loss as the model is used; where it is used in a second way, that under the way's name."""
-    if materials.objective.figures is not None:
-        return _by_itself(materials)
-    first, *others = materials.objective.served
-    found = _as_used(materials, first)
-    return {**found, **{name: _as_used(materials, name) for name in others}}
+    with as_written(materials.model):  # its batches have shapes of their own
+        if materials.objective.figures is not None:
+            return _by_itself(materials)
+        first, *others = materials.objective.served
+        found = _as_used(materials, first)
+        return {**found, **{name: _as_used(materials, name) for name in others}}
 
 
 def _by_itself(materials: Materials) -> dict[str, Any]:

@@ -98,6 +98,22 @@ def test_chunks_sum_to_the_whole(
             torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
+def test_small_weights_do_not_vanish_in_fp16() -> None:
+    """Weights of a step's thousands of tokens, with a loss that is scaled as mixed precision scales it."""
+    generator = torch.Generator().manual_seed(0)
+    hidden, weight = (torch.randn(n, 16, generator=generator) for n in (100, 5_000))
+    targets = torch.randint(5_000, (100,), generator=generator)
+    weights = torch.full((100,), 2e-5)
+    weights[::3] /= 7
+    gradients = []
+    for kind in (torch.float16, torch.float32):
+        leaves = [hidden.to(kind).requires_grad_(), weight.clone().requires_grad_()]
+        loss, _ = vocabulary_loss.chunked_cross_entropy(*leaves, None, targets, weights)
+        gradients.append([g.float() for g in torch.autograd.grad(loss * 65_536, leaves)])
+    for found, expected in zip(*gradients, strict=True):
+        assert (found - expected).norm() < 0.01 * expected.norm()
+
+
 def naive(hidden: Any, weight: Any, bias: Any, targets: Any, weights: Any) -> Any:
     scores = torch.nn.functional.linear(hidden, weight, bias)
     nats = torch.nn.functional.cross_entropy(scores, targets, reduction="none")

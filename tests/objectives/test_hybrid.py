@@ -19,6 +19,7 @@ from mlm_pretrain.objectives.causal import CausalCollator, CausalConfig
 from mlm_pretrain.objectives.hybrid import HybridCollator, HybridConfig
 from mlm_pretrain.objectives.masked import MaskedCollator
 from mlm_pretrain.objectives.vocabulary import read_vocabulary
+from mlm_pretrain.training.placement import PlacedCollator
 
 OBJECTIVE = OBJECTIVES["hybrid"]
 LENGTHS = [[12, 20], [40], [5, 3, 9], [30], [7, 25], [16, 16], [33]]
@@ -60,6 +61,16 @@ def test_each_row_is_as_its_own_objective_makes_it(tokenizer: Any) -> None:
         assert alone["is_causal"][0] == ways[place]
         length = len(example["input_ids"])
         assert torch.equal(alone["labels"][0, :length], batch["labels"][place, :length])
+
+
+def test_a_row_that_keeps_a_process_in_step_counts_for_nothing(tokenizer: Any) -> None:
+    """However many processes have none of their own, a step's loss weighs its two ways alike."""
+    collator = HybridCollator(read_vocabulary(tokenizer), HybridConfig(causal_share=0.5), 3)
+    place = PlacedCollator(collator, 3, draws_from_places=True)
+    for row in examples():
+        counts = OBJECTIVE.count(OBJECTIVE, place([{**row, "weightless": True}]))
+        assert set(counts.values()) == {0}
+        assert sum(OBJECTIVE.count(OBJECTIVE, place([row])).values()) > 1
 
 
 @pytest.mark.parametrize(("progress", "share"), [(0.0, 0.6), (0.5, 0.4), (1.0, 0.2)])

@@ -13,8 +13,10 @@ from families import BERT, TEXTS, byte_bpe, save, wordpiece, write_corpus
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mlm_pretrain.corpus import ReadOptions
 from mlm_pretrain.manifest import read_manifest
 from mlm_pretrain.packing import PackedDataset, PrepareConfig, prepare
+from mlm_pretrain.packing.batches import Batches
 from mlm_pretrain.packing.boundaries import _open_with_transformers, open_tokenizer_folder
 from mlm_pretrain.packing.library import open_tokenizer
 
@@ -150,6 +152,29 @@ def test_copies_of_a_document_fall_on_one_side(bert_folder: Path, tmp_path: Path
     assert not long[0] & long[1]
 
 
+def test_a_later_piece_stays_with_its_document_when_the_first_is_dropped(tmp_path: Path) -> None:
+    """A document may begin as another does: its first piece goes, the others are where they were."""
+    numbers = range(30)
+    beginnings = [f"{n:060}" for n in numbers]
+    documents = [f"{beginnings[n]} ends {n} in one way" for n in numbers]
+    documents += [f"{beginnings[n]} ends {n} in another" for n in reversed(numbers)]
+    corpus = write_corpus(tmp_path / "long.jsonl", documents)
+
+    def places(**settings: object) -> dict[str, tuple[str, int]]:
+        read = ReadOptions(max_document_bytes=64, **settings)  # type: ignore[arg-type]
+        config = in_this_process(validation_share=0.3, read=read)
+        return {
+            text: (batch.split, key)
+            for batch in Batches([corpus], config)
+            for text, key in zip(batch.texts, batch.keys, strict=True)
+        }
+
+    found = places(drop_duplicates=True)
+    assert found == places()
+    assert len(found) == 3 * len(numbers)
+    assert {split for split, _ in found.values()} == {"train", "validation"}
+
+
 def test_validation_files_are_kept_out_of_training(bert_folder: Path, tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "all.jsonl", TEXTS[:20])
     held = write_corpus(tmp_path / "held.jsonl", TEXTS[:5])
@@ -161,7 +186,7 @@ def test_validation_files_are_kept_out_of_training(bert_folder: Path, tmp_path: 
 
 
 def test_end_token_alone(tmp_path: Path, corpus: str) -> None:
-    """GPT-2 opens nothing; every segment closes with its end token."""
+    """T5 opens nothing; every segment closes with its end token."""
     folder = save(byte_bpe(), tmp_path / "tokenizer", eos_token="</s>", pad_token="<pad>")
     prepare([corpus], folder, tmp_path / "out", in_this_process())
     found = segments_of(PackedDataset(tmp_path / "out", "train"))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import package_process
 import pytest
 from tokenizers import Tokenizer
 
 from mlm_pretrain.corpus import ReadOptions
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.manifest import UNFINISHED
 from tokenizer_training import ALGORITHMS, TokenizerConfig, plan_tokenizer, train_tokenizer
 
 ALGORITHM_NAMES = list(ALGORITHMS)
@@ -93,3 +96,32 @@ def test_planning_writes_nothing(english: str, tmp_path: Path) -> None:
     plan = plan_tokenizer([english], "unigram", 1000, tmp_path / "out")
     assert plan["corpus_bytes_on_disk"] == Path(english).stat().st_size
     assert not (tmp_path / "out").exists()
+
+
+KILLED_BEFORE_ITS_MANIFEST = """
+import os, signal, sys
+import tokenizer_training.train as train
+
+train.write_manifest = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+train.train_tokenizer([sys.argv[1]], "wordpiece", 500, sys.argv[2])
+"""
+
+
+@pytest.mark.fault("killed-mid-step")
+def test_killed_before_it_was_whole_it_can_be_replaced(english: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = package_process.run(["-c", KILLED_BEFORE_ITS_MANIFEST, english, str(out)])
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert (out / "tokenizer.json").is_file()
+    with pytest.raises(InputError, match="--overwrite"):
+        train_tokenizer([english], "wordpiece", 500, out)
+    assert train_tokenizer([english], "wordpiece", 500, out, overwrite=True)["vocab_size"] == 500
+    assert not (out / UNFINISHED).exists()
+
+
+def test_a_folder_of_others_is_left_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    with pytest.raises(InputError, match="did not write"):
+        train_tokenizer([str(tmp_path / "none.txt")], "bpe", 500, tmp_path / "mine", overwrite=True)
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from torch._dynamo.utils import counters
 
+from mlm_pretrain.modeling.compilation import compile_layers
+from mlm_pretrain.training.assembling import assemble
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
+from mlm_pretrain.training.validating import validate
 
 
 def run(data: Path, out: Path, **changes: Any) -> dict[str, Any]:
@@ -38,6 +43,18 @@ def test_validating_changes_nothing(prepared: Path, tmp_path: Path) -> None:
     assert validated[-1]["validation_loss"] == pytest.approx(second["validation"]["loss_nats"])
     losses = [[line["loss"] for line in lines(out) if "loss" in line] for out in (plain, watched)]
     assert losses[0] == losses[1]
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="compiling needs a C++ compiler")
+def test_nothing_is_compiled_to_validate(prepared: Path, tmp_path: Path) -> None:
+    """Its batches have other shapes than those that the layers were compiled for."""
+    settings = {"arch": "bert:2x64", "steps": 1, "batch_size": 8, "precision": "fp32"}
+    materials = assemble(PretrainConfig(data=str(prepared), out=str(tmp_path / "run"), **settings))
+    expected = validate(materials)["loss_nats"]
+    compile_layers(materials.model)
+    counters.clear()
+    assert validate(materials)["loss_nats"] == pytest.approx(expected, rel=1e-6)
+    assert not counters["stats"]
 
 
 def test_the_log_and_the_result(prepared: Path, tmp_path: Path) -> None:

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import os
+import json
 from pathlib import Path
 from typing import Any
 
+import hungry_processes
+import package_process
 import pytest
-import torch
 import training_splits as splits
+from hungry_batches import hungry
 from transformers import AutoTokenizer
 
 from mlm_pretrain.errors import InputError
+from mlm_pretrain.manifest import read_manifest
 from mlm_pretrain.packing import PackedDataset
 from mlm_pretrain.training.fitting import smaller_batch
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
 from mlm_pretrain.training.trainers import MaskedLMTrainer
 
-MEMORY_BYTES = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 SETTINGS: dict[str, Any] = {
     "arch": "bert:2x64", "steps": 4, "batch_size": 16, "precision": "fp32", "attention": "masks",
     "dropout": 0.1, "log_every": 1, "checkpoint_minutes": 1e-6,
 }  # fmt: skip
-
-
-def hungry(rows_that_fit: int, from_step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From a step on, batches ask the system for memory, and larger ones for more than it has."""
-    real = MaskedLMTrainer.compute_loss
-    a_row = int(0.9 * MEMORY_BYTES / rows_that_fit) if rows_that_fit else 1 << 50
-
-    def asking(self: Any, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        if self.state.global_step + 1 >= from_step:
-            torch.empty(len(inputs["labels"]) * a_row, dtype=torch.uint8)
-        return real(self, model, inputs, *args, **kwargs)
-
-    monkeypatch.setattr(MaskedLMTrainer, "compute_loss", asking)
 
 
 @pytest.mark.fault("out-of-memory")
@@ -56,6 +45,24 @@ def test_the_step_is_kept_when_its_batch_does_not_fit(
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+def test_nothing_is_left_of_the_steps_that_are_forgotten(prepared: Path, tmp_path: Path) -> None:
+    """Neither in the mean of a term that is logged next, nor in what a spike is judged by."""
+    settings = {**SETTINGS, "data": str(prepared), "objective": "hybrid"}
+    runs = {name: {**settings, "out": str(tmp_path / name)} for name in "ab"}
+    with pytest.MonkeyPatch.context() as patch:
+        hungry(8, from_step=3, monkeypatch=patch)
+        pretrain(PretrainConfig(**runs["a"]))
+    pretrain(PretrainConfig(**{**runs["b"], "batch_size": 8, "accumulation": 2}))
+    logged, recent = [], []
+    for name in "ab":
+        lines = [json.loads(line) for line in (tmp_path / name / "log.jsonl").open()]
+        logged.append([(line["step"], line["loss"], line["loss_masked"]) for line in lines])
+        checkpoint = read_manifest(tmp_path / name / "checkpoint-4", "checkpoint")
+        recent.append(checkpoint.counts["recent_losses"])
+    assert logged[0] == logged[1] and recent[0] == recent[1]
+    assert len(recent[0]) == 4
+
+
 def test_one_row_that_does_not_fit_is_an_error(
     prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,6 +78,15 @@ def test_one_row_that_does_not_fit_is_an_error(
     with pytest.raises(InputError, match="step 1: out of memory with 1 rows at a time"):
         trainer.train()
     assert (arguments.per_device_train_batch_size, arguments.gradient_accumulation_steps) == (1, 4)
+
+
+def test_among_several_processes_it_is_an_error(prepared: Path, tmp_path: Path) -> None:
+    done = package_process.run_on_two_processes(hungry_processes.__file__, prepared, tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    for rank in range(2):
+        said = json.loads((tmp_path / f"rank{rank}.json").read_text(encoding="utf-8"))
+        assert said.startswith("step 2: out of memory with 2 rows at a time")
+        assert "→ lower --batch-size and raise --accumulation" in said
 
 
 @pytest.mark.parametrize(

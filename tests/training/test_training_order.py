@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import logged_when_resumed as logging
 import package_process
 import pytest
 import torch
@@ -168,3 +169,14 @@ def test_one_then_two_then_one_process(objective: str, prepared: Path, tmp_path:
     assert [len(whole["rows"][step]) for step in (1, 2, 3)] == [8, 8, 5]
     assert last["losses"] == pytest.approx(whole["losses"], abs=2e-5)
     assert last["tokens"] == whole["tokens"]
+
+
+def test_two_processes_log_the_mean_of_all_their_steps_after_a_resume(
+    prepared: Path, tmp_path: Path
+) -> None:
+    """Those before the checkpoint too, of both processes."""
+    done = package_process.run_on_two_processes(logging.__file__, prepared, tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    whole, stopped, resumed = json.loads((tmp_path / "rank0.json").read_text("utf-8"))
+    assert len(whole) == 1 and stopped == []
+    assert resumed == pytest.approx(whole, rel=1e-6)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import socket
 from pathlib import Path
 
 import package_process
 import pytest
+from full_disk import full_disk
 from resumable import checkpoints, config, unfinished_copy, weights
 
 from mlm_pretrain.errors import InputError
@@ -37,20 +37,29 @@ def test_stopped_after_its_last_step(prepared: Path, six_steps: Path, tmp_path: 
 
 @pytest.mark.fault("disk-full")
 def test_a_disk_that_fills_up(prepared: Path, six_steps: Path, tmp_path: Path) -> None:
-    """The system's own limit on the size of a file stands for the end of the disk."""
     run, settings = (
         unfinished_copy(six_steps, tmp_path / "run"),
         {"steps": 6, "keep_checkpoints": 3},
     )
     shutil.rmtree(run / "checkpoint-6")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
-    try:
-        with pytest.raises(InputError, match="step 6: its checkpoint cannot be written"):
-            pretrain(config(prepared, run, **settings), resume=True)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with full_disk(), pytest.raises(InputError, match="step 6: its checkpoint cannot be written"):
+        pretrain(config(prepared, run, **settings), resume=True)
     assert checkpoints(run)[-1].name == "checkpoint-5"
+    pretrain(config(prepared, run, **settings), resume=True)
+    assert weights(run) == weights(six_steps)
+
+
+@pytest.mark.fault("disk-full")
+def test_a_disk_that_fills_up_before_the_model_is_written(
+    prepared: Path, six_steps: Path, tmp_path: Path
+) -> None:
+    run, settings = (
+        unfinished_copy(six_steps, tmp_path / "run"),
+        {"steps": 6, "keep_checkpoints": 3},
+    )
+    with full_disk(), pytest.raises(InputError, match="run: cannot be written further"):
+        pretrain(config(prepared, run, **settings), resume=True)
+    assert checkpoints(run)[-1].name == "checkpoint-6"
     pretrain(config(prepared, run, **settings), resume=True)
     assert weights(run) == weights(six_steps)
 

@@ -8,7 +8,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import package_process
 import pytest
+import spike_of_one_process as spiking
 import torch
 from resumable import checkpoints, weights
 
@@ -54,6 +56,14 @@ def config(data: Path, out: Path, **changes: Any) -> PretrainConfig:
     return PretrainConfig(data=str(data), out=str(out), seed=seed_for(data), **settings)
 
 
+def log(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "log.jsonl").open()]
+
+
+def losses_of(out: Path) -> dict[int, float]:
+    return {line["step"]: line["loss"] for line in log(out) if "loss" in line}
+
+
 def test_an_explosion_stops_before_its_update(poisoned: Path, tmp_path: Path) -> None:
     with pytest.raises(LossSpike, match=r"loss is \d+\.\d+, after \d\.\d+ in the steps") as caught:
         pretrain(config(poisoned, tmp_path / "run"))
@@ -78,12 +88,11 @@ def test_going_back_skips_the_batches_and_says_so(
     result = pretrain(config(poisoned, out, on_spike="skip"))
     assert result["steps"] == STEPS
     assert "going back to" in capfd.readouterr().err
-    log = [json.loads(line) for line in (out / "log.jsonl").open()]
-    (event,) = [line for line in log if line.get("event") == "spike"]
+    (event,) = [line for line in log(out) if line.get("event") == "spike"]
     spike = event["step"]
     assert event["skipped"] == [spike]
     assert event["resumed_from"] == spike - 1
-    losses = {line["step"]: line["loss"] for line in log if "loss" in line}
+    losses = losses_of(out)
     assert len(losses) == STEPS
     assert losses[spike] == 0.0  # nothing was learnt from it
     assert losses[spike + 1] < 2.0
@@ -101,6 +110,28 @@ def test_going_back_skips_the_batches_and_says_so(
             shutil.rmtree(checkpoint)
     pretrain(config(poisoned, copy, on_spike="skip"), resume=True)
     assert weights(copy) == weights(out)
+
+
+def test_steps_long_before_the_spike_are_made_again(poisoned: Path, tmp_path: Path) -> None:
+    """Only the last few before it are passed over, however long ago the checkpoint was written."""
+    out = tmp_path / "run"
+    with pytest.raises(LossSpike) as caught:
+        pretrain(config(poisoned, out))
+    spike = caught.value.step
+    start = spike - 20
+    for checkpoint in checkpoints(out):
+        if int(checkpoint.name.split("-")[1]) > start:
+            shutil.rmtree(checkpoint)
+    before = losses_of(out)
+    seldom = config(poisoned, out, on_spike="skip", checkpoint_minutes=10.0)
+    assert pretrain(seldom, resume=True)["steps"] == STEPS
+    (event,) = [line for line in log(out) if line.get("event") == "spike"]
+    assert event["resumed_from"] == start
+    assert event["skipped"] == list(range(spike - 3, spike + 1))
+    after = losses_of(out)
+    assert all(after[step] == before[step] for step in range(start, spike - 3))
+    assert all(after[step] == 0.0 for step in event["skipped"])
+    assert 0.0 < after[spike + 1] < 2.0
 
 
 def test_a_run_that_only_diverges_is_given_up(prepared: Path, tmp_path: Path) -> None:
@@ -131,3 +162,13 @@ def test_a_limit_that_follows_the_noise() -> None:
     again = LossWatch(2.0, float, str)
     again.restore(json.loads(json.dumps(calm.facts())))
     assert again.limit == calm.limit
+
+
+def test_processes_go_back_together(prepared: Path, tmp_path: Path) -> None:
+    """Also when only one of them has met the loss, and before the others need its gradients."""
+    done = package_process.run_on_two_processes(spiking.__file__, prepared, tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert [(tmp_path / f"rank{rank}.json").read_text() for rank in range(2)] == ["6", "6"]
+    (event,) = [line for line in log(tmp_path / "run") if line.get("event") == "spike"]
+    assert event["skipped"] == [spiking.STEP]
+    assert losses_of(tmp_path / "run")[spiking.STEP] == 0.0

@@ -84,6 +84,11 @@ def packed_inputs(
     is_plain = set(batch) <= {*_READ, "attention_mask"}
     if "segment_ids" not in batch and (causal_B is not None or (in_line and is_plain)):
         batch = _with_segments(batch)
+    if "segment_lengths" in batch and "segment_ids" not in batch:
+        raise InputError(
+            "the batches say how long their segments are, but not where",
+            "pass processing_class=tokenizer, or a data_collator that gives segment_ids and position_ids",
+        )
     if "segment_ids" not in batch:
         return PackedInputs(batch, None)
     if not is_decided(model):

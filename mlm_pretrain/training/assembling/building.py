@@ -33,9 +33,8 @@ def training_arguments(materials: Materials) -> TrainingArguments:
         dataloader_num_workers=config.workers or 0, dataloader_pin_memory=torch.cuda.is_available(),
         logging_steps=config.log_every, logging_nan_inf_filter=False, logging_first_step=True,
         save_strategy="steps", save_steps=materials.budget.max_steps,
-        save_total_limit=config.keep_checkpoints, auto_find_batch_size=process_count() == 1,
-        disable_tqdm=True, report_to=[], log_level_replica="error",
-        ddp_find_unused_parameters=False,
+        auto_find_batch_size=process_count() == 1, disable_tqdm=True, report_to=[],
+        log_level_replica="error", ddp_find_unused_parameters=False,
     )  # fmt: skip
 
 
@@ -56,6 +55,7 @@ def build_trainer(materials: Materials, callbacks: Sequence[TrainerCallback] = (
     )  # fmt: skip
     trainer.curriculum, trainer.first_epoch = materials.curriculum, materials.first_epoch
     trainer.progress_at = materials.budget.progress
+    trainer.keep_checkpoints = config.keep_checkpoints
     if materials.replay is not None:
         trainer.mix_in(materials.replay)
     trainer.learner = materials.learner

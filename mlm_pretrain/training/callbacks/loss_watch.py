@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
+from mlm_pretrain.environment import is_in_a_group
 from mlm_pretrain.errors import InputError
 
 SPIKE_NATS = 2.0  # a perplexity seven times that of before
@@ -48,8 +49,13 @@ class LossWatch(TrainerCallback):
         self._total: torch.Tensor | None = None
 
     def add(self, step: int, loss: torch.Tensor) -> None:
-        """One micro-batch's part of the loss of `step`."""
-        self.require_finite(step, "loss", loss)
+        """One micro-batch's part of the loss of `step`.
+
+        Of several processes none may end a step by itself, while the others wait for its gradients: they look
+        at the whole step's loss together.
+        """
+        if not is_in_a_group():
+            self.require_finite(step, "loss", loss)
         self._total = loss.detach() if self._total is None else self._total + loss.detach()
 
     def require_finite(self, step: int, name: str, value: torch.Tensor) -> None:
@@ -61,14 +67,15 @@ class LossWatch(TrainerCallback):
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self._total is None:  # a step that is skipped
             return
-        loss = self._mean_over_processes(self._total)
+        loss, step = self._mean_over_processes(self._total), state.global_step + 1
         self._total = None
+        self.require_finite(step, "loss", torch.tensor(loss))
         limit = self.limit
         if loss > limit:
             usual = statistics.median(self._recent)
             what = f"loss is {loss:.3f}, after {usual:.3f} in the steps before (limit {limit:.3f})"
             way_out = f"{self._way_out()}; or raise spike_nats ({self.spike_nats})"
-            raise LossSpike(state.global_step + 1, what, loss, way_out)
+            raise LossSpike(step, what, loss, way_out)
         self._recent.append(loss)
 
     @property
@@ -86,5 +93,6 @@ class LossWatch(TrainerCallback):
 
     def restore(self, facts: dict[str, Any]) -> None:
         """Take over what `facts` gave; steps to be skipped from now on stay."""
+        self._total = None
         self._recent = deque(facts.get("recent_losses", ()), maxlen=_REMEMBERED)
         self.skipped |= set(facts.get("skipped_steps", ()))

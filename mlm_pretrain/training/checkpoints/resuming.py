@@ -28,10 +28,13 @@ class Resuming(Trainer):
     Attributes:
         _resumed_from: the checkpoint that this training goes on from.
         _weights_only: whether it takes weights and position alone.
+        keep_checkpoints: how many stay, besides the best one. None: as `save_total_limit` has it, where 1
+            lets the stock Trainer remove all but the best one when a training ends, also by a signal.
     """
 
     _resumed_from: Path | None = None
     _weights_only: bool = False
+    keep_checkpoints: int | None = None
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
         """A whole checkpoint or none; those before stay until it is there."""

@@ -19,6 +19,7 @@ from transformers.utils import SAFE_WEIGHTS_NAME
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import write_manifest
+from mlm_pretrain.training.agreement import mean_over_processes
 from mlm_pretrain.training.checkpoints.finding import (
     ASIDE,
     STAGE,
@@ -64,6 +65,7 @@ def _write(trainer: Any, aside: Path, final: Path) -> None:
     for part in (trainer.terms, trainer.sources):
         if part is not None:
             part.share(trainer)
+    loss_since_log = mean_over_processes(trainer._tr_loss)
     trainer.save_model(str(aside), _internal_call=True)
     if not trainer.args.save_only_model:
         write_state(aside / generators_name(trainer.args.process_index), generator_states())
@@ -73,15 +75,14 @@ def _write(trainer: Any, aside: Path, final: Path) -> None:
     if is_first:
         _note_best(trainer, final)
         _write_counts(trainer, aside)
-        write_manifest(aside, STAGE, fingerprint(trainer), {}, _counts(trainer))
+        write_manifest(aside, STAGE, fingerprint(trainer), {}, _counts(trainer, loss_since_log))
         _to_disk(aside)
         remove_checkpoint(final)  # of a run that got here before, and was taken back
         aside.rename(final)
         _to_disk(final.parent, deep=False)
         best = trainer.state.best_model_checkpoint
-        rotate_checkpoints(
-            final.parent, trainer.args.save_total_limit, Path(best) if best else None
-        )
+        keep = trainer.keep_checkpoints or trainer.args.save_total_limit
+        rotate_checkpoints(final.parent, keep, Path(best) if best else None)
     _together(trainer)
 
 
@@ -121,12 +122,12 @@ def _write_counts(trainer: Any, aside: Path) -> None:
     trainer.state.save_to_json(str(aside / TRAINER_STATE_NAME))
 
 
-def _counts(trainer: Any) -> dict[str, Any]:
-    """What the Trainer keeps for itself alone, such as the losses since the last log."""
+def _counts(trainer: Any, loss_since_log: float) -> dict[str, Any]:
+    """What the Trainer keeps for itself alone, and of all processes the losses since the last log."""
     return {
         "step": trainer.state.global_step,
         "tokens": trainer.tokens_seen,
-        "loss_since_log": float(trainer._tr_loss),
+        "loss_since_log": loss_since_log,
         "step_of_log": trainer._globalstep_last_logged,
         **trainer.watch.facts(),
         **trainer.terms.facts(),

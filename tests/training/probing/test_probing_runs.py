@@ -17,7 +17,7 @@ from resumable import FLAGS, checkpoints, config, weights
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.export import export
 from mlm_pretrain.training.callbacks import probing as callback
-from mlm_pretrain.training.pretrain import pretrain
+from mlm_pretrain.training.pretrain import Interrupted, pretrain
 from mlm_pretrain.training.probing.standing import Collapsed, Standing
 
 Scores = Callable[[int], dict[str, float]]
@@ -138,6 +138,30 @@ def test_the_best_checkpoint_stays_and_is_what_is_exported(
         config(prepared, tmp_path / "next", steps=1, arch=None, follows=str(run), seed=4)
     )
     assert after["steps"] == 1
+
+
+def test_what_an_interruption_saved_stays_beside_the_best(
+    prepared: Path, task: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where one checkpoint is to be kept."""
+
+    def scores(step: int) -> dict[str, float]:
+        if step == 5:
+            signal.raise_signal(signal.SIGINT)
+        return {"linear": 80.0 if step == 3 else 50.0}
+
+    told_by(monkeypatch, scores)
+    probes = {"every": 1, "tasks": [str(task)], "keep_best": "linear", **SOME}
+    settings = config(
+        prepared, tmp_path / "run", probes=probes, steps=8, keep_checkpoints=1,
+        checkpoint_minutes=10.0,
+    )  # fmt: skip
+    with pytest.raises(Interrupted) as stopped:
+        pretrain(settings)
+    step = stopped.value.step
+    names = [path.name for path in checkpoints(tmp_path / "run")]
+    assert 5 <= step < 8 and names == ["checkpoint-3", f"checkpoint-{step}"]
+    assert pretrain(settings, resume=True)["weights_step"] == 3
 
 
 def test_what_would_take_more_than_its_share_is_left_out(

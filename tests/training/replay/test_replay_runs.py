@@ -12,6 +12,7 @@ from typing import Any
 import package_process
 import pytest
 import torch
+from hungry_batches import hungry
 from resumable import FLAGS, checkpoints, config, unfinished_copy, weights
 
 from mlm_pretrain.config import build_config
@@ -197,6 +198,20 @@ def test_text_of_another_tokenizer_is_refused_with_both_hashes(
         pretrain(mixed(prepared, tmp_path / "bpe", tmp_path / "run", steps=2))
     hashes = [word for word in caught.value.problem.replace(",", "").split() if len(word) == 32]
     assert len(set(hashes)) == 2 and not (tmp_path / "run").exists()
+
+
+def test_begun_again_for_want_of_memory(
+    prepared: Path, general: Path, six_mixed: Path, tmp_path: Path, capfd: Any
+) -> None:
+    """From the checkpoint, which remembers how many rows were shown until then."""
+    run = unfinished_copy(six_mixed, tmp_path / "run")
+    for checkpoint in checkpoints(run)[3:]:
+        shutil.rmtree(checkpoint)
+    with pytest.MonkeyPatch.context() as patch:
+        hungry(8, from_step=5, monkeypatch=patch)
+        told = pretrain(mixed(prepared, general, run, **SIX), resume=True)["replay"]
+    assert "out of memory with 16 rows at a time: again" in capfd.readouterr().err
+    assert told == read_manifest(six_mixed, "pretrain").counts["replay"]
 
 
 def test_settings_that_cannot_be() -> None:
