@@ -43,8 +43,7 @@ def forecast(
     Args:
         minutes, steps, tokens: the budget, one of them.
         max_length: tokens of a row; 128 by default, or what the model takes where that is less.
-        settings: of `PretrainConfig`, such as batch_size; the objective is what the model's head serves,
-            and masking where it has none.
+        settings: of `PretrainConfig`, such as batch_size; the objective is that of `objective_for`.
 
     Returns:
         `corpus_tokens`, `tokens_per_second`, `tokens_a_step`, `seconds_a_step`; of the budget `steps`,
