@@ -14,13 +14,15 @@ Scores that were published are with the model's own reading, and of the whole se
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from pathlib import Path
 from typing import Any
 
+from transformers import AutoConfig
+
 from benchmarks.record import spread, write_record
+from mlm_pretrain.evaluation.heads import objective_of_head
 from mlm_pretrain.evaluation.minimal_pairs import (
     CHANCE,
     Pair,
@@ -72,8 +74,8 @@ def readings(model: Path) -> dict[str, Path]:
     """The folders of a model that predicts tokens, by how it is read."""
     if (model / "generator").is_dir():
         return {}  # it tells tokens apart, and predicts none
-    settings = json.loads((model / "config.json").read_text(encoding="utf-8"))
-    own = "masked" if "MaskedLM" in (settings.get("architectures") or [""])[0] else "causal"
+    settings = AutoConfig.from_pretrained(model, trust_remote_code=False)
+    own = {"mlm": "masked", "clm": "causal"}[objective_of_head(model, settings)]
     folders = {own: model} if own == "causal" else {own: model, "causal": model / "causal"}
     return {way: folder for way, folder in folders.items() if folder.is_dir()}
 

@@ -7,7 +7,10 @@ from pathlib import Path
 from mlm_pretrain.errors import InputError
 
 # What a model and its tokenizer consist of; no pickles.
-_FILES = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model")
+_FILES = (
+    "*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.spm", "*.codes",
+    "*.tokenizer",
+)  # fmt: skip
 
 
 def base_folder(model: str, revision: str | None) -> str:

@@ -22,7 +22,7 @@ from mlm_pretrain.manifest import MANIFEST, hash_file, own_manifest, write_manif
 STAGE = "finetune"
 METRICS = "metrics.json"
 _CLAIM = "run.json"
-_MODEL_ENDINGS = (".safetensors", ".json", ".txt", ".model")
+_MODEL_ENDINGS = (".safetensors", ".json", ".txt", ".model", ".spm", ".codes", ".tokenizer")
 # Lie beside a model and say nothing of what it computes; the last two of a run of a comparison.
 _NO_CONTENT = (MANIFEST, METRICS, "analysis.json", "record.json")
 # What a tokenizer may consist of, over all kinds.

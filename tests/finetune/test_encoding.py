@@ -115,7 +115,7 @@ def test_words_by_hand_when_a_window_opens_inside_one() -> None:
 
 
 def test_a_stride_that_leaves_no_room_is_refused(any_tokenizer) -> None:
-    example = TaggedExample(["cat"], ["O"], "here")
+    example = TaggedExample(["cat", "Oslo"], ["O", "B-X"], "here")
     with pytest.raises(InputError, match="stride: 18 tokens"):
         tagging_of([example], stride=18).encode([example], any_tokenizer, INPUTS, 20)
 
