@@ -8,7 +8,6 @@ from pathlib import Path
 import xxhash
 
 from mlm_pretrain.corpus import Document
-from mlm_pretrain.corpus.cutting import whole_id
 from mlm_pretrain.corpus.split import is_validation, split_key
 from mlm_pretrain.corpus.writing import TextFile, read_texts, write_texts
 from mlm_pretrain.progress import say
@@ -33,7 +32,7 @@ def write_split(
     before, is_held_out = "", False
     with TextFile(train) as learnt, TextFile(validation) as held_out:
         for number, document in enumerate(documents):
-            whole = whole_id(document.id)
+            whole = document.whole_id
             if whole == before:
                 later.add(number)
             else:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 from mlm_pretrain.corpus.audit import Audit
 from mlm_pretrain.corpus.document import Document
 
 _MAX_BYTES_A_CHARACTER = 4
-_LATER_PIECE = re.compile(r"(#\d+)+$")
 
 
 def cut(fragments: Iterable[str], id: str, limit_bytes: int, audit: Audit) -> Iterator[Document]:
@@ -33,11 +31,6 @@ def cut(fragments: Iterable[str], id: str, limit_bytes: int, audit: Audit) -> It
         audit.note("cut_documents", id)
     if rest or piece == 1:
         yield Document(rest.decode(), _piece_id(id, piece))
-
-
-def whole_id(id: str) -> str:
-    """The id of the document that a piece was cut from, which is that of its first piece."""
-    return _LATER_PIECE.sub("", id)
 
 
 def fits(text: str, limit_bytes: int) -> bool:

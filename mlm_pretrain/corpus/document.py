@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_LATER_PIECE = re.compile(r"#\d+$")
+_LATER_PIECE = re.compile(r"(#\d+)+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,14 @@ class Document:
     first: str | None = None
 
     @property
+    def whole_id(self) -> str:
+        """The id of the document that it is a piece of, which is that of the first piece."""
+        return _LATER_PIECE.sub("", self.id)
+
+    @property
     def is_later_piece(self) -> bool:
         """Whether it goes on with a document that was cut."""
-        return _LATER_PIECE.search(self.id) is not None
+        return self.whole_id != self.id
 
     @property
     def beginning(self) -> str:
