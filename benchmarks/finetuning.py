@@ -5,7 +5,8 @@
 
 Each run is a process of its own, and its seconds are those of the process from start to end. Both get the
 example scripts' own settings for their kind of task, fp32, and the GPU where there is one. Both are scored on
-the validation split as they are after the last epoch: the best epoch of ours was chosen by that split. With
+the validation split once, as they are after the last epoch (ours with `keep=last`; by default it would score
+every epoch, and its best one would be chosen by that split). With
 `--train-rows` and `--validation-rows` both get the same few, drawn once, where a task has more. Runs lie in
 `--work` and are not made again there, unless versions, settings or, of ours, the code are others; where the
 machine is not quiet, seconds mean nothing. A task is put into the record when its runs are done, beside those
@@ -195,8 +196,8 @@ def _config(task: Task, model: str, files: dict[str, str], seed: int, out: str) 
     return FinetuneConfig(
         model=model, **files, out=out, seed=seed, max_length=LENGTH[task.kind],
         stride=STRIDE if task.kind == "qa" else None,
-        metric=task.score, save_model=False, warmup_share=0.0, weight_decay=0.0, embedding_rate=1.0,
-        precision=_PRECISION, **_SETTINGS[task.kind],
+        metric=task.score, keep="last", save_model=False, warmup_share=0.0, weight_decay=0.0,
+        embedding_rate=1.0, precision=_PRECISION, **_SETTINGS[task.kind],
     )  # fmt: skip
 
 

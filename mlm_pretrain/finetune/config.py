@@ -48,9 +48,11 @@ class FinetuneConfig(StrictConfig):
     adapt: Literal["full", "frozen", "bitfit", "lora", "prompt", "prefix"] = "full"
     lora_rank: int = Field(default=8, gt=0)
     virtual_tokens: int = Field(default=16, gt=0)  # of prompt and prefix
-    patience: int | None = Field(
-        default=None, gt=0
-    )  # stop after so many epochs without a better score
+    # Whose weights are kept: those of the epoch that scores best on validation, or the last one's, which
+    # alone is scored then.
+    keep: Literal["best", "last"] = "best"
+    # Stop after so many epochs without a better score.
+    patience: int | None = Field(default=None, gt=0)
     batch_size: int = Field(default=16, gt=0)  # examples a device and micro-batch
     accumulation: int = Field(default=1, gt=0)  # micro-batches a step
     max_length: int | None = Field(default=None, gt=3)  # tokens; None: the model's own, 512 at most
@@ -135,6 +137,12 @@ class FinetuneConfig(StrictConfig):
         if any(isinstance(label, bool) for label in value):
             raise ValueError(f"a label is read as true or false: {UNQUOTED}")
         return {str(k): [words] if isinstance(words, str) else words for k, words in value.items()}
+
+    @model_validator(mode="after")
+    def _scores_what_it_waits_for(self) -> FinetuneConfig:
+        if self.keep == "last" and self.patience is not None:
+            raise ValueError("patience needs the score of every epoch: leave it out, or keep: best")
+        return self
 
     @model_validator(mode="after")
     def _has_beams_to_compare(self) -> FinetuneConfig:

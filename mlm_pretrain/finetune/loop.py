@@ -22,6 +22,9 @@ from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.loss import count_labels, summed_loss, task_logits
 from mlm_pretrain.finetune.rates import apply_shares, rate_shares
 from mlm_pretrain.finetune.task import Criterion, OnEpoch, Writer
+from mlm_pretrain.modeling.attention.rows import attend_quickly
+from mlm_pretrain.modeling.dropout import draw_quickly
+from mlm_pretrain.modeling.first_token import for_first_token, plan_first_token
 from mlm_pretrain.progress import progress_bar
 
 Scores = dict[str, Any]
@@ -53,6 +56,10 @@ class FinetuneTrainer(Trainer):
         self.embedding_rate, self.layer_decay = embedding_rate, layer_decay
         self.criterion = criterion
         super().__init__(args=args, **kwargs)
+        if self.args.device.type == "cpu":
+            draw_quickly(self.model)
+            attend_quickly(self.model)
+        self.trimming = plan_first_token(self.model)
         self.loss_is_scaled_for_ga = True
         self.remove_callback(PrinterCallback)  # it prints to stdout, which belongs to the result
 
@@ -74,7 +81,7 @@ class FinetuneTrainer(Trainer):
     ) -> Any:
         """This micro-batch's share of the global mean; the shares of a step sum to it."""
         labels, allowed = inputs.pop("labels"), inputs.pop("allowed", None)
-        outputs = model(**_alone(inputs))
+        outputs = self.outputs(model, inputs)
         loss = self.criterion(task_logits(outputs, allowed), labels)
         items = count_labels(labels) if num_items_in_batch is None else num_items_in_batch
         # Gradients are averaged over processes, and `items` counts those of all processes.
@@ -85,6 +92,11 @@ class FinetuneTrainer(Trainer):
                 "lower learning_rate, or set precision to fp32",
             )
         return (loss, outputs) if return_outputs else loss
+
+    def outputs(self, model: Any, inputs: dict[str, Any]) -> Any:
+        """What the model gives, but for what nobody reads."""
+        with for_first_token(self.trimming, inputs["input_ids"]):
+            return model(**_alone(inputs))
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
         """Labels in the global batch: over micro-batches and processes, whatever the model."""
@@ -131,7 +143,7 @@ def predict(
         batch = {key: value.to(args.device) for key, value in trainer.data_collator(rows).items()}
         labels, allowed = batch.pop("labels"), batch.pop("allowed", None)
         with torch.autocast(args.device.type, torch.bfloat16, enabled=args.bf16):
-            outputs = model(**_alone(batch))
+            outputs = trainer.outputs(model, batch)
         logits = task_logits(outputs, allowed).float()
         total += trainer.criterion(logits, labels).item()
         items += int(count_labels(labels))
@@ -168,27 +180,33 @@ class KeepBest(TrainerCallback):
     """After every epoch: score, keep a copy of the weights that score best, and stop where that is long ago.
 
     The copy lies in main memory (4 bytes a parameter): writing a checkpoint an epoch takes longer
-    than an epoch of a small model.
+    than an epoch of a small model. With `only_last` the last epoch alone is scored, and is the best.
     """
 
-    evaluate: Callable[[], Scores]
+    evaluate: Callable[[], tuple[Scores, list[Any]]]  # scores, and the predictions that they are of
     metric: str
     patience: int | None = None  # epochs without a better score; None: all are trained
     tell: OnEpoch | None = None  # about every epoch; what it raises ends the training
+    only_last: bool = False
     history: list[Scores] = field(default_factory=list)
+    epoch: int = 0
     best: float = -math.inf
     best_epoch: int = 0
     weights: dict[str, Any] = field(default_factory=dict)
+    found: tuple[Scores, list[Any]] = field(default_factory=lambda: ({}, []))  # of the best epoch
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        scores = self.evaluate()
-        epoch = len(self.history) + 1
-        self.history.append({"epoch": epoch, "step": state.global_step, **_numbers(scores)})
+        self.epoch += 1
+        if self.only_last and state.global_step < state.max_steps:
+            return
+        scores, predictions = self.evaluate()
+        self.history.append({"epoch": self.epoch, "step": state.global_step, **_numbers(scores)})
         if scores[self.metric] > self.best:
-            self.best, self.best_epoch = scores[self.metric], epoch
+            self.best, self.best_epoch = scores[self.metric], self.epoch
+            self.found = scores, predictions
             model = kwargs["model"]
             self.weights = {k: v.detach().cpu().clone() for k, v in model.state_dict().items()}
-        elif self.patience is not None and epoch - self.best_epoch >= self.patience:
+        elif self.patience is not None and self.epoch - self.best_epoch >= self.patience:
             control.should_training_stop = True
         if self.tell is not None:
             self.tell(self.history[-1])

@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from mlm_pretrain.modeling.few_rows import FewRows
+
 # Measured at 4 layers x 256 on validation, the full rate and a tenth of it, means of two or three seeds:
 #                                                                   512 labels     2,000 labels
 # question types (accuracy)                                        77.7   79.1      84.5   86.2
@@ -59,11 +61,13 @@ def _layers(model: torch.nn.Module) -> list[torch.nn.Module]:
 
 def _tables(model: torch.nn.Module) -> list[torch.nn.Parameter]:
     """Embeddings that were pretrained; peft holds the vectors of a prompt, which are new, in one too."""
-    return [
-        module.weight
+    named = [
+        (name, module)
         for name, module in model.named_modules()
-        if isinstance(module, torch.nn.Embedding) and _NEW_VECTORS not in name.split(".")
+        if _NEW_VECTORS not in name.split(".")
     ]
+    whole = [module.weight for _, module in named if isinstance(module, torch.nn.Embedding)]
+    return whole + [module.rows for _, module in named if isinstance(module, FewRows)]
 
 
 def apply_shares(optimizer: torch.optim.Optimizer, shares: dict[int, float]) -> None:

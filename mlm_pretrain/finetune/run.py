@@ -116,17 +116,21 @@ def _train(
     on_epoch: OnEpoch | None,
 ) -> dict[str, Any]:
     from mlm_pretrain.finetune.loop import KeepBest, ShowProgress
+    from mlm_pretrain.modeling.few_rows import train_all_rows, train_few_rows
 
     task, facts = prepared.task, prepared.facts
     model = adapted(model, config)
     facts = {**facts, "trained_parameters": trained_parameters(model)}
     draft, final = task.writers(model, prepared.train)
+    if config.adapt == "full":
+        train_few_rows(model, _ids_read(prepared))
     trainer = trainer_of(prepared, model, config)
     keeper = KeepBest(
-        lambda: evaluate_split(trainer, prepared, "validation", draft)[0],
+        lambda: evaluate_split(trainer, prepared, "validation", draft),
         facts["best_by"],
         config.patience,
         on_epoch,
+        only_last=config.keep == "last",
     )
     trainer.add_callback(keeper)
     trainer.add_callback(ShowProgress("fine-tuning", keeper))
@@ -137,7 +141,10 @@ def _train(
     model.load_state_dict(keeper.weights)
     metrics, predictions = {}, {}
     for split in prepared.splits:
-        metrics[split], predictions[split] = evaluate_split(trainer, prepared, split, final)
+        is_known = split == "validation" and draft is final  # as it was after the best epoch
+        found = keeper.found if is_known else evaluate_split(trainer, prepared, split, final)
+        metrics[split], predictions[split] = found
+    train_all_rows(model)
     metrics.pop(UNLABELLED, None)
     predictions = without_labels(predictions)
     result = {
@@ -148,6 +155,16 @@ def _train(
     if process_rank() == 0:
         _save(model, prepared, config, result, predictions)
     return result
+
+
+def _ids_read(prepared: Prepared) -> Any:
+    """Ids of the tokens (N) that training reads, padding among them."""
+    import numpy as np
+    import torch
+
+    padding = np.array([prepared.tokenizer.pad_token_id])
+    read = [feature.inputs["input_ids"] for feature in prepared.train]
+    return torch.from_numpy(np.unique(np.concatenate([padding, *read])).astype(np.int64))
 
 
 def trainer_of(prepared: Prepared, model: Any, config: FinetuneConfig) -> FinetuneTrainer:

@@ -16,11 +16,21 @@ class QuickDropout(torch.nn.Dropout):
     """`torch.nn.Dropout` with another way to draw; on GPUs and in compiled layers it is that of PyTorch."""
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        kept = round((1 - self.p) * _LEVELS)
-        is_stock = input.device.type != "cpu" or torch.compiler.is_compiling() or self.inplace
-        if is_stock or not self.training or not 0 < kept < _LEVELS:
+        kept = kept_levels(self.p)
+        if self.inplace or not self.training or not draws_quickly(input, self.p):
             return super().forward(input)
         return input * scaled_mask(input, kept)
+
+
+def draws_quickly(like: torch.Tensor, dropped: float) -> bool:
+    """Whether a mask for `like` is drawn here; PyTorch's own draws are as quick elsewhere."""
+    is_here = like.device.type == "cpu" and not torch.compiler.is_compiling()
+    return is_here and 0 < kept_levels(dropped) < _LEVELS
+
+
+def kept_levels(dropped: float) -> int:
+    """Share of the elements that are kept, in 2^-16."""
+    return round((1 - dropped) * _LEVELS)
 
 
 def scaled_mask(like: torch.Tensor, kept: int) -> torch.Tensor:
@@ -33,7 +43,7 @@ def scaled_mask(like: torch.Tensor, kept: int) -> torch.Tensor:
     words = torch.empty(-(-count // _DRAWN), dtype=torch.int64)
     words.random_(torch.iinfo(torch.int64).min, None)  # all 64 bits
     levels = words.view(torch.int16)[:count].view(like.shape)
-    mask = (levels < kept - _LEVELS // 2).to(like.dtype)
+    mask = torch.lt(levels, kept - _LEVELS // 2, out=torch.empty_like(levels, dtype=like.dtype))
     return mask.mul_(_LEVELS / kept)
 
 

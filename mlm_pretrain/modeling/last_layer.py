@@ -2,8 +2,9 @@
 
 What the last layer makes of a token that is not predicted is read by nobody: attention is behind it, only
 the head before it. At a mask ratio of 30 % that is 70 % of its feed-forward part, a tenth of all products in
-a model of four layers. Two ways lead there, by where an architecture adds the residual; whether one is right
-for a model is shown on the model itself (`sparse_head.plan_head`).
+a model of four layers; of a classifier that reads the first token, all but one. Two ways lead there, by where
+an architecture adds the residual; whether one is right for a model is shown on the model itself
+(`sparse_head.plan_head`, `first_token.plan_first_token`).
 """
 
 from __future__ import annotations
@@ -42,14 +43,20 @@ _PARTS: tuple[tuple[str, Literal["after", "within"]], ...] = (
 
 
 @contextmanager
-def trimmed(trimming: Trimming | None, positions_P: torch.Tensor) -> Iterator[None]:
-    """Inside, the last layer computes its feed-forward part at `positions_P` (flat, of B · L) alone."""
+def trimmed(
+    trimming: Trimming | None, positions_P: torch.Tensor, one_a_row: bool = False
+) -> Iterator[None]:
+    """Inside, the last layer computes its feed-forward part at `positions_P` (flat, of B · L) alone.
+
+    Args:
+        one_a_row: whether there is one position in each row; what is left then is (B, 1, H), else (1, P, H).
+    """
     if trimming is None:
         yield
         return
     handles = []
     if trimming.way == "after":
-        handles.append(trimming.module.register_forward_hook(_keep(positions_P)))
+        handles.append(trimming.module.register_forward_hook(_keep(positions_P, one_a_row)))
     else:
         shapes: list[torch.Size] = []
         handles.append(trimming.module.register_forward_pre_hook(_select(positions_P, shapes)))
@@ -66,11 +73,13 @@ def rows_at(states_BLH: torch.Tensor, positions_P: torch.Tensor) -> torch.Tensor
     return states_BLH.flatten(0, 1).index_select(0, positions_P).unsqueeze(0)
 
 
-def _keep(positions_P: torch.Tensor) -> Any:
+def _keep(positions_P: torch.Tensor, one_a_row: bool) -> Any:
+    def kept(states_BLH: torch.Tensor) -> torch.Tensor:
+        rows = rows_at(states_BLH, positions_P)
+        return rows.transpose(0, 1) if one_a_row else rows
+
     def hook(_module: Any, _arguments: Any, output: Any) -> Any:
-        if isinstance(output, tuple):
-            return (rows_at(output[0], positions_P), *output[1:])
-        return rows_at(output, positions_P)
+        return (kept(output[0]), *output[1:]) if isinstance(output, tuple) else kept(output)
 
     return hook
 

@@ -19,6 +19,7 @@ from mlm_pretrain.modeling.attention.fused import fused
 from mlm_pretrain.modeling.attention.layout import is_borders, layout_of
 from mlm_pretrain.modeling.attention.products import products
 from mlm_pretrain.modeling.attention.varlen import varlen
+from mlm_pretrain.modeling.dropout import draws_quickly
 
 METHODS: dict[str, Callable[..., torch.Tensor]] = {
     "fused": fused,
@@ -26,6 +27,7 @@ METHODS: dict[str, Callable[..., torch.Tensor]] = {
     "products32": partial(products, multiple=32),
     "varlen": varlen,
 }
+_WITH_DROPOUT = "products32"  # on processors, whatever the method is without
 _PREFIX = "packed_"
 # Of the attention interface: what the methods here do not compute.
 _UNSUPPORTED = ("softcap", "s_aux", "position_bias", "cache")
@@ -96,6 +98,9 @@ def _attend_line(
     """Attention (T, heads, D) of a line's segments, by `method` where it can; but for products they all look
     in one way."""
     line = (query, key, value, layout_of(borders))
+    if draws_quickly(query, dropout):  # where the fused kernel computes no dropout either
+        attend = METHODS[method if method.startswith("products") else _WITH_DROPOUT]
+        return attend(*line, is_causal=is_causal, dropout=dropout, **settings)
     if dropout > 0 or not (method == "varlen" or query.device.type == "cpu"):
         return fused(*line, is_causal=is_causal, dropout=dropout, **settings)
     if method == "varlen" and query.device.type == "cuda":
@@ -106,7 +111,9 @@ def _attend_line(
 
 def _is_products(method: str, query: torch.Tensor, dropout: float) -> bool:
     """Whether batched products are taken, which keep segments apart that look different ways."""
-    return method.startswith("products") and dropout == 0 and query.device.type == "cpu"
+    if dropout > 0:
+        return draws_quickly(query, dropout)
+    return method.startswith("products") and query.device.type == "cpu"
 
 
 def register() -> None:

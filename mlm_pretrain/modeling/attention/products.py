@@ -20,9 +20,7 @@ from numpy.typing import NDArray
 
 from mlm_pretrain.modeling.attention.layout import Layout
 from mlm_pretrain.modeling.attention.masks import near
-
-# Not −inf: a padded query may see nothing at all, and 0/0 would reach the gradients.
-_UNSEEN = -1e9
+from mlm_pretrain.modeling.attention.shares import Shares, attend, attend_back, penalty
 
 
 @dataclass(frozen=True)
@@ -97,16 +95,12 @@ def _bias(
     # Of a causal segment no token sees the padding, which stands behind it.
     needs_ends = not bucket.is_causal and not bool(bucket.valid_NS.all())
     if not needs_ends:
-        return None if bool(seen_SS.all()) else _penalty(seen_SS[None], dtype)
+        return None if bool(seen_SS.all()) else penalty(seen_SS[None], dtype)
     seen_NS = bucket.valid_NS[:, None, :]
     if not bool(seen_SS.all()):
         seen_NS = seen_NS & seen_SS[None]
-    bias = _penalty(seen_NS, dtype)
+    bias = penalty(seen_NS, dtype)
     return bias[:, None].expand(-1, heads, -1, -1).flatten(0, 1)
-
-
-def _penalty(seen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    return torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, _UNSEEN)
 
 
 def _biases(
@@ -125,8 +119,9 @@ class _Products(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, query: Any, key: Any, value: Any, buckets: Buckets, biases: Any, scale: float
-    ) -> torch.Tensor:
+        ctx: Any, query: Any, key: Any, value: Any, buckets: Buckets, biases: Any, scale: float,
+        dropout: float,
+    ) -> torch.Tensor:  # fmt: skip
         rows = [
             x.reshape(-1, x.shape[-1]).index_select(0, buckets.gather) for x in (query, key, value)
         ]
@@ -134,13 +129,7 @@ class _Products(torch.autograd.Function):
         kept = []
         for bucket, bias in zip(buckets.buckets, biases, strict=True):
             q, k, v, out = (_batch(x, bucket) for x in (*rows, mixed))
-            if bias is None:
-                scores = torch.bmm(q, k.transpose(1, 2)).mul_(scale)
-            else:
-                scores = torch.baddbmm(bias, q, k.transpose(1, 2), alpha=scale)
-            share = torch.softmax(scores, -1)
-            torch.bmm(share, v, out=out)
-            kept.append(share)
+            kept += attend(q, k, v, bias, scale, dropout, out)[1]
         ctx.save_for_backward(*rows, *kept)
         ctx.buckets, ctx.scale = buckets, scale
         return mixed.index_select(0, buckets.scatter).view_as(query)
@@ -148,21 +137,18 @@ class _Products(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[Any, ...]:
         (grad,) = grads
-        buckets, scale = ctx.buckets, ctx.scale
+        buckets = ctx.buckets
         saved = ctx.saved_tensors  # once: activation checkpointing hands them out a single time
         rows, kept = saved[:3], saved[3:]
         upstream = grad.reshape(-1, grad.shape[-1]).index_select(0, buckets.gather)
         upstream.index_fill_(0, buckets.padding, 0)
         found = [torch.empty_like(upstream) for _ in range(3)]
-        for bucket, share in zip(buckets.buckets, kept, strict=True):
-            q, k, v, g, to_q, to_k, to_v = (_batch(x, bucket) for x in (*rows, upstream, *found))
-            torch.bmm(share.transpose(1, 2), g, out=to_v)
-            to_share = torch.bmm(g, v.transpose(1, 2))
-            to_scores = torch._softmax_backward_data(to_share, share, -1, share.dtype).mul_(scale)
-            torch.bmm(to_scores, k, out=to_q)
-            torch.bmm(to_scores.transpose(1, 2), q, out=to_k)
+        for place, bucket in enumerate(buckets.buckets):
+            q, k, v, g, *out = (_batch(x, bucket) for x in (*rows, upstream, *found))
+            shares = Shares(*kept[2 * place : 2 * place + 2])
+            attend_back(g, q, k, v, shares, ctx.scale, (out[0], out[1], out[2]))
         back = [x.index_select(0, buckets.scatter).view_as(grad) for x in found]
-        return (*back, None, None, None)
+        return (*back, None, None, None, None)
 
 
 def _batch(rows: torch.Tensor, bucket: Bucket) -> torch.Tensor:
@@ -180,6 +166,7 @@ def products(
     is_causal: bool,
     window: int | None,
     multiple: int,
+    dropout: float = 0.0,
 ) -> torch.Tensor:
     """Attention (T, heads, D) of queries, keys and values (heads, T, D) within each segment.
 
@@ -188,6 +175,7 @@ def products(
         window: a token sees those at a distance below this; None sees all of its segment.
         multiple: segments are filled up to a multiple of this: small means less padding to compute,
             large means fewer and larger products.
+        dropout: share of the shares that are dropped.
     """
     heads = query.shape[0]
     if window is not None and window >= layout.longest:
@@ -198,5 +186,5 @@ def products(
     lines = [x.to(value.dtype).transpose(0, 1) for x in (query, key, value)]
     # The dtype was settled above; autocast would raise the softmax to fp32 and copy it back.
     with torch.autocast(query.device.type, enabled=False):
-        attended: torch.Tensor = _Products.apply(*lines, buckets, biases, scale)
+        attended: torch.Tensor = _Products.apply(*lines, buckets, biases, scale, dropout)
     return attended
