@@ -128,17 +128,32 @@ def _task(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     print(
         f"{name:8} {TASKS[name].score}: stock {means[0]:.1f}, ours {means[1]:.1f}; time {ratio:.2f}"
     )
-    return {"score": TASKS[name].score, **found, "time_ratio": round(ratio, 3)}
+    return {
+        "score": TASKS[name].score, **found, "time_ratio": round(ratio, 3),
+        "inputs": _hashes(_inputs(name, arguments)),
+    }  # fmt: skip
 
 
 def _key(name: str, way: str, arguments: argparse.Namespace) -> str:
     """Of what a run depends on beside the seed."""
     task, files = TASKS[name], _files(name, arguments)
-    data = [describe_input(path, None) for path in files.values()]
-    inputs = [describe_model(arguments.model, None), *data]
     config = _config(task, arguments.model, files, seed=0, out="").model_dump(mode="json")
     code = code_hash() if way == "ours" else ""
-    return hash_json([inputs, config, device(), versions(), code])[:8]
+    return hash_json([_inputs(name, arguments), config, device(), versions(), code])[:8]
+
+
+def _inputs(name: str, arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Paths and contents of the model and both splits."""
+    data = {split: describe_input(path, None) for split, path in _files(name, arguments).items()}
+    return {"model": describe_model(arguments.model, None), **data}
+
+
+def _hashes(inputs: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Of the contents, wherever they lie."""
+    return {
+        role: hash_json({key: value for key, value in found.items() if key != "path"})
+        for role, found in inputs.items()
+    }
 
 
 def _files(name: str, arguments: argparse.Namespace) -> dict[str, str]:

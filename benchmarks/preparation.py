@@ -38,8 +38,7 @@ def main() -> None:
         print(json.dumps(_measure(arguments.child, *arguments.paths)))
         return
     with tempfile.TemporaryDirectory() as folder:
-        megabytes = 4.0 if arguments.quick else arguments.megabytes
-        jsonl = _write_jsonl(arguments.corpus, megabytes, Path(folder) / "corpus.jsonl")
+        jsonl = _write_jsonl(arguments.corpus, arguments.megabytes, Path(folder) / "corpus.jsonl")
         tokenizer = arguments.tokenizer or _train_tokenizer(jsonl, Path(folder) / "tokenizer")
         runs: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
         for repeat in range(arguments.repeats):
@@ -65,11 +64,14 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--tokenizer", help="folder; default: one trained on the corpus")
     parser.add_argument("--megabytes", type=float, default=200.0, help="text to use at most")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="4 MB of text, under a minute")
+    parser.add_argument("--quick", action="store_true", help="4 MB of text, once, under a minute")
     parser.add_argument("--out", type=Path, help="record to write")
     parser.add_argument("--child", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--paths", nargs=3, type=Path, help=argparse.SUPPRESS)
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.megabytes, arguments.repeats = 4.0, 1
+    return arguments
 
 
 def _write_jsonl(corpus: list[str], megabytes: float, path: Path) -> Path:

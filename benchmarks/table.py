@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 from collections.abc import Iterator
 from typing import Any
 
 from benchmarks import objectives_table
+from benchmarks.pairing import paired_text
 from benchmarks.probes import TASK_KINDS
 from benchmarks.record import RESULTS, entries_of
+from benchmarks.report_sections import mean_text
 from mlm_pretrain.report import markdown_table
 
 ROOT = RESULTS.parents[1]
@@ -42,6 +45,7 @@ def with_tables(text: str, name: str) -> str:
 def measured() -> str:
     """Speeds beside stock's, and what a number of minutes gives."""
     speeds = [*_throughput(), *_preparation(), *_masking(), *_kill9()]
+    speeds += _finetuning()
     tables = [markdown_table(("what", "stock", "here", ""), speeds)]
     for head, rows in _time_to_quality():
         tables += [
@@ -130,6 +134,20 @@ def _kill9() -> Iterator[tuple[str, ...]]:
             f"{found['resumed_bitwise']} of {found['kills']}",
             f"{found['moments']['while saving']} of them within a save",
         )
+
+
+def _finetuning() -> Iterator[tuple[str, ...]]:
+    for record in _records("finetuning.json"):
+        for name, found in entries_of(record).items():
+            settings, ways = found["settings"], [found[way] for way in ("stock", "ours")]
+            rows = f"{settings['train_rows']:,} rows, " if settings["train_rows"] else ""
+            what = f"fine-tuning {settings['model']} on {name}: {rows}{found['score']}, a run"
+            cells = [
+                f"{mean_text(way['scores'])}, {statistics.median(way['seconds']):.0f} s"
+                for way in ways
+            ]
+            difference = paired_text(ways[0]["scores"], ways[1]["scores"])
+            yield what, *cells, f"{difference}; {1 / found['time_ratio']:.1f} ×"
 
 
 def _time_to_quality() -> Iterator[tuple[str, list[tuple[str, ...]]]]:

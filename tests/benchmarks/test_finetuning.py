@@ -74,6 +74,7 @@ def test_both_ways_get_the_same_rows(tmp_path: Path, monkeypatch: Any) -> None:
     settings = found["rte"]["settings"]
     assert (settings["train_rows"], settings["learning_rate"]) == (40, 2e-5)
     assert settings["precision"] == "fp32"
+    assert set(found["rte"]["inputs"]) == {"model", "train", "validation"}
     assert settings["device"] == finetuning_stock.device()
     assert all(len(found["rte"][way]["scores"]) == 1 for way in ("stock", "ours"))
 
@@ -100,7 +101,7 @@ def test_ours_is_scored_after_the_last_epoch_as_stock_is(tmp_path: Path, monkeyp
     task = finetuning.TASKS["sst2"]
     found = finetuning._ours(task, model, files, 0, str(tmp_path / "out"))
     config = finetuning._config(task, model, files, 0, str(tmp_path / "again"))
-    whole = finetune("sentiment", config)
+    whole = finetune("sentiment", config.model_copy(update={"keep": "best"}))
     assert found["accuracy"] == whole["history"][-1]["accuracy"]
     assert found["accuracy"] < whole["metrics"]["validation"]["accuracy"]
     assert whole["precision"] == "fp32"

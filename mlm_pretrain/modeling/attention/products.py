@@ -126,7 +126,7 @@ class _Products(torch.autograd.Function):
             x.reshape(-1, x.shape[-1]).index_select(0, buckets.gather) for x in (query, key, value)
         ]
         mixed = torch.empty_like(rows[2])
-        kept = []
+        kept: list[torch.Tensor | None] = []
         for bucket, bias in zip(buckets.buckets, biases, strict=True):
             q, k, v, out = (_batch(x, bucket) for x in (*rows, mixed))
             kept += attend(q, k, v, bias, scale, dropout, out)[1]
