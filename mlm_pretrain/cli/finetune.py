@@ -102,7 +102,8 @@ def finetune(
     """Fine-tune a model on labelled examples, keep the best epoch, and score it.
 
     Few weights instead of all: --set adapt=lora, bitfit, frozen, prefix or prompt. Rates that fall
-    towards the input: --set layer_decay=0.8. Stop early: --set patience=3. Rare labels: --set
+    towards the input: --set layer_decay=0.8. Stop early: --set patience=3. The last epoch, which alone
+    is scored then, in place of the best: --set keep=last. Rare labels: --set
     class_weights=balanced. Texts longer than the model: --set long_texts=windows. A cloze: --set
     template="{text} It was {mask}." --set words="{positive: great, negative: terrible}".
     In --out, analysis.json has confusions, scores by label and by length and calibration of labels of

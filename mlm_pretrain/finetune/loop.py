@@ -22,7 +22,7 @@ from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.loss import count_labels, summed_loss, task_logits
 from mlm_pretrain.finetune.rates import apply_shares, rate_shares
 from mlm_pretrain.finetune.task import Criterion, OnEpoch, Writer
-from mlm_pretrain.modeling.attention.rows import attend_quickly
+from mlm_pretrain.modeling.attention.choosing import attend_quickly
 from mlm_pretrain.modeling.dropout import draw_quickly
 from mlm_pretrain.modeling.first_token import for_first_token, plan_first_token
 from mlm_pretrain.progress import progress_bar

@@ -87,8 +87,9 @@ class PretrainConfig(StrictConfig):
         spike_nats: how far above the last steps' median is far (8 standard deviations where that is more).
         precision: "auto" takes bf16 where the hardware has it.
         attention: method of packed attention, equal but for rounding: "products8" and "products32" multiply
-            segments of like length in batches, "fused" takes PyTorch's kernel for each, "varlen" its
-            variable-length kernel on GPUs, "masks" keeps rows and masks. "auto" measures on the data.
+            segments of like length in batches, "fused" takes PyTorch's kernel for each (but not with dropout
+            on processors, where it has none), "varlen" its variable-length kernel on GPUs, "masks" keeps rows
+            and masks. "auto" measures on the data.
         compile: compile the model's layers first, which takes minutes and pays on GPUs.
     """
 

@@ -13,9 +13,10 @@ import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from mlm_pretrain.modeling.attention.choosing import attend_quickly
 from mlm_pretrain.modeling.attention.layout import borders_of, layout_of
 from mlm_pretrain.modeling.attention.products import products
-from mlm_pretrain.modeling.attention.rows import NAME, attend_quickly
+from mlm_pretrain.modeling.attention.rows import NAME
 from mlm_pretrain.modeling.dropout import kept_levels, scaled_mask
 
 _DROPPED = 0.3

@@ -10,9 +10,11 @@ import torch
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.modeling.attention.methods import implementation_name, is_packed_implementation
+from mlm_pretrain.modeling.attention.rows import NAME as ROWS
 from mlm_pretrain.modeling.attention.speed import default_method
 from mlm_pretrain.progress import say
 
+_STOCK = "sdpa"
 _LAYER_KINDS = ("full_attention", "sliding_attention")
 # Attention that reads masks, and the form in which it does (see `masks.shaped`), in the order of trial.
 _READINGS = (("sdpa", "flags"), ("eager", "added"), ("eager", "numbers"))
@@ -56,6 +58,13 @@ def require_packable(model: torch.nn.Module, method: str | None = None) -> None:
     wanted = method or default_method(torch.float32)
     if wanted == "masks" or not set_implementation(model, implementation_name(wanted)):
         use_masks(model, given)
+
+
+def attend_quickly(model: Any) -> None:
+    """Let a model of padded rows that attends by "sdpa" do so by `rows`; another stays as it is."""
+    is_stock = model.config._attn_implementation == _STOCK
+    if is_stock and not set_implementation(model, ROWS):
+        set_implementation(model, _STOCK)
 
 
 def use_masks(model: torch.nn.Module, given: str) -> None:

@@ -11,13 +11,14 @@ from typing import Any
 
 import torch
 from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
+from transformers.integrations.sdpa_attention import repeat_kv
 from transformers.masking_utils import sdpa_mask
 
 from mlm_pretrain.modeling.attention.directions import attend_in_parts, parts_of
 from mlm_pretrain.modeling.attention.fused import fused
 from mlm_pretrain.modeling.attention.layout import is_borders, layout_of
 from mlm_pretrain.modeling.attention.products import products
+from mlm_pretrain.modeling.attention.rows import UNSUPPORTED, attend_rows
 from mlm_pretrain.modeling.attention.varlen import varlen
 from mlm_pretrain.modeling.dropout import draws_quickly
 
@@ -29,8 +30,6 @@ METHODS: dict[str, Callable[..., torch.Tensor]] = {
 }
 _WITH_DROPOUT = "products32"  # on processors, whatever the method is without
 _PREFIX = "packed_"
-# Of the attention interface: what the methods here do not compute.
-_UNSUPPORTED = ("softcap", "s_aux", "position_bias", "cache")
 
 
 def implementation_name(method: str) -> str:
@@ -58,15 +57,15 @@ def _attend(
 ) -> tuple[torch.Tensor, None]:
     """The attention interface; q (1, heads, T, D) and k, v (1, key heads, T, D) → (1, T, heads, D).
 
-    With an ordinary mask, or none, it is transformers' own "sdpa": a model trained here stays usable.
+    With an ordinary mask, or none, it is that of rows: a model trained here stays usable.
     """
     if not is_borders(attention_mask):
-        return sdpa_attention_forward(
+        return attend_rows(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling,
             is_causal=is_causal, **kwargs,
         )  # fmt: skip
     assert attention_mask is not None
-    if unknown := [name for name in _UNSUPPORTED if kwargs.get(name) is not None]:
+    if unknown := [name for name in UNSUPPORTED if kwargs.get(name) is not None]:
         raise NotImplementedError(f"packed attention does not compute {unknown[0]}")
     groups = query.shape[1] // key.shape[1]
     key, value = repeat_kv(key, groups), repeat_kv(value, groups)

@@ -19,9 +19,8 @@ from mlm_pretrain.modeling.attention.shares import Shares, attend, attend_back, 
 from mlm_pretrain.modeling.dropout import draws_quickly
 
 NAME = "sdpa_quick_dropout"
-_STOCK = "sdpa"
-# Of the attention interface: what is not computed here.
-_UNSUPPORTED = ("softcap", "s_aux", "position_bias", "cache")
+# Of the attention interface: what is computed neither here nor for packed segments.
+UNSUPPORTED = ("softcap", "s_aux", "position_bias", "cache")
 
 
 class _Rows(torch.autograd.Function):
@@ -44,7 +43,7 @@ class _Rows(torch.autograd.Function):
         return (*(x.unflatten(0, ctx.rows) for x in found), None, None, None)
 
 
-def _attend(
+def attend_rows(
     module: torch.nn.Module,
     query: torch.Tensor,
     key: torch.Tensor,
@@ -56,7 +55,7 @@ def _attend(
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
     """The attention interface; q (B, heads, S, D) and k, v (B, key heads, S, D) → (B, S, heads, D)."""
-    is_more = any(kwargs.get(name) is not None for name in _UNSUPPORTED)
+    is_more = any(kwargs.get(name) is not None for name in UNSUPPORTED)
     if is_more or not draws_quickly(query, dropout):
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling,
@@ -82,11 +81,5 @@ def _bias(value: torch.Tensor, mask: torch.Tensor | None, looks_left: bool) -> t
     return penalty(mask, value.dtype) if mask.dtype == torch.bool else mask.to(value.dtype)
 
 
-def attend_quickly(model: Any) -> None:
-    """Let a model that attends by "sdpa" do so here; one of another kind stays as it is."""
-    if model.config._attn_implementation == _STOCK:
-        model.set_attn_implementation(NAME)
-
-
-AttentionInterface.register(NAME, _attend)
+AttentionInterface.register(NAME, attend_rows)
 AttentionMaskInterface.register(NAME, sdpa_mask)
