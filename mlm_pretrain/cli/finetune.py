@@ -171,11 +171,12 @@ def _lines(result: dict[str, Any]) -> list[str]:
         for split, scores in result["metrics"].items()
     ]
     counts = [f"{name}: {count}" for name, count in result["counts"].items() if count]
+    of = "the last" if len(result["history"]) == 1 else f"by {result['best_by']}"
     start = "random weights" if result["random_weights"] else result["model"]
     return [
         f"{result['task']} from {start}: {result['train_examples']} examples, "
         f"{result['steps']} steps in {result['seconds']:.0f} s, "
-        f"epoch {result['best_epoch']} kept (by {result['best_by']})",
+        f"epoch {result['best_epoch']} kept ({of})",
         *table(["split (%)", *names], rows),
         *counts,
         f"written: {result['out']}",

@@ -84,7 +84,7 @@ def save(model: Any, folder: Path) -> None:
 
 
 def trained_parameters(model: torch.nn.Module) -> int:
-    """Weights that training changes."""
+    """Weights open to training: of a table of token vectors all, though those that are read change alone."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 def finetune(
     task: str, config: FinetuneConfig, overwrite: bool = False, on_epoch: OnEpoch | None = None
 ) -> dict[str, Any]:
-    """Train `task` (a name in `kinds.TASKS`), keep the best epoch, score it and save it.
+    """Train `task` (a name in `kinds.TASKS`), keep the best epoch or the last, score it and save it.
 
     "sentiment" is any classification of a text or a pair, "cloze" the same by the words a masked
     language model puts into a gap (for few labels), "multilabel" several labels of one,
@@ -53,11 +53,11 @@ def finetune(
     analysis.json (see `analysis`). Under torchrun the processes share the work and the first writes.
 
     Args:
-        on_epoch: gets the validation scores of each epoch, as `history` has them; what it raises ends
+        on_epoch: gets what is added to `history`, the validation scores of an epoch; what it raises ends
             the run.
 
     Returns:
-        `metrics` a split (shares of 1; `loss` in nats), `best_epoch`, `history` an epoch,
+        `metrics` a split (shares of 1; `loss` in nats), `best_epoch`, `history` an epoch that was scored,
         `train_loss` over all steps, the settings that rules chose, counts of what was cut, dropped
         or repaired, and `seconds`.
 
@@ -162,9 +162,13 @@ def _ids_read(prepared: Prepared) -> Any:
     import numpy as np
     import torch
 
-    padding = np.array([prepared.tokenizer.pad_token_id])
-    read = [feature.inputs["input_ids"] for feature in prepared.train]
-    return torch.from_numpy(np.unique(np.concatenate([padding, *read])).astype(np.int64))
+    rows = [feature.inputs["input_ids"] for feature in prepared.train]
+    padding = prepared.tokenizer.pad_token_id
+    is_read = np.zeros(1 + max(padding, *(int(ids.max()) for ids in rows)), np.bool_)
+    is_read[padding] = True
+    for ids in rows:
+        is_read[ids] = True
+    return torch.from_numpy(is_read.nonzero()[0])
 
 
 def trainer_of(prepared: Prepared, model: Any, config: FinetuneConfig) -> FinetuneTrainer:

@@ -51,23 +51,45 @@ class FewRows(torch.nn.Module):
 
 
 def train_few_rows(model: Any, ids_N: torch.Tensor) -> None:
-    """Let the model train the rows of `ids_N` alone, where its table is an ordinary one of no other use."""
-    table = model.get_input_embeddings()
-    if type(table) is not torch.nn.Embedding or not table.weight.requires_grad:
+    """Let the model train the rows of `ids_N` alone, where its table is an ordinary one of no other use.
+
+    Models that answer by words of the vocabulary are left alone: they may read the table for that.
+    """
+    table = _table(model)
+    if table is None or not table.weight.requires_grad:
         return
-    if table.max_norm is not None or table.sparse or table.scale_grad_by_freq:
-        return
+    ids_N = ids_N[ids_N < table.num_embeddings]  # padding may have none
+    places = [(parent, name) for parent, name, child in _children(model) if child is table]
     everywhere = [p for _, p in model.named_parameters(remove_duplicate=False)]
-    if sum(p is table.weight for p in everywhere) != 1 or len(ids_N) >= table.num_embeddings:
+    is_alone = len(places) == 1 and sum(p is table.weight for p in everywhere) == 1
+    if not is_alone or len(ids_N) >= table.num_embeddings:
         return
-    model.set_input_embeddings(FewRows(table, ids_N))
+    ((parent, name),) = places
+    setattr(parent, name, FewRows(table, ids_N))
     table.weight.requires_grad = False
 
 
-def train_all_rows(model: Any) -> None:
+def train_all_rows(model: torch.nn.Module) -> None:
     """Put the table back, up to date, where `train_few_rows` took it."""
-    found = model.get_input_embeddings()
-    if isinstance(found, FewRows):
-        found.write_back()
-        found.table.weight.requires_grad = True
-        model.set_input_embeddings(found.table)
+    for parent, name, child in _children(model):
+        if isinstance(child, FewRows):
+            child.write_back()
+            child.table.weight.requires_grad = True
+            setattr(parent, name, child.table)
+
+
+def _children(model: torch.nn.Module) -> list[tuple[torch.nn.Module, str, torch.nn.Module]]:
+    """Every module with its name and the one that it stands in."""
+    return [(m, name, child) for m in model.modules() for name, child in m.named_children()]
+
+
+def _table(model: Any) -> torch.nn.Embedding | None:
+    """The token vectors that are read, if they are looked up and nothing else."""
+    try:
+        table, answers = model.get_input_embeddings(), model.get_output_embeddings()
+    except (NotImplementedError, AttributeError):  # the library does not know where
+        return None
+    is_plain = type(table) is torch.nn.Embedding and answers is None
+    if not is_plain or table.max_norm is not None or table.sparse or table.scale_grad_by_freq:
+        return None
+    return table

@@ -146,6 +146,8 @@ def test_what_would_not_be_comparable_is_refused(
     refused = write("refused.jsonl", [{"text": "a cat", "label": 7}])
     with pytest.raises(InputError, match="refused"):  # found before any trial
         search("sentiment", config.model_copy(update={"test": refused}), space=SPACE)
+    with pytest.raises(InputError, match="keep: last scores no epoch before the end"):
+        search("sentiment", config.model_copy(update={"keep": "last"}), space=SPACE)
     assert not Path(config.out).exists()
     # No trial begins after the time is up.
     first = search("sentiment", config, space=SPACE, trials=5, minutes=1e-4)

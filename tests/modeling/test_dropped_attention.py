@@ -13,10 +13,12 @@ import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from mlm_pretrain.modeling.attention import rows
 from mlm_pretrain.modeling.attention.choosing import attend_quickly
 from mlm_pretrain.modeling.attention.layout import borders_of, layout_of
 from mlm_pretrain.modeling.attention.products import products
 from mlm_pretrain.modeling.attention.rows import NAME
+from mlm_pretrain.modeling.attention.shares import attend
 from mlm_pretrain.modeling.dropout import kept_levels, scaled_mask
 
 _DROPPED = 0.3
@@ -65,6 +67,30 @@ def test_rows_are_those_of_the_shares_that_are_kept(sight: str) -> None:
     compare(found, expected.transpose(1, 2), leaves)
 
 
+@pytest.mark.parametrize("case", ["other keys", "grouped heads", "added"])
+def test_other_forms_are_those_of_the_library(case: str) -> None:
+    """Without an element that is dropped, so that the library's own attention says what is right."""
+    q, k, v = heads_of(2, 4, 6, 8)
+    mask = torch.ones(2, 1, 6, 6, dtype=torch.bool).tril()
+    if case == "other keys":  # of another text, or of more than is asked from
+        k, v = (x[:, :, :3] for x in (k, v))
+        mask = mask[..., :3]
+    if case == "grouped heads":
+        k, v = (x[:, :2] for x in (k, v))
+    if case == "added":
+        mask = torch.zeros(2, 1, 6, 6).masked_fill_(~mask, torch.finfo(torch.float32).min)
+    module = torch.nn.Identity()
+    module.num_key_value_groups = 2 if case == "grouped heads" else 1
+    for given in (mask, None):
+        outputs = [
+            ALL_ATTENTION_FUNCTIONS[name](
+                module, q, k, v, given, dropout=rate, scaling=_SCALE, is_causal=case != "added"
+            )[0]
+            for name, rate in (("sdpa", 0.0), (NAME, 1e-5))
+        ]
+        torch.testing.assert_close(outputs[1], outputs[0], atol=1e-4, rtol=1e-4)
+
+
 def test_packed_segments_are_those_of_the_shares_that_are_kept() -> None:
     lengths, heads = [5, 9, 6], 2
     leaves = heads_of(heads, sum(lengths), 4)
@@ -85,7 +111,9 @@ def test_packed_segments_are_those_of_the_shares_that_are_kept() -> None:
 
 
 @pytest.mark.parametrize("kind", ["bert", "gpt2"])
-def test_a_model_attends_by_it_and_says_nothing_of_it(kind: str, tmp_path: Path) -> None:
+def test_a_model_attends_by_it_and_says_nothing_of_it(
+    kind: str, tmp_path: Path, monkeypatch: Any
+) -> None:
     """One of 65,536 shares is dropped, and here none: the model is as it was, in training as well."""
     sizes = {"vocab_size": 100, "hidden_size": 32, "num_hidden_layers": 2, "pad_token_id": 0}
     rates = {"attention_probs_dropout_prob": 1e-5, "attn_pdrop": 1e-5, "hidden_dropout_prob": 0.0}
@@ -99,11 +127,14 @@ def test_a_model_attends_by_it_and_says_nothing_of_it(kind: str, tmp_path: Path)
     assert quick.config._attn_implementation == NAME
     ids = torch.randint(1, 100, (3, 17))
     ids[1, 9:] = ids[2, 4:] = 0
+    taken = []
+    monkeypatch.setattr(rows, "attend", lambda *given: taken.append(1) or attend(*given))
     found = []
     for model in (stock, quick):
         outputs = model(ids, attention_mask=(ids > 0).long(), labels=torch.tensor([0, 1, 0]))
         outputs.loss.backward()
         found.append((outputs.logits, [p.grad for p in model.parameters()]))
     torch.testing.assert_close(found[1], found[0], atol=1e-5, rtol=1e-4)
+    assert len(taken) == 2  # once a layer of the quick one
     quick.save_pretrained(tmp_path)
     assert NAME not in json.dumps(json.loads((tmp_path / "config.json").read_text("utf-8")))

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoConfig, AutoModelForMaskedLM, AutoModelForSequenceClassification
+from transformers import (
+    AutoConfig,
+    AutoModelForMaskedLM,
+    AutoModelForSequenceClassification,
+    BertConfig,
+    EncoderDecoderConfig,
+    EncoderDecoderModel,
+)
 
 from mlm_pretrain.modeling.few_rows import FewRows, train_all_rows, train_few_rows
 
@@ -67,6 +74,23 @@ def test_a_token_that_was_not_named_is_an_error_in_training() -> None:
     train_few_rows(model, _READ)
     with pytest.raises(IndexError):
         model(torch.tensor([[3, 5, 4]]))
+
+
+def test_two_models_put_together_and_unknown_places_stay() -> None:
+    """Of the one the library knows where the table is and not how to set it, of the other not even that."""
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 60}
+    part = BertConfig(**sizes, intermediate_size=32)
+    both = EncoderDecoderModel(
+        EncoderDecoderConfig.from_encoder_decoder_configs(part, BertConfig(**part.to_dict()))
+    )
+    canine = AutoModelForSequenceClassification.from_config(
+        AutoConfig.for_model("canine", hidden_size=32, num_hidden_layers=1, num_attention_heads=2)
+    )
+    for model in (both, canine):
+        before = [name for name, _ in model.named_parameters()]
+        train_few_rows(model, _READ)
+        assert [name for name, p in model.named_parameters() if p.requires_grad] == before
+        train_all_rows(model)
 
 
 def test_tables_that_are_read_elsewhere_or_not_trained_stay() -> None:

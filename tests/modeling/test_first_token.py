@@ -57,9 +57,22 @@ def test_answers_and_gradients_stay_and_the_rest_is_not_computed(kind: str) -> N
     assert seen == [44, 4]
 
 
+@pytest.mark.parametrize("kind", ["ibert", "squeezebert", "big_bird", "canine"])
+def test_models_of_other_forms_are_left_alone(kind: str) -> None:
+    model = model_of(kind)
+    assert plan_first_token(model) is None
+    assert getattr(model.config, "attention_type", "block_sparse") == "block_sparse"
+
+
 def test_models_that_read_more_are_left_alone() -> None:
     assert plan_first_token(model_of("modernbert", classifier_pooling="mean")) is None
     assert plan_first_token(model_of("gpt2")) is None  # reads the last
     assert plan_first_token(model_of("bert", AutoModelForTokenClassification)) is None
+    silent = model_of("modernbert", classifier_pooling="mean")
+    torch.nn.init.zeros_(silent.model.layers[-1].mlp.Wo.weight)  # as where layers were added
+    assert plan_first_token(silent) is None
+    headless = model_of("modernbert")
+    torch.nn.init.zeros_(headless.classifier.weight)
+    assert plan_first_token(headless) is None
     training = model_of("bert").train()
     assert plan_first_token(training) is not None and training.training

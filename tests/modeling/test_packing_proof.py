@@ -51,7 +51,7 @@ def test_where_packed_attention_does_not_pass_masks_are_taken(
     tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As with a model whose layers ask for what packed attention does not compute."""
-    monkeypatch.setattr(methods, "_UNSUPPORTED", ("output_attentions",))
+    monkeypatch.setattr(methods, "UNSUPPORTED", ("output_attentions",))
     model: Any = new_model("bert:2x64", "AutoModelForMaskedLM", tokenizer, 64, 0)
     model.bert.encoder.layer[1].attention.self.register_forward_pre_hook(
         lambda _module, args, kwargs: (args, {**kwargs, "output_attentions": False}),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from mlm_pretrain.config import build_config
+from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.kinds import TASKS
 from mlm_pretrain.finetune.outputs import describe_inputs
@@ -69,6 +70,11 @@ def prepared(kind: str, config: FinetuneConfig, space: SpaceLike | None, seeds: 
             optuna is not installed.
     """
     optuna = library()
+    if config.keep == "last":
+        raise InputError(
+            "keep: last scores no epoch before the end, and by these hopeless trials are ended early",
+            "leave keep out of a search, and set it when the winner is trained again",
+        )
     config = pinned(config)
     facts = plan_finetune(kind, config)  # all checks, also of the test file
     writes = TASKS[kind].writes

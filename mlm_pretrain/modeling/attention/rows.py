@@ -55,16 +55,18 @@ def attend_rows(
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
     """The attention interface; q (B, heads, S, D) and k, v (B, key heads, S, D) → (B, S, heads, D)."""
+    looks_left = is_causal if is_causal is not None else getattr(module, "is_causal", True)
+    looks_left = looks_left and query.shape[2] > 1 and attention_mask is None  # as "sdpa" has it
     is_more = any(kwargs.get(name) is not None for name in UNSUPPORTED)
-    if is_more or not draws_quickly(query, dropout):
+    is_plain = not is_more and _is_plain(query, key, attention_mask, looks_left)
+    if not is_plain or not draws_quickly(query, dropout):
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling,
             is_causal=is_causal, **kwargs,
         )  # fmt: skip
     groups = query.shape[1] // key.shape[1]
     key, value = repeat_kv(key, groups), repeat_kv(value, groups)
-    looks_left = is_causal if is_causal is not None else getattr(module, "is_causal", True)
-    bias = _bias(value, attention_mask, looks_left and query.shape[2] > 1)
+    bias = _bias(value, attention_mask, looks_left)
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5
     with torch.autocast(query.device.type, enabled=False):
         lines = [x.to(value.dtype) for x in (query, key, value)]
@@ -72,11 +74,21 @@ def attend_rows(
     return mixed.transpose(1, 2).contiguous(), None
 
 
-def _bias(value: torch.Tensor, mask: torch.Tensor | None, looks_left: bool) -> torch.Tensor | None:
-    """What is added to the scores (B or 1, 1 or heads, S, S); as in "sdpa", a mask says all that is seen."""
+def _is_plain(
+    query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None, looks_left: bool
+) -> bool:
+    """Whether the mask neither learns nor differs by heads alone, and who looks left sees as many keys."""
     if mask is None:
-        if not looks_left:
-            return None
+        return not looks_left or query.shape[2] == key.shape[2]
+    is_by_row = mask.dim() == 4 and (mask.shape[1] == 1 or mask.shape[0] == query.shape[0])
+    return is_by_row and not mask.requires_grad
+
+
+def _bias(value: torch.Tensor, mask: torch.Tensor | None, looks_left: bool) -> torch.Tensor | None:
+    """What is added to the scores: (B or 1, 1, S, S), or (B, heads, S, S)."""
+    if mask is None and not looks_left:
+        return None
+    if mask is None:
         mask = near(value.shape[2], True, None, value.device)[None, None]
     return penalty(mask, value.dtype) if mask.dtype == torch.bool else mask.to(value.dtype)
 

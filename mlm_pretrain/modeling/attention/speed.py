@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mlm_pretrain.modeling.attention.layout import Layout
 from mlm_pretrain.modeling.attention.methods import METHODS
 from mlm_pretrain.modeling.attention.varlen import has_varlen
+from mlm_pretrain.modeling.dropout import draws_quickly
 from mlm_pretrain.progress import say
 
 PREFERRED = "products8"
@@ -66,6 +67,7 @@ def measure_methods(
     With dropout the fused kernel does not; it is drawn in earnest, and the generator left as it was.
     """
     dropout = max(float(getattr(config, name, None) or 0) for name in _DROPOUTS)
+    dropout = dropout if draws_quickly(torch.empty(0), dropout) else 0.0
     names = [name for name in _ON_PROCESSORS if not (dropout and name == "fused")]
     with torch.random.fork_rng(devices=[]):
         return _seconds(config, lengths_N, dtype, dropout, names)
