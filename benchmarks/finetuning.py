@@ -6,75 +6,38 @@
 Each run is a process of its own, and its seconds are those of the process from start to end. Both get the
 example scripts' own settings for their kind of task, fp32, and the GPU where there is one. Both are scored on
 the validation split once, as they are after the last epoch (ours with `keep=last`; by default it would score
-every epoch, and its best one would be chosen by that split). With
-`--train-rows` and `--validation-rows` both get the same few, drawn once, where a task has more. Runs lie in
-`--work` and are not made again there, unless versions, settings or, of ours, the code are others; where the
-machine is not quiet, seconds mean nothing. A task is put into the record when its runs are done, beside those
-that the record holds, so that tasks may be measured at different times.
+every epoch, and its best one would be chosen by that split). With `--train-rows` and `--validation-rows` both
+get the same few, drawn once, where a task has more. Runs lie in `--work` and are not made again there, unless
+versions, settings or, of ours, the code are others; where the machine is not quiet, seconds mean nothing. A
+task is put into the record when its runs are done, beside those that the record holds, so that tasks may be
+measured at different times.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import statistics
-import tempfile
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
-from benchmarks.finetuning_stock import LENGTH, STRIDE, device
+from benchmarks.finetuning_runs import PRECISION, SETTINGS, SPLITS, TASKS, WAYS, config_of
+from benchmarks.finetuning_stock import LENGTH, device
 from benchmarks.record import RESULTS, add_entries, child_result, circumstances, kept
 from mlm_pretrain.compare.tasks import splits_of
 from mlm_pretrain.environment import code_hash
 from mlm_pretrain.finetune.lines import labelled_lines
 from mlm_pretrain.finetune.outputs import describe_input, describe_model
 from mlm_pretrain.manifest import hash_json, versions
-from mlm_pretrain.precision import Precision
 
-if TYPE_CHECKING:
-    from mlm_pretrain.finetune import FinetuneConfig
-
-WAYS = ("stock", "ours")
-_PRECISION: Precision = "fp32"  # `Trainer`'s
-_ROWS = {"train": "train_rows", "validation": "validation_rows"}
-# As the scripts' own instructions have them.
-_SETTINGS = {
-    "sentiment": {"epochs": 3, "learning_rate": 2e-5, "batch_size": 32},
-    "regression": {"epochs": 3, "learning_rate": 2e-5, "batch_size": 32},
-    "ner": {"epochs": 3, "learning_rate": 5e-5, "batch_size": 8},
-    "qa": {"epochs": 2, "learning_rate": 3e-5, "batch_size": 12},
-}
-
-
-class Task(NamedTuple):
-    """A folder of data, what `finetune` calls its kind, and the score that counts."""
-
-    folder: str
-    kind: str
-    score: str
-
-
-TASKS = {
-    "sst2": Task("sst2", "sentiment", "accuracy"),
-    "cola": Task("glue_cola", "sentiment", "matthews"),
-    "mrpc": Task("glue_mrpc", "sentiment", "accuracy"),
-    "rte": Task("glue_rte", "sentiment", "accuracy"),
-    "stsb": Task("glue_stsb", "regression", "spearman"),
-    "wnut17": Task("wnut17", "ner", "f1"),
-    "bc5cdr": Task("bc5cdr", "ner", "f1"),
-    "squad": Task("squad_v1_dev", "qa", "f1"),
-}
+_ROWS = {split: f"{split}_rows" for split in SPLITS}
 
 
 def main() -> None:
     """Run what is missing, in turns; print and record."""
     arguments = _parse()
-    if arguments.child:
-        print(json.dumps(_child(arguments)))
-        return
     arguments.work.mkdir(parents=True, exist_ok=True)
     for name in arguments.tasks:
         entry = {**circumstances(_settings(name, arguments)), **_task(name, arguments)}
@@ -86,8 +49,8 @@ def _settings(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     kind = TASKS[name].kind
     rows = {option: getattr(arguments, option) for option in _ROWS.values()}
     return {
-        "model": Path(arguments.model).name, "seeds": arguments.seeds, **_SETTINGS[kind], **rows,
-        "max_length": LENGTH[kind], "precision": _PRECISION, "device": device(),
+        "model": Path(arguments.model).name, "seeds": arguments.seeds, **SETTINGS[kind], **rows,
+        "max_length": LENGTH[kind], "precision": PRECISION, "device": device(),
     }  # fmt: skip
 
 
@@ -102,8 +65,6 @@ def _parse() -> argparse.Namespace:
         flag = f"--{name.replace('_', '-')}"
         parser.add_argument(flag, type=int, default=0, help=f"of the {split} split at most; 0: all")
     parser.add_argument("--out", type=Path, default=RESULTS / "finetuning.json")
-    parser.add_argument("--child", choices=WAYS, help=argparse.SUPPRESS)
-    parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -137,7 +98,7 @@ def _task(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
 def _key(name: str, way: str, arguments: argparse.Namespace) -> str:
     """Of what a run depends on beside the seed."""
     task, files = TASKS[name], _files(name, arguments)
-    config = _config(task, arguments.model, files, seed=0, out="").model_dump(mode="json")
+    config = config_of(task, arguments.model, files, seed=0, out="").model_dump(mode="json")
     code = code_hash() if way == "ours" else ""
     return hash_json([_inputs(name, arguments), config, device(), versions(), code])[:8]
 
@@ -176,48 +137,11 @@ def _drawn(path: str, beside: Path, count: int) -> str:
 
 
 def _timed(name: str, way: str, seed: int, arguments: argparse.Namespace) -> dict[str, float]:
-    given = {"child": way, "model": arguments.model, "data": arguments.data, "work": arguments.work}
-    given |= {name.replace("_", "-"): getattr(arguments, name) for name in _ROWS.values()}
+    given = {"way": way, "task": name, "model": arguments.model, "work": arguments.work}
+    given |= {**_files(name, arguments), "seed": seed}
     began = time.perf_counter()
-    found = child_result("benchmarks.finetuning", {**given, "tasks": name, "seed": seed})
+    found = child_result("benchmarks.finetuning_runs", given)
     return {**found, "seconds": time.perf_counter() - began}
-
-
-def _child(arguments: argparse.Namespace) -> dict[str, float]:
-    (name,) = arguments.tasks
-    task, files = TASKS[name], _files(name, arguments)
-    with tempfile.TemporaryDirectory(dir=arguments.work) as out:
-        run = _ours if arguments.child == "ours" else _stock
-        return run(task, arguments.model, files, arguments.seed, out)
-
-
-def _stock(task: Task, model: str, files: dict[str, str], seed: int, out: str) -> dict[str, float]:
-    from benchmarks.finetuning_stock import train_stock
-
-    return _numbers(train_stock(task.kind, model, files, _SETTINGS[task.kind], seed, out))
-
-
-def _ours(task: Task, model: str, files: dict[str, str], seed: int, out: str) -> dict[str, float]:
-    from mlm_pretrain.finetune import finetune
-
-    config = _config(task, model, files, seed, f"{out}/tuned")
-    return _numbers(finetune(task.kind, config)["history"][-1])
-
-
-def _config(task: Task, model: str, files: dict[str, str], seed: int, out: str) -> FinetuneConfig:
-    """Of ours, as stock is by its arguments."""
-    from mlm_pretrain.finetune import FinetuneConfig
-
-    return FinetuneConfig(
-        model=model, **files, out=out, seed=seed, max_length=LENGTH[task.kind],
-        stride=STRIDE if task.kind == "qa" else None,
-        metric=task.score, keep="last", save_model=False, warmup_share=0.0, weight_decay=0.0,
-        embedding_rate=1.0, precision=_PRECISION, **_SETTINGS[task.kind],
-    )  # fmt: skip
-
-
-def _numbers(scores: dict[str, Any]) -> dict[str, float]:
-    return {name: float(value) for name, value in scores.items() if isinstance(value, float)}
 
 
 if __name__ == "__main__":

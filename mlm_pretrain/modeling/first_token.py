@@ -78,7 +78,8 @@ def _disturbed(module: torch.nn.Module) -> Iterator[None]:
     """Inside, what the module makes of all tokens of a row but the first is another."""
 
     def hook(_module: Any, _given: Any, output: torch.Tensor) -> torch.Tensor:
-        noise = torch.ones_like(output)
+        width = output.shape[-1]
+        noise = torch.linspace(-1, 1, width, device=output.device).expand_as(output).clone()
         noise[:, 0] = 0
         return output + noise
 

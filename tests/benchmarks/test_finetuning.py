@@ -11,7 +11,7 @@ import pytest
 import tiny_problems
 from tiny_problems import mentions, opinions, praise, questions, save_model, wordpiece
 
-from benchmarks import finetuning, finetuning_stock
+from benchmarks import finetuning, finetuning_runs, finetuning_stock
 from benchmarks.finetuning_stock import train_stock
 from mlm_pretrain.finetune import finetune
 
@@ -95,12 +95,12 @@ def test_ours_is_scored_after_the_last_epoch_as_stock_is(tmp_path: Path, monkeyp
     validation = [{**row, "label": turned[row["label"]]} for row in opinions(40, 2)]
     files = _files(tmp_path, opinions(200, 1), validation)
     settings = {"epochs": 5, "learning_rate": 2e-3, "batch_size": 16}
-    monkeypatch.setitem(finetuning._SETTINGS, "sentiment", settings)
+    monkeypatch.setitem(finetuning_runs.SETTINGS, "sentiment", settings)
     monkeypatch.setitem(finetuning_stock.LENGTH, "sentiment", 40)
     model = save_model(tmp_path / "model", "bert", wordpiece())
-    task = finetuning.TASKS["sst2"]
-    found = finetuning._ours(task, model, files, 0, str(tmp_path / "out"))
-    config = finetuning._config(task, model, files, 0, str(tmp_path / "again"))
+    task = finetuning_runs.TASKS["sst2"]
+    found = finetuning_runs.ours(task, model, files, 0, str(tmp_path / "out"))
+    config = finetuning_runs.config_of(task, model, files, 0, str(tmp_path / "again"))
     whole = finetune("sentiment", config.model_copy(update={"keep": "best"}))
     assert found["accuracy"] == whole["history"][-1]["accuracy"]
     assert found["accuracy"] < whole["metrics"]["validation"]["accuracy"]
@@ -119,7 +119,9 @@ def test_no_way_cuts_a_sentence_that_the_model_takes(tmp_path: Path, monkeypatch
     (labels,) = encode({name: [value] for name, value in long.items()}, None)["labels"]
     assert [label for label in labels if label != -100] == [1] * 180 + [0]
     files = _files(tmp_path, [long] * 8, [long])
-    config = finetuning._config(finetuning.TASKS["wnut17"], model, files, 0, str(tmp_path / "out"))
+    config = finetuning_runs.config_of(
+        finetuning_runs.TASKS["wnut17"], model, files, 0, str(tmp_path / "out")
+    )
     whole = finetune("ner", config.model_copy(update={"epochs": 1}))
     assert whole["max_length"] == 256 and not whole["counts"]["sentences_cut_into_windows"]
 
@@ -143,9 +145,9 @@ def test_runs_of_other_versions_and_settings_are_not_taken(
     for change in (
         lambda patch: patch.setattr(finetuning, "versions", lambda: {"torch": "another"}),
         lambda patch: patch.setattr(finetuning, "device", lambda: "another"),
-        lambda patch: patch.setattr(finetuning, "_PRECISION", "bf16"),
+        lambda patch: patch.setattr(finetuning_runs, "PRECISION", "bf16"),
         lambda patch: patch.setitem(finetuning.LENGTH, "sentiment", 64),
-        lambda patch: patch.setitem(finetuning._SETTINGS["sentiment"], "epochs", 4),
+        lambda patch: patch.setitem(finetuning_runs.SETTINGS["sentiment"], "epochs", 4),
     ):
         with monkeypatch.context() as patch:
             change(patch)
