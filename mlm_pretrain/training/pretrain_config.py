@@ -69,7 +69,7 @@ class PretrainConfig(StrictConfig):
         warmup_share, decay_share: of the run, for the rise to the peak and the line to zero; 0 leaves it out.
         new_rows: with `init`, how rows for the entries of an extended tokenizer are made of those of their
             pieces, "mean" or "weighted" (see `modeling/vocabulary_growth`).
-        dropout: of the layers; with `init`, 0 leaves the checkpoint's own.
+        dropout: of the layers; None: 0 in new ones, else what the checkpoint or the run before has.
         max_grad_norm: gradients are scaled down to this norm.
         curriculum: easy rows first, in runs by steps or epochs; None shuffles all of them.
         replay: rows of other text among those of `data` (see `ReplayConfig`), so that what a checkpoint knew
@@ -124,7 +124,7 @@ class PretrainConfig(StrictConfig):
     decay_share: float = Field(0.6, ge=0, le=1)
     max_grad_norm: float = Field(1.0, gt=0)
     new_rows: NewRows = "mean"
-    dropout: float = Field(0.0, ge=0, lt=1)
+    dropout: float | None = Field(None, ge=0, lt=1)
     masking: MaskedConfig = MaskedConfig()
     curriculum: CurriculumConfig | None = None
     replay: ReplayConfig | None = None

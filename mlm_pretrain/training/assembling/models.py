@@ -31,18 +31,17 @@ def build_model(
 ) -> torch.nn.Module:  # fmt: skip
     """The model, with room for rows of `max_length` tokens."""
     length = max(max_length, config.positions or 0)
-    source, dropout = config.init, config.dropout or None
+    source = config.init
     if followed is not None:  # which has the dropout that it was given
         source = str(followed.model)
-        dropout = None if config.dropout == followed.config["dropout"] else config.dropout
     if source is not None:
         return continued_model(
             source, objective.auto_class, tokenizer, length, config.seed, config.revision,
-            objective.family_classes, dropout, config.new_rows,
+            objective.family_classes, config.dropout, config.new_rows,
         )  # fmt: skip
     default = DEFAULT_ARCH[objective.is_causal] if objective.is_packed else DEFAULT_PAIR
     arch = config.arch or default
     return new_model(
-        arch, objective.auto_class, tokenizer, length, config.seed, config.dropout,
+        arch, objective.auto_class, tokenizer, length, config.seed, config.dropout or 0.0,
         objective.family_classes,
     )  # fmt: skip
