@@ -5,12 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mlm_pretrain.errors import InputError
-
-# What a model and its tokenizer consist of; no pickles.
-_FILES = (
-    "*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.spm", "*.codes",
-    "*.tokenizer",
-)  # fmt: skip
+from mlm_pretrain.finetune.outputs import MODEL_ENDINGS
 
 
 def base_folder(model: str, revision: str | None) -> str:
@@ -25,7 +20,8 @@ def base_folder(model: str, revision: str | None) -> str:
     if Path(model).is_dir():
         return model
     try:
-        return str(snapshot_download(model, revision=revision, allow_patterns=list(_FILES)))
+        patterns = [f"*{ending}" for ending in MODEL_ENDINGS]
+        return str(snapshot_download(model, revision=revision, allow_patterns=patterns))
     except (OSError, ValueError, HFValidationError, HfHubHTTPError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(

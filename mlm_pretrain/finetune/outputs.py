@@ -22,7 +22,8 @@ from mlm_pretrain.manifest import MANIFEST, hash_file, own_manifest, write_manif
 STAGE = "finetune"
 METRICS = "metrics.json"
 _CLAIM = "run.json"
-_MODEL_ENDINGS = (".safetensors", ".json", ".txt", ".model", ".spm", ".codes", ".tokenizer")
+# What a model and its tokenizer consist of; no pickles.
+MODEL_ENDINGS = (".safetensors", ".json", ".txt", ".model", ".spm", ".codes", ".tokenizer")
 # Lie beside a model and say nothing of what it computes; the last two of a run of a comparison.
 _NO_CONTENT = (MANIFEST, METRICS, "analysis.json", "record.json")
 # What a tokenizer may consist of, over all kinds.
@@ -171,7 +172,7 @@ def describe_model(name: str, revision: str | None) -> dict[str, Any]:
     files = [
         path
         for path in sorted(folder.iterdir())
-        if path.suffix in _MODEL_ENDINGS and path.name not in _NO_CONTENT
+        if path.suffix in MODEL_ENDINGS and path.name not in _NO_CONTENT
     ]
     return {"path": name, "files": {path.name: hash_file(path) for path in files}}
 

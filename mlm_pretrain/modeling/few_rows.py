@@ -21,7 +21,7 @@ class FewRows(torch.nn.Module):
 
     Attributes:
         rows: what is trained (N, H).
-        table: all (V, H), brought up to date whenever the model is asked outside of training.
+        table: all (V, H), brought up to date whenever the model leaves training.
     """
 
     def __init__(self, table: torch.nn.Embedding, ids_N: torch.Tensor) -> None:
@@ -40,9 +40,14 @@ class FewRows(torch.nn.Module):
         if self.training:
             places = self.place_V[ids]
             return torch.nn.functional.embedding(places, self.rows, self.padding)
-        self.write_back()
         vectors: torch.Tensor = self.table(ids)
         return vectors
+
+    def train(self, mode: bool = True) -> FewRows:
+        """As of every module; out of training the table is read, not the rows."""
+        if not mode:
+            self.write_back()
+        return super().train(mode)
 
     @torch.no_grad()
     def write_back(self) -> None:

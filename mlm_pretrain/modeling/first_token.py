@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from mlm_pretrain.modeling.last_layer import Trimming, candidates, trimmed
+from mlm_pretrain.modeling.last_layer import Trimming, fitting, is_same, trimmed
 
 _ROWS, _LENGTH = 3, 7
 _TOLERANCE = 1e-4  # of the largest logit
@@ -23,13 +23,15 @@ _TOLERANCE = 1e-4  # of the largest logit
 @contextmanager
 def for_first_token(trimming: Trimming | None, ids_BL: torch.Tensor) -> Iterator[None]:
     """Inside, the last layer computes its feed-forward part for the first token of each row alone."""
+    if trimming is None:
+        yield
+        return
     rows, length = ids_BL.shape
     first_B = torch.arange(rows, device=ids_BL.device) * length
     with trimmed(trimming, first_B, one_a_row=True):
         yield
 
 
-@torch.no_grad()
 def plan_first_token(model: Any) -> Trimming | None:
     """What may be left out of a classifier's last layer; None where its answers need it."""
     if not type(model).__name__.endswith("ForSequenceClassification"):
@@ -37,30 +39,22 @@ def plan_first_token(model: Any) -> Trimming | None:
     # A proof by short rows would turn it off for good.
     if getattr(model.config, "attention_type", "") == "block_sparse":
         return None
-    was_training = model.training
-    model.eval()
-    try:
-        return next((found for found in candidates(model) if _changes_nothing(model, found)), None)
-    finally:
-        model.train(was_training)
+    return fitting(model, _changes_nothing)
 
 
 def _changes_nothing(model: Any, trimming: Trimming) -> bool:
-    try:
-        inputs = _rows_of(model)
-        whole = model(**inputs)["logits"]
-        with for_first_token(trimming, inputs["input_ids"]):
-            states = model.base_model(**inputs)[0]
-            found = model(**inputs)["logits"]
-        with _disturbed(trimming.module):
-            disturbed = whole if trimming.way == "after" else model(**inputs)["logits"]
-    except (RuntimeError, IndexError, ValueError, TypeError, AttributeError):
-        return False  # it reads more tokens than are left, or in another form
+    inputs = _rows_of(model)
+    whole = model(**inputs)["logits"]
+    with for_first_token(trimming, inputs["input_ids"]):
+        states = model.base_model(**inputs)[0]
+        found = model(**inputs)["logits"]
+    with _disturbed(trimming.module):
+        disturbed = whole if trimming.way == "after" else model(**inputs)["logits"]
     # Where the residual is added behind it, the token is spread over its row again.
     is_left_out = trimming.way == "within" or states.shape[1] == 1
-    # A head of zeros would not tell.
-    is_told = found.shape == whole.shape and not torch.equal(whole[0], whole[1])
-    return is_left_out and is_told and _is_equal(found, whole) and _is_equal(disturbed, whole)
+    is_told = not torch.equal(whole[0], whole[1])  # a head of zeros would not tell
+    same = all(is_same(other, whole, _TOLERANCE) for other in (found, disturbed))
+    return is_left_out and is_told and same
 
 
 def _rows_of(model: Any) -> dict[str, torch.Tensor]:
@@ -88,7 +82,3 @@ def _disturbed(module: torch.nn.Module) -> Iterator[None]:
         yield
     finally:
         handle.remove()
-
-
-def _is_equal(found: torch.Tensor, whole: torch.Tensor) -> bool:
-    return torch.allclose(found, whole, atol=_TOLERANCE * float(whole.abs().max()), rtol=0)

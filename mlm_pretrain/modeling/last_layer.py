@@ -9,7 +9,7 @@ an architecture adds the residual; whether one is right for a model is shown on 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
@@ -117,6 +117,34 @@ def candidates(model: Any) -> list[Trimming]:
         for part, way in parts
         if isinstance(part, torch.nn.Module)
     ]
+
+
+@torch.no_grad()
+def fitting(model: Any, changes_nothing: Callable[[Any, Trimming], bool]) -> Trimming | None:
+    """The first of `candidates` for which `changes_nothing(model, it)` holds in evaluation.
+
+    Where that fails, the rest of the model reads what was left out, or in another form. The model's mode is
+    left alone.
+    """
+
+    def holds(trimming: Trimming) -> bool:
+        try:
+            return changes_nothing(model, trimming)
+        except (RuntimeError, ValueError, TypeError, AttributeError, IndexError):
+            return False
+
+    was_training = model.training
+    model.eval()
+    try:
+        return next(filter(holds, candidates(model)), None)
+    finally:
+        model.train(was_training)
+
+
+def is_same(found: torch.Tensor, expected: torch.Tensor, tolerance: float) -> bool:
+    """Whether two answers differ by less than a share of the largest."""
+    size = expected.abs().max().clamp(min=1e-9)
+    return found.shape == expected.shape and bool((found - expected).abs().max() < tolerance * size)
 
 
 def _behind_attention(layer: torch.nn.Module) -> int:

@@ -11,14 +11,13 @@ from typing import Any
 
 import torch
 from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.integrations.sdpa_attention import repeat_kv
 from transformers.masking_utils import sdpa_mask
 
 from mlm_pretrain.modeling.attention.directions import attend_in_parts, parts_of
 from mlm_pretrain.modeling.attention.fused import fused
 from mlm_pretrain.modeling.attention.layout import is_borders, layout_of
 from mlm_pretrain.modeling.attention.products import products
-from mlm_pretrain.modeling.attention.rows import UNSUPPORTED, attend_rows
+from mlm_pretrain.modeling.attention.rows import UNSUPPORTED, attend_rows, looks_left_of, settled
 from mlm_pretrain.modeling.attention.varlen import varlen
 from mlm_pretrain.modeling.dropout import draws_quickly
 
@@ -67,19 +66,14 @@ def _attend(
     assert attention_mask is not None
     if unknown := [name for name in UNSUPPORTED if kwargs.get(name) is not None]:
         raise NotImplementedError(f"packed attention does not compute {unknown[0]}")
-    groups = query.shape[1] // key.shape[1]
-    key, value = repeat_kv(key, groups), repeat_kv(value, groups)
-    attend = partial(
-        _attend_line, method, dropout=dropout, window=sliding_window,
-        scale=scaling if scaling is not None else query.shape[-1] ** -0.5,
-    )  # fmt: skip
+    key, value, scale = settled(query, key, value, scaling)
+    attend = partial(_attend_line, method, dropout=dropout, window=sliding_window, scale=scale)
     layout, heads = layout_of(attention_mask), (query[0], key[0], value[0])
     in_parts = layout.causal_N is not None and not _is_products(method, query, dropout)
     if in_parts:
         attended = attend_in_parts(attend, heads, parts_of(layout, attention_mask))
     else:
-        looks_left = is_causal if is_causal is not None else getattr(module, "is_causal", True)
-        attended = attend(*heads, attention_mask, looks_left)
+        attended = attend(*heads, attention_mask, looks_left_of(module, is_causal))
     return attended.unsqueeze(0), None
 
 

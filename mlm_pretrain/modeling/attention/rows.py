@@ -55,7 +55,7 @@ def attend_rows(
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
     """The attention interface; q (B, heads, S, D) and k, v (B, key heads, S, D) → (B, S, heads, D)."""
-    looks_left = is_causal if is_causal is not None else getattr(module, "is_causal", True)
+    looks_left = looks_left_of(module, is_causal)
     looks_left = looks_left and query.shape[2] > 1 and attention_mask is None  # as "sdpa" has it
     is_more = any(kwargs.get(name) is not None for name in UNSUPPORTED)
     is_plain = not is_more and _is_plain(query, key, attention_mask, looks_left)
@@ -64,14 +64,26 @@ def attend_rows(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling,
             is_causal=is_causal, **kwargs,
         )  # fmt: skip
-    groups = query.shape[1] // key.shape[1]
-    key, value = repeat_kv(key, groups), repeat_kv(value, groups)
+    key, value, scale = settled(query, key, value, scaling)
     bias = _bias(value, attention_mask, looks_left)
-    scale = scaling if scaling is not None else query.shape[-1] ** -0.5
     with torch.autocast(query.device.type, enabled=False):
         lines = [x.to(value.dtype) for x in (query, key, value)]
         mixed: torch.Tensor = _Rows.apply(*lines, bias, scale, dropout)
     return mixed.transpose(1, 2).contiguous(), None
+
+
+def settled(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float | None
+) -> tuple[torch.Tensor, torch.Tensor, float]:
+    """Keys and values (B, heads, S, D) for every head of the queries, and the scale, as "sdpa" has them."""
+    groups = query.shape[1] // key.shape[1]
+    scale = scaling if scaling is not None else query.shape[-1] ** -0.5
+    return repeat_kv(key, groups), repeat_kv(value, groups), scale
+
+
+def looks_left_of(module: torch.nn.Module, is_causal: bool | None) -> bool:
+    """Whether a token sees those before it alone: as is asked for, else as the layer is made."""
+    return bool(is_causal if is_causal is not None else getattr(module, "is_causal", True))
 
 
 def _is_plain(

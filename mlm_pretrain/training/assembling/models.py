@@ -31,9 +31,7 @@ def build_model(
 ) -> torch.nn.Module:  # fmt: skip
     """The model, with room for rows of `max_length` tokens."""
     length = max(max_length, config.positions or 0)
-    source = config.init
-    if followed is not None:  # which has the dropout that it was given
-        source = str(followed.model)
+    source = config.init if followed is None else str(followed.model)
     if source is not None:
         return continued_model(
             source, objective.auto_class, tokenizer, length, config.seed, config.revision,
