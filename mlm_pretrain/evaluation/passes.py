@@ -12,7 +12,7 @@ import torch
 
 from mlm_pretrain.modeling.attention.directions import looks_left
 from mlm_pretrain.modeling.attention.inputs import PackedInputs, packed_inputs
-from mlm_pretrain.modeling.compilation import filled_up
+from mlm_pretrain.modeling.shapes import filled_up
 from mlm_pretrain.modeling.sparse_head import HeadPlan, loss_in_head, predict_only
 from mlm_pretrain.objectives import Objective
 from mlm_pretrain.objectives.masked import predicted_positions
@@ -74,16 +74,14 @@ class ModelPasses:
             reads: flat positions (N) in the rows, ascending, whose last hidden states are wanted too.
         """
         rows = for_models(batch)
-        inputs = packed_inputs(
-            self.model, rows, objective.is_causal, keeps_padding=self.head.keeps_shapes
-        )
+        inputs = packed_inputs(self.model, rows, objective.is_causal, shares=self.head.shares)
         labels = inputs.labels(batch["labels"])
         positions_P, targets_P = objective.predicted_positions(labels)
         rows_P = inputs.places_in_rows(positions_P)
         weights_P = None if weights_BL is None else weights_BL.flatten()[rows_P]
         read_N = positions_P[:0] if reads is None else inputs.places_in_line(reads)
         kept = torch.cat([positions_P, read_N])
-        if self.head.keeps_shapes:
+        if self.head.shares:
             kept = filled_up(kept, labels.numel())
         total, nats_P, scores = self._score(inputs, kept, targets_P, weights_P)
         behind = slice(len(positions_P), len(positions_P) + len(read_N))
@@ -102,9 +100,7 @@ class ModelPasses:
     def scores(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """What the head gives (B, L, K) of each token of rows of ids; 0 at padding."""
         rows = for_models(batch)
-        inputs = packed_inputs(
-            self.model, rows, looks_left(self.model), keeps_padding=self.head.keeps_shapes
-        )
+        inputs = packed_inputs(self.model, rows, looks_left(self.model), shares=self.head.shares)
         self.outputs = self.call(**inputs.arguments)
         found = _logits(self.outputs)
         scores = found if found.dim() == 3 else found[..., None]  # one score a token: ELECTRA

@@ -26,6 +26,7 @@ from mlm_pretrain.modeling.attention.choosing import is_decided
 from mlm_pretrain.modeling.attention.directions import looks_left
 from mlm_pretrain.modeling.build import read_checkpoint
 from mlm_pretrain.modeling.packing_proof import prove_packable
+from mlm_pretrain.modeling.shapes import compiles_by_shape
 from mlm_pretrain.modeling.sizes import check_length
 from mlm_pretrain.modeling.sparse_head import plan_head
 from mlm_pretrain.objectives import OBJECTIVES, Objective
@@ -170,6 +171,8 @@ def batch_losses(
     starts = range(0, count, batch_size)
     device = next(model.parameters()).device
     head = plan_head(model)
+    if resolve_precision(precision) == "bf16" and compiles_by_shape(device.type, torch.bfloat16):
+        head = head.with_few_shapes()
     reads_leftwards = objective.is_causal and not looks_left(model)  # an encoder that learned both
     was_training = model.training
     model.eval()

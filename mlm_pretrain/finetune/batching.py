@@ -66,14 +66,18 @@ class Collator:
     """Features to tensors: inputs (B, L), labels as the task has them, `allowed` (B, L).
 
     With `decoder_inputs`, which makes them of the labels (B, D), also `decoder_input_ids` (B, D).
+    L is the longest of the batch, rounded up to a multiple of `multiple` as far as `max_length`.
     """
 
     pad_token_id: int
     label_per_token: bool
     decoder_inputs: Callable[[Any], Any] | None = None
+    multiple: int = 1
+    max_length: int = 0
 
     def __call__(self, features: Sequence[Feature]) -> dict[str, Any]:
-        length = max(len(feature) for feature in features)
+        longest = max(len(feature) for feature in features)
+        length = max(longest, min(-(-longest // self.multiple) * self.multiple, self.max_length))
         batch = {
             name: _padded([f.inputs[name] for f in features], length, fill, np.int64)
             for name, fill in self._fills(features[0])

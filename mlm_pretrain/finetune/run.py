@@ -36,6 +36,8 @@ from mlm_pretrain.manifest import write_json
 from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
 
+_MULTIPLE = 8  # of tokens
+
 if TYPE_CHECKING:
     from mlm_pretrain.finetune.loop import FinetuneTrainer
 
@@ -176,7 +178,12 @@ def trainer_of(prepared: Prepared, model: Any, config: FinetuneConfig) -> Finetu
     from mlm_pretrain.finetune.loop import build_trainer
 
     task, facts = prepared.task, prepared.facts
-    collator = Collator(prepared.tokenizer.pad_token_id, task.label_per_token, task.decoder_inputs)
+    # In bf16 a product takes its time for each new shape (see modeling/shapes.py).
+    multiple = _MULTIPLE if facts["precision"] == "bf16" else 1
+    collator = Collator(
+        prepared.tokenizer.pad_token_id, task.label_per_token, task.decoder_inputs,
+        multiple=multiple, max_length=facts["max_length"],
+    )  # fmt: skip
     return build_trainer(
         model, prepared.train, collator, config,
         facts["steps"], facts["learning_rate"], facts["embedding_rate"], facts["precision"],

@@ -19,8 +19,6 @@ import torch
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.modeling.layers import layers_of
 
-_SHARES = 64  # of a batch's tokens: the number that are predicted varies by less than one
-
 
 def compile_layers(model: torch.nn.Module) -> int:
     """Compile each layer for the shapes it meets; returns how many layers there are.
@@ -53,12 +51,3 @@ def uncompiled() -> AbstractContextManager[Any]:
 def as_written(model: torch.nn.Module) -> AbstractContextManager[Any]:
     """Inside, `model` runs uncompiled, where it is compiled."""
     return uncompiled() if is_compiled(model) else nullcontext()
-
-
-def filled_up(positions_P: torch.Tensor, tokens: int) -> torch.Tensor:
-    """`positions_P` and behind them positions of other tokens, to the next whole 64th of `tokens`."""
-    share = max(1, tokens // _SHARES)
-    missing = min(-len(positions_P) % share, tokens - len(positions_P))
-    others = torch.ones(tokens, dtype=torch.bool, device=positions_P.device)
-    others[positions_P] = False
-    return torch.cat([positions_P, others.nonzero().flatten()[:missing]])

@@ -23,6 +23,7 @@ import torch
 from mlm_pretrain.modeling.compilation import is_compiled
 from mlm_pretrain.modeling.last_layer import Trimming, fitting, is_same, rows_at, trimmed
 from mlm_pretrain.modeling.layers import writes_what_it_reads
+from mlm_pretrain.modeling.shapes import SHARES, round_rows
 from mlm_pretrain.modeling.vocabulary_loss import chunked_cross_entropy
 
 _TOLERANCE = 1e-5  # of the largest score
@@ -34,15 +35,20 @@ class HeadPlan(NamedTuple):
     Attributes:
         is_plain: the output layer can compute the loss itself.
         trimming: what the last layer may leave out.
-        keeps_shapes: batches of one shape have to stay so: padding and a few tokens that nobody predicts are
-            computed too.
+        shares: so that shapes repeat, tokens are filled up with padding to a whole share of the rows, a
+            1/shares, and those predicted with some that nobody predicts. 1: all padding is computed, 0: none.
         parts: plans of the models beside this one, by their names among its `pretraining_heads`.
     """
 
     is_plain: bool = False
     trimming: Trimming | None = None
-    keeps_shapes: bool = False
+    shares: int = 0
     parts: Mapping[str, Any] = MappingProxyType({})
+
+    def with_few_shapes(self) -> HeadPlan:
+        """For products that are compiled for each shape, here and in the parts."""
+        parts = {name: plan.with_few_shapes() for name, plan in self.parts.items()}
+        return self._replace(shares=self.shares or SHARES, parts=parts)
 
     def without_trimming(self) -> HeadPlan:
         """All layers whole, here and in the parts."""
@@ -123,12 +129,13 @@ def loss_in_head(
     layer, loss = model.get_output_embeddings(), HeadLoss()
 
     def forward(hidden_1PH: torch.Tensor) -> torch.Tensor:
-        hidden_PH = hidden_1PH.flatten(0, -2)[: len(targets_P)]
-        if torch.is_autocast_enabled(hidden_PH.device.type):
-            hidden_PH = hidden_PH.to(torch.get_autocast_dtype(hidden_PH.device.type))
-        found = chunked_cross_entropy(hidden_PH, layer.weight, layer.bias, targets_P, weights_P)
+        hidden_QH = hidden_1PH.flatten(0, -2)
+        if torch.is_autocast_enabled(hidden_QH.device.type):
+            hidden_QH = hidden_QH.to(torch.get_autocast_dtype(hidden_QH.device.type))
+        hidden_QH = hidden_QH[: round_rows(len(targets_P), len(hidden_QH), hidden_QH)]
+        found = chunked_cross_entropy(hidden_QH, layer.weight, layer.bias, targets_P, weights_P)
         loss.nats_P = found.nats_P
-        loss.scores = partial(_scores, hidden_PH.detach(), layer)
+        loss.scores = partial(_scores, hidden_QH.detach()[: len(targets_P)], layer)
         return loss.take(found.total, hidden_1PH.shape[:-1])
 
     layer.forward = forward
@@ -156,7 +163,7 @@ def plan_head(model: torch.nn.Module) -> HeadPlan:
     try:
         with torch.no_grad():
             found = None if writes_what_it_reads(model) else fitting(model, _changes_nothing)
-            return HeadPlan(_has_plain_head(model), found, is_compiled(model), parts)
+            return HeadPlan(_has_plain_head(model), found, int(is_compiled(model)), parts)
     finally:
         model.train(was_training)
 

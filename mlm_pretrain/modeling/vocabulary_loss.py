@@ -26,7 +26,7 @@ class TokenLosses(NamedTuple):
 
 
 def chunked_cross_entropy(
-    hidden_PH: torch.Tensor,
+    hidden_QH: torch.Tensor,
     weight_VH: torch.Tensor,
     bias_V: torch.Tensor | None,
     targets_P: torch.Tensor,
@@ -35,19 +35,20 @@ def chunked_cross_entropy(
     """−Σ w · log softmax(hidden · weightᵀ + bias)[target], and the loss of each token.
 
     Args:
-        hidden_PH: in the dtype the products are to be computed in; the sums are in float32.
+        hidden_QH: rows of the targets, and behind them any that count for nothing; in the dtype the products
+            are to be computed in. The sums are in float32.
         weight_VH, bias_V: the output layer, any float dtype; their gradients have it too.
         targets_P: the right ids, int64.
         weights_P: w, float32; 1 for all where none are given.
     """
     # Inside `forward` it can no longer be told that no gradient is wanted.
     learns, scale = torch.is_grad_enabled(), None
-    if weights_P is not None and len(weights_P) and hidden_PH.dtype == torch.float16:
+    if weights_P is not None and len(weights_P) and hidden_QH.dtype == torch.float16:
         # Weighted, errors may be smaller than any number in fp16: what all weights share comes last.
         scale = weights_P.max().clamp_min(torch.finfo(weights_P.dtype).tiny)
         weights_P = weights_P / scale
     total, nats_P = _ChunkedCrossEntropy.apply(
-        hidden_PH, weight_VH, bias_V, targets_P, weights_P, learns
+        hidden_QH, weight_VH, bias_V, targets_P, weights_P, learns
     )
     return TokenLosses(total if scale is None else total * scale, nats_P)
 
@@ -91,7 +92,7 @@ def _accumulate(
 ) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor | None]]:
     """(summed loss, each token's, gradients of hidden, weight and bias, None for those not wanted)."""
     total = torch.zeros((), dtype=torch.float32, device=hidden.device)
-    nats = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
+    nats = torch.empty(len(targets), dtype=torch.float32, device=hidden.device)
     to_hidden = torch.empty_like(hidden) if wants[0] else None
     to_weight = torch.empty(weight.shape, device=weight.device) if wants[1] else None
     to_bias = torch.zeros(len(weight), device=weight.device) if wants[2] else None
@@ -101,14 +102,16 @@ def _accumulate(
         h, right = hidden[rows], targets[rows, None]
         scores = torch.nn.functional.linear(h, used, shift)
         logs = torch.log_softmax(scores.float(), -1)
-        nats[rows] = -logs.gather(1, right)[:, 0]
+        counted = len(right)
+        nats[rows] = -logs[:counted].gather(1, right)[:, 0]
         total += nats[rows].sum() if weights is None else nats[rows] @ weights[rows]
         if not any(wants):
             continue
         errors = logs.exp_()
-        errors.scatter_add_(1, right, torch.full_like(right, -1, dtype=errors.dtype))
+        errors[:counted].scatter_add_(1, right, torch.full_like(right, -1, dtype=errors.dtype))
+        errors[counted:] = 0
         if weights is not None:
-            errors *= weights[rows, None]
+            errors[:counted] *= weights[rows, None]
         if to_bias is not None:
             to_bias += errors.sum(0)
         errors = errors.to(hidden.dtype)

@@ -148,7 +148,7 @@ def test_the_loss_is_that_of_two_plain_models(family: str, sharing: str, tokeniz
     generator, discriminator = naive(model, batch)
     for method in ("masks", "fused", "products8"):
         pack(model, method)
-        for head in (HeadPlan(), HeadPlan(keeps_shapes=True), plan_head(model)):
+        for head in (HeadPlan(), HeadPlan(shares=1), plan_head(model)):
             found, counts = loss_of(model, batch, head)
             means = {name: float(total) / counts[name] for name, total in found.sums.items()}
             assert means["generator"] == pytest.approx(generator, rel=1e-5)

@@ -24,7 +24,7 @@ from tsdae_cases import (
 from mlm_pretrain.evaluation.passes import ModelPasses
 from mlm_pretrain.modeling.attention.choosing import require_packable
 from mlm_pretrain.modeling.build import new_model
-from mlm_pretrain.modeling.compilation import filled_up
+from mlm_pretrain.modeling.shapes import filled_up
 from mlm_pretrain.modeling.sparse_head import HeadPlan, plan_head
 from mlm_pretrain.objectives.tsdae import TsdaeCollator, TsdaeConfig, text_vectors, written
 from mlm_pretrain.objectives.vocabulary import Vocabulary, read_vocabulary
@@ -169,7 +169,7 @@ def test_rows_that_keep_their_shape_give_the_same_loss(tokenizer: Any) -> None:
     model, batch = network("bert", tokenizer, config), collated(tokenizer, config)
     require_packable(model, "products8")
     assert len(filled_up(torch.arange(3), batch["labels"].numel())) > 3
-    plans = (HeadPlan(is_plain=True), HeadPlan(is_plain=True, keeps_shapes=True))
+    plans = (HeadPlan(is_plain=True), HeadPlan(is_plain=True, shares=1))
     one, other = (found_loss(model, batch, config, plan).loss.item() for plan in plans)
     assert one == pytest.approx(other, rel=1e-5)
 

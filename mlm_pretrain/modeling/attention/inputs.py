@@ -59,7 +59,7 @@ def packed_inputs(
     model: torch.nn.Module,
     batch: dict[str, torch.Tensor],
     is_causal: bool,
-    keeps_padding: bool = False,
+    shares: int = 0,
 ) -> PackedInputs:
     """Turn a batch's layout into what the model's forward takes.
 
@@ -71,8 +71,8 @@ def packed_inputs(
             look, whatever the model's own is. `token_type_ids` (B, L) are left out for models that do not
             know them.
         is_causal: whether a token sees only what stands to its left.
-        keeps_padding: leave padding in the line, each token of it a segment of its own, so that batches of
-            one shape give lines of one length.
+        shares: leave padding in the line, so that batches of one shape give lines of few lengths: as much as
+            fills it up to whole parts of B · L tokens, so many in all; 1: all of it, 0: none.
     """
     in_line = is_packed_implementation(model.config._attn_implementation)
     batch = dict(batch)
@@ -105,20 +105,33 @@ def packed_inputs(
         inputs = {**batch, "position_ids": positions_BL, "attention_mask": mask}
         return PackedInputs({**inputs, **last}, None)
     segments = batch["segment_ids"].flatten()
-    order_T = (torch.ones_like(segments) if keeps_padding else segments).nonzero().flatten()
-    # Padding may have any positions; here each token of it begins a segment.
-    places_T = batch["position_ids"].flatten().masked_fill(segments == 0, 0)[order_T]
-    starts_N = (places_T == 0).nonzero().flatten()
+    order_T = (segments if not shares else _filled(segments, shares)).nonzero().flatten()
+    starts_N = _starts(segments[order_T] == 0, batch["position_ids"].flatten()[order_T])
     causal_N = None
     if causal_B is not None:
         causal_N = causal_B[order_T[starts_N] // batch["segment_ids"].shape[1]]
-    mask = _mask_argument(model.config, starts_N, len(places_T), causal_N)
+    mask = _mask_argument(model.config, starts_N, len(order_T), causal_N)
     line = {**_read(batch), "position_ids": positions_BL}
     arguments = {
         name: rows.flatten(0, 1).index_select(0, order_T)[None] for name, rows in line.items()
     }
     arguments |= {"attention_mask": mask, **last}
     return PackedInputs(arguments, order_T, starts_N if is_causal else None)
+
+
+def _filled(segments: torch.Tensor, shares: int) -> torch.Tensor:
+    """`segments` (B · L, 0 is padding) with the first of the padding counted in, up to a whole share."""
+    share = max(1, len(segments) // shares)
+    is_padding = segments == 0
+    missing = -int((~is_padding).sum()) % share
+    return torch.where(is_padding & (is_padding.cumsum(0) <= missing), 1, segments)
+
+
+def _starts(is_padding_T: torch.Tensor, positions_T: torch.Tensor) -> torch.Tensor:
+    """Where segments begin in a line; neighbouring padding, whatever its positions, is one segment."""
+    is_behind_T = is_padding_T.roll(1)
+    is_behind_T[:1] = False
+    return torch.where(is_padding_T, ~is_behind_T, positions_T == 0).nonzero().flatten()
 
 
 def _with_segments(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

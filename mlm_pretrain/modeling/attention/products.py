@@ -21,6 +21,9 @@ from numpy.typing import NDArray
 from mlm_pretrain.modeling.attention.layout import Layout
 from mlm_pretrain.modeling.attention.masks import near
 from mlm_pretrain.modeling.attention.shares import Shares, attend, attend_back, penalty
+from mlm_pretrain.modeling.shapes import compiles_by_shape, rounded
+
+_SEGMENTS = 4  # a bucket is filled up to a multiple of, where products are compiled for their shape
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Buckets:
     Attributes:
         gather: for each gathered row (bucket, segment, head, position), its row in (T · heads).
         scatter: for each row in (T · heads), its gathered row.
-        padding: gathered rows that repeat a segment's last token to fill it up.
+        padding: gathered rows that repeat a segment's last token, or a segment, to fill up what they are in.
     """
 
     gather: torch.Tensor
@@ -49,33 +52,40 @@ class Buckets:
     buckets: list[Bucket]
 
 
-def buckets_of(layout: Layout, heads: int, multiple: int, is_causal: bool) -> Buckets:
+def buckets_of(
+    layout: Layout, heads: int, multiple: int, is_causal: bool, together: int = 1
+) -> Buckets:
     """The buckets of a layout with lengths rounded up to `multiple`; derived once for all layers.
 
     Args:
         is_causal: how the segments look where the layout does not say it of each.
+        together: what the number of segments in a bucket is rounded up to a multiple of.
     """
-    key = ("products", heads, multiple, is_causal)
+    key = ("products", heads, multiple, is_causal, together)
     if key not in layout.derived:
-        layout.derived[key] = _gathered(layout, heads, multiple, is_causal)
+        layout.derived[key] = _gathered(layout, heads, multiple, is_causal, together)
     found: Buckets = layout.derived[key]
     return found
 
 
-def _gathered(layout: Layout, heads: int, multiple: int, is_causal: bool) -> Buckets:
+def _gathered(layout: Layout, heads: int, multiple: int, is_causal: bool, together: int) -> Buckets:
     starts, lengths = layout.starts, layout.lengths_N
-    rounded = -(-lengths // multiple) * multiple
+    sizes_N = -(-lengths // multiple) * multiple
     causal_N = np.full(len(lengths), is_causal) if layout.causal_N is None else layout.causal_N
     scatter: NDArray[np.int64] = np.empty((layout.tokens, heads), dtype=np.int64)
     gathers, buckets, offset = [], [], 0
-    for size, causal in np.unique(np.stack([rounded, causal_N], 1), axis=0).tolist():
-        members = np.flatnonzero((rounded == size) & (causal_N == causal))
+    for size, causal in np.unique(np.stack([sizes_N, causal_N], 1), axis=0).tolist():
+        own = np.flatnonzero((sizes_N == size) & (causal_N == causal))
+        members = np.resize(
+            own, rounded(len(own), together)
+        )  # repeats its first where it has to be longer
         place_1S = np.arange(size)[None]
         tokens_NS = starts[members, None] + np.minimum(place_1S, lengths[members, None] - 1)
         valid_NS = place_1S < lengths[members, None]
         gathers.append((tokens_NS[:, None] * heads + np.arange(heads)[None, :, None]).ravel())
         rows = offset + np.arange(gathers[-1].size).reshape(len(members), heads, size)
-        scatter[tokens_NS[valid_NS]] = rows.transpose(0, 2, 1)[valid_NS]
+        written_NS = valid_NS[: len(own)]
+        scatter[tokens_NS[: len(own)][written_NS]] = rows.transpose(0, 2, 1)[: len(own)][written_NS]
         place = slice(offset, offset + gathers[-1].size)
         buckets.append(Bucket(place, bool(causal), size, torch.from_numpy(valid_NS)))
         offset = place.stop
@@ -180,7 +190,8 @@ def products(
     heads = query.shape[0]
     if window is not None and window >= layout.longest:
         window = None
-    which = (heads, multiple, is_causal)
+    together = _SEGMENTS if compiles_by_shape(value.device.type, value.dtype) else 1
+    which = (heads, multiple, is_causal, together)
     buckets = buckets_of(layout, *which)
     biases = _biases(layout, buckets, which, heads, window, value.dtype)
     lines = [x.to(value.dtype).transpose(0, 1) for x in (query, key, value)]
