@@ -4,13 +4,15 @@
     … --train-rows 1000 --validation-rows 1000
 
 Each run is a process of its own, and its seconds are those of the process from start to end. Both get the
-example scripts' own settings for their kind of task, fp32, and the GPU where there is one. Both are scored on
-the validation split once, as they are after the last epoch (ours with `keep=last`; by default it would score
-every epoch, and its best one would be chosen by that split). With `--train-rows` and `--validation-rows` both
-get the same few, drawn once, where a task has more. Runs lie in `--work` and are not made again there, unless
-versions, settings or, of ours, the code are others; where the machine is not quiet, seconds mean nothing. A
-task is put into the record when its runs are done, beside those that the record holds, so that tasks may be
-measured at different times.
+example scripts' own settings for their kind of task, and the GPU where there is one. The scripts compute in
+fp32, as they do by default, and so does ours; with `--precision auto` ours computes as *it* does by default,
+in bf16 where the hardware has it, which the record says beside the task. Both are scored on the validation
+split once, as they are after the last epoch (ours with `keep=last`; by default it would score every epoch,
+and its best one would be chosen by that split). With `--train-rows` and `--validation-rows` both get the same
+few, drawn once, where a task has more. Runs lie in `--work` and are not made again there, unless versions,
+settings or, of ours, the code are others; where the machine is not quiet, seconds mean nothing. A task is put
+into the record when its runs are done, beside those that the record holds, so that tasks may be measured at
+different times.
 """
 
 from __future__ import annotations
@@ -21,9 +23,9 @@ import statistics
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from benchmarks.finetuning_runs import PRECISION, SETTINGS, SPLITS, TASKS, WAYS, config_of
+from benchmarks.finetuning_runs import SETTINGS, SPLITS, TASKS, WAYS, config_of
 from benchmarks.finetuning_stock import LENGTH, device
 from benchmarks.record import RESULTS, add_entries, child_result, circumstances, kept
 from mlm_pretrain.compare.tasks import splits_of
@@ -31,6 +33,7 @@ from mlm_pretrain.environment import code_hash
 from mlm_pretrain.finetune.lines import labelled_lines
 from mlm_pretrain.finetune.outputs import describe_input, describe_model
 from mlm_pretrain.manifest import hash_json, versions
+from mlm_pretrain.precision import Precision, resolve_precision
 
 _ROWS = {split: f"{split}_rows" for split in SPLITS}
 
@@ -41,7 +44,8 @@ def main() -> None:
     arguments.work.mkdir(parents=True, exist_ok=True)
     for name in arguments.tasks:
         entry = {**circumstances(_settings(name, arguments)), **_task(name, arguments)}
-        add_entries("finetuning", {name: entry}, arguments.out)
+        key = name if _precision(arguments) == "fp32" else f"{name}, {_precision(arguments)}"
+        add_entries("finetuning", {key: entry}, arguments.out)
     print("record:", arguments.out)
 
 
@@ -50,8 +54,13 @@ def _settings(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     rows = {option: getattr(arguments, option) for option in _ROWS.values()}
     return {
         "model": Path(arguments.model).name, "seeds": arguments.seeds, **SETTINGS[kind], **rows,
-        "max_length": LENGTH[kind], "precision": PRECISION, "device": device(),
+        "max_length": LENGTH[kind], "precision": _precision(arguments), "device": device(),
     }  # fmt: skip
+
+
+def _precision(arguments: argparse.Namespace) -> str:
+    """Of ours."""
+    return resolve_precision(arguments.precision)
 
 
 def _parse() -> argparse.Namespace:
@@ -64,6 +73,12 @@ def _parse() -> argparse.Namespace:
     for split, name in _ROWS.items():
         flag = f"--{name.replace('_', '-')}"
         parser.add_argument(flag, type=int, default=0, help=f"of the {split} split at most; 0: all")
+    parser.add_argument(
+        "--precision",
+        choices=("fp32", "auto"),
+        default="fp32",
+        help="of ours; the scripts' is fp32",
+    )
     parser.add_argument("--out", type=Path, default=RESULTS / "finetuning.json")
     return parser.parse_args()
 
@@ -98,9 +113,16 @@ def _task(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
 def _key(name: str, way: str, arguments: argparse.Namespace) -> str:
     """Of what a run depends on beside the seed."""
     task, files = TASKS[name], _files(name, arguments)
-    config = config_of(task, arguments.model, files, seed=0, out="").model_dump(mode="json")
+    config = config_of(task, arguments.model, files, 0, "", _wanted(way, arguments)).model_dump(
+        mode="json"
+    )
     code = code_hash() if way == "ours" else ""
     return hash_json([_inputs(name, arguments), config, device(), versions(), code])[:8]
+
+
+def _wanted(way: str, arguments: argparse.Namespace) -> Precision:
+    """The precision asked for; that of the scripts is always the same, so that their runs are made once."""
+    return cast("Precision", _precision(arguments)) if way == "ours" else "fp32"
 
 
 def _inputs(name: str, arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
@@ -138,6 +160,7 @@ def _drawn(path: str, beside: Path, count: int) -> str:
 
 def _timed(name: str, way: str, seed: int, arguments: argparse.Namespace) -> dict[str, float]:
     given = {"way": way, "task": name, "model": arguments.model, "work": arguments.work}
+    given |= {"precision": arguments.precision} if way == "ours" else {}
     given |= {**_files(name, arguments), "seed": seed}
     began = time.perf_counter()
     found = child_result("benchmarks.finetuning_runs", given)

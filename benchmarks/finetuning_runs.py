@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 WAYS = ("stock", "ours")
 SPLITS = ("train", "validation")
-PRECISION: Precision = "fp32"  # `Trainer`'s
 # As the scripts' own instructions have them.
 SETTINGS = {
     "sentiment": {"epochs": 3, "learning_rate": 2e-5, "batch_size": 32},
@@ -59,11 +58,13 @@ def main() -> None:
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--precision", default="fp32", help="of ours")
     given = parser.parse_args()
     files = {split: getattr(given, split) for split in SPLITS}
     with tempfile.TemporaryDirectory(dir=given.work) as out:
-        run = ours if given.way == "ours" else stock
-        print(json.dumps(run(TASKS[given.task], given.model, files, given.seed, out)))
+        task = TASKS[given.task], given.model, files, given.seed, out
+        found = ours(*task, given.precision) if given.way == "ours" else stock(*task)
+        print(json.dumps(found))
 
 
 def stock(task: Task, model: str, files: dict[str, str], seed: int, out: str) -> dict[str, float]:
@@ -71,15 +72,21 @@ def stock(task: Task, model: str, files: dict[str, str], seed: int, out: str) ->
     return _numbers(train_stock(task.kind, model, files, SETTINGS[task.kind], seed, out))
 
 
-def ours(task: Task, model: str, files: dict[str, str], seed: int, out: str) -> dict[str, float]:
+def ours(
+    task: Task, model: str, files: dict[str, str], seed: int, out: str,
+    precision: Precision = "fp32",
+) -> dict[str, float]:  # fmt: skip
     """As `finetune` does it."""
     from mlm_pretrain.finetune import finetune
 
-    config = config_of(task, model, files, seed, f"{out}/tuned")
+    config = config_of(task, model, files, seed, f"{out}/tuned", precision)
     return _numbers(finetune(task.kind, config)["history"][-1])
 
 
-def config_of(task: Task, model: str, files: dict[str, str], seed: int, out: str) -> FinetuneConfig:
+def config_of(
+    task: Task, model: str, files: dict[str, str], seed: int, out: str,
+    precision: Precision = "fp32",
+) -> FinetuneConfig:  # fmt: skip
     """Of ours, as stock is by its arguments."""
     from mlm_pretrain.finetune import FinetuneConfig
 
@@ -87,7 +94,7 @@ def config_of(task: Task, model: str, files: dict[str, str], seed: int, out: str
         model=model, **files, out=out, seed=seed, max_length=LENGTH[task.kind],
         stride=STRIDE if task.kind == "qa" else None,
         metric=task.score, keep="last", save_model=False, warmup_share=0.0, weight_decay=0.0,
-        embedding_rate=1.0, precision=PRECISION, **SETTINGS[task.kind],
+        embedding_rate=1.0, precision=precision, **SETTINGS[task.kind],
     )  # fmt: skip
 
 

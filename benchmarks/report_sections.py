@@ -142,8 +142,8 @@ def _of_finetuning(name: str, found: dict[str, Any]) -> Section:
         rows=rows,
         measured=found,
         notes=[
-            f"{settings['model']}, {', '.join(few)}, {settings['seeds']} seeds, {settings['precision']}; "
-            "whole processes; the difference with its 95 % interval over seeds."
+            f"{settings['model']}, {', '.join(few)}, {settings['seeds']} seeds, ours in "
+            f"{settings['precision']}; whole processes; the difference with its 95 % interval over seeds."
         ],
     )
 

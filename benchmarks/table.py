@@ -141,7 +141,9 @@ def _finetuning() -> Iterator[tuple[str, ...]]:
         for name, found in entries_of(record).items():
             settings, ways = found["settings"], [found[way] for way in ("stock", "ours")]
             rows = f"{settings['train_rows']:,} rows, " if settings["train_rows"] else ""
-            what = f"fine-tuning {settings['model']} on {name}: {rows}{found['score']}, a run"
+            task, own = name.partition(",")[0], settings["precision"]
+            ours = "" if own == "fp32" else f", here in {own}"
+            what = f"fine-tuning {settings['model']} on {task}{ours}: {rows}{found['score']}, a run"
             cells = [
                 f"{mean_text(way['scores'])}, {statistics.median(way['seconds']):.0f} s"
                 for way in ways

@@ -142,17 +142,20 @@ def test_runs_of_other_versions_and_settings_are_not_taken(
 
     seen = keys()
     assert keys() == seen
+    with monkeypatch.context() as patch:
+        patch.setattr(finetuning, "resolve_precision", lambda _: "bf16")
+        stock, ours = keys()
+    assert stock == seen[0] and ours != seen[1]  # the scripts' precision is their own
     for change in (
         lambda patch: patch.setattr(finetuning, "versions", lambda: {"torch": "another"}),
         lambda patch: patch.setattr(finetuning, "device", lambda: "another"),
-        lambda patch: patch.setattr(finetuning_runs, "PRECISION", "bf16"),
         lambda patch: patch.setitem(finetuning.LENGTH, "sentiment", 64),
         lambda patch: patch.setitem(finetuning_runs.SETTINGS["sentiment"], "epochs", 4),
     ):
         with monkeypatch.context() as patch:
             change(patch)
             seen += keys()
-    assert len(set(seen)) == len(seen) == 2 * 6
+    assert len(set(seen)) == len(seen) == 2 * 5
     monkeypatch.setattr(finetuning, "code_hash", lambda: "another")
     stock, ours = keys()
     assert stock == seen[0] and ours not in seen

@@ -86,7 +86,7 @@ def test_tables_hold_what_the_records_hold(tmp_path: Path, monkeypatch: Any) -> 
     assert "| m (masked) | 58.1 ± 0.4 | 57.0 |" in text
     assert "| stock | 52.0 ± 2.8 | 100 |\n| ours | 55.0 ± 0.0 | 40 |" in text
     assert "| ours − stock | +3.0 (−22.4 to 28.4) | × 0.40 |" in text
-    assert "m, 500 train rows, all validation rows, 2 seeds, fp32; whole processes" in text
+    assert "m, 500 train rows, all validation rows, 2 seeds, ours in fp32; whole processes" in text
     page = _Page()
     page.feed(html)
     for cell in ("62.0 ± 2.8", "2.0× (1.5 to ≥ 2.0)", "RTE", "58.1 ± 0.4"):
