@@ -25,7 +25,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from benchmarks.finetuning_runs import SETTINGS, SPLITS, TASKS, WAYS, config_of
+from benchmarks.finetuning_runs import SPLITS, TASKS, WAYS, Run, config_of
 from benchmarks.finetuning_stock import LENGTH, device
 from benchmarks.record import RESULTS, add_entries, child_result, circumstances, kept
 from mlm_pretrain.compare.tasks import splits_of
@@ -52,8 +52,9 @@ def main() -> None:
 def _settings(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     kind = TASKS[name].kind
     rows = {option: getattr(arguments, option) for option in _ROWS.values()}
+    given = _run(name, "ours", arguments).settings
     return {
-        "model": Path(arguments.model).name, "seeds": arguments.seeds, **SETTINGS[kind], **rows,
+        "model": Path(arguments.model).name, "seeds": arguments.seeds, **given, **rows,
         "max_length": LENGTH[kind], "precision": _precision(arguments), "device": device(),
     }  # fmt: skip
 
@@ -70,6 +71,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--learning-rate", type=float, help="of both [the scripts' own]")
     for split, name in _ROWS.items():
         flag = f"--{name.replace('_', '-')}"
         parser.add_argument(flag, type=int, default=0, help=f"of the {split} split at most; 0: all")
@@ -112,17 +114,16 @@ def _task(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _key(name: str, way: str, arguments: argparse.Namespace) -> str:
     """Of what a run depends on beside the seed."""
-    task, files = TASKS[name], _files(name, arguments)
-    config = config_of(task, arguments.model, files, 0, "", _wanted(way, arguments)).model_dump(
-        mode="json"
-    )
+    config = config_of(_run(name, way, arguments)).model_dump(mode="json")
     code = code_hash() if way == "ours" else ""
     return hash_json([_inputs(name, arguments), config, device(), versions(), code])[:8]
 
 
-def _wanted(way: str, arguments: argparse.Namespace) -> Precision:
-    """The precision asked for; that of the scripts is always the same, so that their runs are made once."""
-    return cast("Precision", _precision(arguments)) if way == "ours" else "fp32"
+def _run(name: str, way: str, arguments: argparse.Namespace) -> Run:
+    """One of its runs; the scripts' precision is always the same, so that theirs are made once for both."""
+    precision = cast("Precision", _precision(arguments)) if way == "ours" else "fp32"
+    files, rate = _files(name, arguments), arguments.learning_rate
+    return Run(TASKS[name], arguments.model, files, 0, "", precision, rate)
 
 
 def _inputs(name: str, arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
@@ -161,6 +162,7 @@ def _drawn(path: str, beside: Path, count: int) -> str:
 def _timed(name: str, way: str, seed: int, arguments: argparse.Namespace) -> dict[str, float]:
     given = {"way": way, "task": name, "model": arguments.model, "work": arguments.work}
     given |= {"precision": arguments.precision} if way == "ours" else {}
+    given |= {"learning-rate": arguments.learning_rate} if arguments.learning_rate else {}
     given |= {**_files(name, arguments), "seed": seed}
     began = time.perf_counter()
     found = child_result("benchmarks.finetuning_runs", given)

@@ -49,6 +49,24 @@ TASKS = {
 }
 
 
+class Run(NamedTuple):
+    """One fine-tuning. `precision` is of ours; without a `learning_rate` it is that of the scripts' own."""
+
+    task: Task
+    model: str
+    files: dict[str, str]
+    seed: int
+    out: str
+    precision: Precision = "fp32"
+    learning_rate: float | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What both ways train with."""
+        given = {} if self.learning_rate is None else {"learning_rate": self.learning_rate}
+        return {**SETTINGS[self.task.kind], **given}
+
+
 def main() -> None:
     """Train and score; print the scores as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -59,42 +77,42 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--precision", default="fp32", help="of ours")
+    parser.add_argument("--learning-rate", type=float)
     given = parser.parse_args()
     files = {split: getattr(given, split) for split in SPLITS}
     with tempfile.TemporaryDirectory(dir=given.work) as out:
-        task = TASKS[given.task], given.model, files, given.seed, out
-        found = ours(*task, given.precision) if given.way == "ours" else stock(*task)
-        print(json.dumps(found))
+        run = Run(
+            TASKS[given.task], given.model, files, given.seed, out,
+            given.precision, given.learning_rate,
+        )  # fmt: skip
+        print(json.dumps((ours if given.way == "ours" else stock)(run)))
 
 
-def stock(task: Task, model: str, files: dict[str, str], seed: int, out: str) -> dict[str, float]:
+def stock(run: Run) -> dict[str, float]:
     """As the example scripts do it."""
-    return _numbers(train_stock(task.kind, model, files, SETTINGS[task.kind], seed, out))
+    return _numbers(
+        train_stock(run.task.kind, run.model, run.files, run.settings, run.seed, run.out)
+    )
 
 
-def ours(
-    task: Task, model: str, files: dict[str, str], seed: int, out: str,
-    precision: Precision = "fp32",
-) -> dict[str, float]:  # fmt: skip
+def ours(run: Run) -> dict[str, float]:
     """As `finetune` does it."""
     from mlm_pretrain.finetune import finetune
 
-    config = config_of(task, model, files, seed, f"{out}/tuned", precision)
-    return _numbers(finetune(task.kind, config)["history"][-1])
+    config = config_of(run._replace(out=f"{run.out}/tuned"))
+    return _numbers(finetune(run.task.kind, config)["history"][-1])
 
 
-def config_of(
-    task: Task, model: str, files: dict[str, str], seed: int, out: str,
-    precision: Precision = "fp32",
-) -> FinetuneConfig:  # fmt: skip
+def config_of(run: Run) -> FinetuneConfig:
     """Of ours, as stock is by its arguments."""
     from mlm_pretrain.finetune import FinetuneConfig
 
+    kind = run.task.kind
     return FinetuneConfig(
-        model=model, **files, out=out, seed=seed, max_length=LENGTH[task.kind],
-        stride=STRIDE if task.kind == "qa" else None,
-        metric=task.score, keep="last", save_model=False, warmup_share=0.0, weight_decay=0.0,
-        embedding_rate=1.0, precision=precision, **SETTINGS[task.kind],
+        model=run.model, **run.files, out=run.out, seed=run.seed, max_length=LENGTH[kind],
+        stride=STRIDE if kind == "qa" else None,
+        metric=run.task.score, keep="last", save_model=False, warmup_share=0.0, weight_decay=0.0,
+        embedding_rate=1.0, precision=run.precision, **run.settings,
     )  # fmt: skip
 
 

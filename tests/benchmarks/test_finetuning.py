@@ -98,9 +98,9 @@ def test_ours_is_scored_after_the_last_epoch_as_stock_is(tmp_path: Path, monkeyp
     monkeypatch.setitem(finetuning_runs.SETTINGS, "sentiment", settings)
     monkeypatch.setitem(finetuning_stock.LENGTH, "sentiment", 40)
     model = save_model(tmp_path / "model", "bert", wordpiece())
-    task = finetuning_runs.TASKS["sst2"]
-    found = finetuning_runs.ours(task, model, files, 0, str(tmp_path / "out"))
-    config = finetuning_runs.config_of(task, model, files, 0, str(tmp_path / "again"))
+    run = finetuning_runs.Run(finetuning_runs.TASKS["sst2"], model, files, 0, str(tmp_path / "out"))
+    found = finetuning_runs.ours(run)
+    config = finetuning_runs.config_of(run._replace(out=str(tmp_path / "again")))
     whole = finetune("sentiment", config.model_copy(update={"keep": "best"}))
     assert found["accuracy"] == whole["history"][-1]["accuracy"]
     assert found["accuracy"] < whole["metrics"]["validation"]["accuracy"]
@@ -119,8 +119,9 @@ def test_no_way_cuts_a_sentence_that_the_model_takes(tmp_path: Path, monkeypatch
     (labels,) = encode({name: [value] for name, value in long.items()}, None)["labels"]
     assert [label for label in labels if label != -100] == [1] * 180 + [0]
     files = _files(tmp_path, [long] * 8, [long])
+    task = finetuning_runs.TASKS["wnut17"]
     config = finetuning_runs.config_of(
-        finetuning_runs.TASKS["wnut17"], model, files, 0, str(tmp_path / "out")
+        finetuning_runs.Run(task, model, files, 0, str(tmp_path / "out"))
     )
     whole = finetune("ner", config.model_copy(update={"epochs": 1}))
     assert whole["max_length"] == 256 and not whole["counts"]["sentences_cut_into_windows"]
@@ -146,6 +147,9 @@ def test_runs_of_other_versions_and_settings_are_not_taken(
         patch.setattr(finetuning, "resolve_precision", lambda _: "bf16")
         stock, ours = keys()
     assert stock == seen[0] and ours != seen[1]  # the scripts' precision is their own
+    arguments.learning_rate = 1e-4
+    assert not {*keys()} & {*seen}
+    arguments.learning_rate = None
     for change in (
         lambda patch: patch.setattr(finetuning, "versions", lambda: {"torch": "another"}),
         lambda patch: patch.setattr(finetuning, "device", lambda: "another"),
