@@ -19,6 +19,7 @@ from transformers.trainer_pt_utils import LengthGroupedSampler
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune.batching import Collator, Feature, by_length
 from mlm_pretrain.finetune.config import FinetuneConfig
+from mlm_pretrain.finetune.exact_scores import in_fp32, score_layer
 from mlm_pretrain.finetune.loss import count_labels, summed_loss, task_logits
 from mlm_pretrain.finetune.rates import apply_shares, rate_shares
 from mlm_pretrain.finetune.task import Criterion, OnEpoch, Writer
@@ -60,6 +61,7 @@ class FinetuneTrainer(Trainer):
             draw_quickly(self.model)
             attend_quickly(self.model)
         self.trimming = plan_first_token(self.model)
+        self.last_layer = score_layer(self.model) if self.args.bf16 else None
         self.loss_is_scaled_for_ga = True
         self.remove_callback(PrinterCallback)  # it prints to stdout, which belongs to the result
 
@@ -95,7 +97,8 @@ class FinetuneTrainer(Trainer):
 
     def outputs(self, model: Any, inputs: dict[str, Any]) -> Any:
         """What the model gives, but for what nobody reads."""
-        with for_first_token(self.trimming, inputs["input_ids"]):
+        trimming = for_first_token(self.trimming, inputs["input_ids"])
+        with trimming, in_fp32(self.last_layer):
             return model(**_alone(inputs))
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import transformers
 from scipy.stats import spearmanr
 from sklearn.metrics import f1_score
@@ -112,3 +113,14 @@ def test_a_model_that_gives_one_quantity_for_all_scores_nothing(write: Any, bert
     one = write("one.jsonl", [{"text": word, "label": 1} for word in ("a", "b")])
     with pytest.raises(InputError, match=r"one\.jsonl: every row has the label 1"):
         finetune("regression", config.model_copy(update={"validation": one, "out": f"{one}-out"}))
+
+
+@pytest.mark.parametrize("adapt", ["full", "lora"])
+def test_in_bf16_quantities_keep_their_digits(write: Any, bert: str, adapt: str) -> None:
+    """Texts that differ a little are not given the same quantity."""
+    config = _config(write, bert, praise, precision="bf16", epochs=2, adapt=adapt)
+    finetune("regression", config)
+    found = torch.tensor([row["prediction"] for row in _rows(config)])
+    texts = {row["text"] for row in _rows(config)}
+    assert len({round(float(value), 6) for value in found}) > 0.9 * len(texts)
+    assert (found.bfloat16().float() != found).float().mean() > 0.9
