@@ -23,7 +23,7 @@ import statistics
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from benchmarks.finetuning_runs import SPLITS, TASKS, WAYS, Run, config_of
 from benchmarks.finetuning_stock import LENGTH, device
@@ -59,7 +59,7 @@ def _settings(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _precision(arguments: argparse.Namespace) -> str:
+def _precision(arguments: argparse.Namespace) -> Precision:
     """Of ours."""
     return resolve_precision(arguments.precision)
 
@@ -121,7 +121,7 @@ def _key(name: str, way: str, arguments: argparse.Namespace) -> str:
 
 def _run(name: str, way: str, arguments: argparse.Namespace) -> Run:
     """One of its runs; the scripts' precision is always the same, so that theirs are made once for both."""
-    precision = cast("Precision", _precision(arguments)) if way == "ours" else "fp32"
+    precision = _precision(arguments) if way == "ours" else "fp32"
     files, rate = _files(name, arguments), arguments.learning_rate
     return Run(TASKS[name], arguments.model, files, 0, "", precision, rate)
 

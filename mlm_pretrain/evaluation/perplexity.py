@@ -26,7 +26,6 @@ from mlm_pretrain.modeling.attention.choosing import is_decided
 from mlm_pretrain.modeling.attention.directions import looks_left
 from mlm_pretrain.modeling.build import read_checkpoint
 from mlm_pretrain.modeling.packing_proof import prove_packable
-from mlm_pretrain.modeling.shapes import compiles_by_shape
 from mlm_pretrain.modeling.sizes import check_length
 from mlm_pretrain.modeling.sparse_head import plan_head
 from mlm_pretrain.objectives import OBJECTIVES, Objective
@@ -170,9 +169,8 @@ def batch_losses(
     count = len(rows) if limit_rows is None else min(limit_rows, len(rows))
     starts = range(0, count, batch_size)
     device = next(model.parameters()).device
-    head = plan_head(model)
-    if resolve_precision(precision) == "bf16" and compiles_by_shape(device.type, torch.bfloat16):
-        head = head.with_few_shapes()
+    in_bf16 = resolve_precision(precision) == "bf16"
+    head = plan_head(model, torch.bfloat16 if in_bf16 else torch.float32)
     reads_leftwards = objective.is_causal and not looks_left(model)  # an encoder that learned both
     was_training = model.training
     model.eval()

@@ -12,19 +12,14 @@ from typing import Any
 
 import torch
 
+from mlm_pretrain.finetune.heads import output_layer
+
 
 def score_layer(model: Any) -> torch.nn.Linear | None:
     """The last layer behind the model's body with an output a class; None where words are its classes."""
     whole = model.get_base_model() if hasattr(model, "get_base_model") else model  # of peft's
-    classes, body = getattr(whole.config, "num_labels", None), whole.base_model_prefix + "."
-    layers = [
-        module
-        for name, module in whole.named_modules()
-        if isinstance(module, torch.nn.Linear)
-        and module.out_features == classes
-        and not name.startswith(body)
-    ]
-    return layers[-1] if layers else None
+    last = output_layer(whole, whole.config.num_labels)
+    return None if last is None else last[1]
 
 
 @contextmanager

@@ -64,15 +64,22 @@ def _classes(settings: Any) -> list[str]:
 
 def _output_names(model: Any, classes: int) -> set[str]:
     """Weights of the last layer of the head with an output a class; of the whole head if none."""
+    prefix = model.base_model_prefix + "."
+    last = output_layer(model, classes)
+    head = [name for name, _ in model.named_parameters() if not name.startswith(prefix)]
+    return {name for name in head if last is None or name.startswith(last[0] + ".")}
+
+
+def output_layer(model: Any, classes: int) -> tuple[str, Any] | None:
+    """(name, module) of the head's last linear layer with an output a class; None where it has none."""
     import torch
 
     prefix = model.base_model_prefix + "."
     layers = [
-        name
+        (name, module)
         for name, module in model.named_modules()
         if isinstance(module, torch.nn.Linear)
         and module.out_features == classes
         and not name.startswith(prefix)
     ]
-    head = [name for name, _ in model.named_parameters() if not name.startswith(prefix)]
-    return {name for name in head if not layers or name.startswith(layers[-1] + ".")}
+    return layers[-1] if layers else None

@@ -36,10 +36,10 @@ from mlm_pretrain.manifest import write_json
 from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
 
-_MULTIPLE = 8  # of tokens
-
 if TYPE_CHECKING:
     from mlm_pretrain.finetune.loop import FinetuneTrainer
+
+_MULTIPLE = 8  # tokens that the length of a batch is rounded up to in bf16
 
 
 def finetune(
@@ -178,7 +178,7 @@ def trainer_of(prepared: Prepared, model: Any, config: FinetuneConfig) -> Finetu
     from mlm_pretrain.finetune.loop import build_trainer
 
     task, facts = prepared.task, prepared.facts
-    # In bf16 a product takes its time for each new shape (see modeling/shapes.py).
+    # Processors compile bf16 products for each shape (see modeling/shapes.py), and GPUs like whole eights.
     multiple = _MULTIPLE if facts["precision"] == "bf16" else 1
     collator = Collator(
         prepared.tokenizer.pad_token_id, task.label_per_token, task.decoder_inputs,

@@ -30,10 +30,14 @@ def round_rows(count: int, available: int, like: torch.Tensor) -> int:
     return min(rounded(count, _ROWS), available)
 
 
+def shortfall(count: int, total: int, shares: int = SHARES) -> int:
+    """How many `count` is short of the next whole share of `total`, never more than there are."""
+    return min(-count % max(1, total // shares), total - count)
+
+
 def filled_up(positions_P: torch.Tensor, tokens: int) -> torch.Tensor:
     """`positions_P` and behind them positions of other tokens, to the next whole share of `tokens`."""
-    share = max(1, tokens // SHARES)
-    missing = min(-len(positions_P) % share, tokens - len(positions_P))
+    missing = shortfall(len(positions_P), tokens)
     others = torch.ones(tokens, dtype=torch.bool, device=positions_P.device)
     others[positions_P] = False
     return torch.cat([positions_P, others.nonzero().flatten()[:missing]])

@@ -23,7 +23,7 @@ import torch
 from mlm_pretrain.modeling.compilation import is_compiled
 from mlm_pretrain.modeling.last_layer import Trimming, fitting, is_same, rows_at, trimmed
 from mlm_pretrain.modeling.layers import writes_what_it_reads
-from mlm_pretrain.modeling.shapes import SHARES, round_rows
+from mlm_pretrain.modeling.shapes import SHARES, compiles_by_shape, round_rows
 from mlm_pretrain.modeling.vocabulary_loss import chunked_cross_entropy
 
 _TOLERANCE = 1e-5  # of the largest score
@@ -44,11 +44,6 @@ class HeadPlan(NamedTuple):
     trimming: Trimming | None = None
     shares: int = 0
     parts: Mapping[str, Any] = MappingProxyType({})
-
-    def with_few_shapes(self) -> HeadPlan:
-        """For products that are compiled for each shape, here and in the parts."""
-        parts = {name: plan.with_few_shapes() for name, plan in self.parts.items()}
-        return self._replace(shares=self.shares or SHARES, parts=parts)
 
     def without_trimming(self) -> HeadPlan:
         """All layers whole, here and in the parts."""
@@ -154,18 +149,29 @@ def _scores(hidden_PH: torch.Tensor, layer: Any, rows: slice) -> torch.Tensor:
         )
 
 
-def plan_head(model: torch.nn.Module) -> HeadPlan:
-    """What may be left out, shown on a few tokens; the model's mode and the generators are left alone."""
+def plan_head(model: torch.nn.Module, dtype: torch.dtype = torch.float32) -> HeadPlan:
+    """What may be left out, shown on a few tokens; the model's mode and the generators are left alone.
+
+    Args:
+        dtype: that products will be computed in.
+    """
     generator = getattr(getattr(model, "pretraining_heads", None), "generator", None)
-    parts = {} if generator is None else {"generator": plan_head(generator)}
+    parts = {} if generator is None else {"generator": plan_head(generator, dtype)}
     was_training = model.training
     model.eval()
     try:
         with torch.no_grad():
             found = None if writes_what_it_reads(model) else fitting(model, _changes_nothing)
-            return HeadPlan(_has_plain_head(model), found, int(is_compiled(model)), parts)
+            return HeadPlan(_has_plain_head(model), found, _shares(model, dtype), parts)
     finally:
         model.train(was_training)
+
+
+def _shares(model: torch.nn.Module, dtype: torch.dtype) -> int:
+    if is_compiled(model):
+        return 1
+    device = next(model.parameters()).device.type
+    return SHARES if compiles_by_shape(device, dtype) else 0
 
 
 def _has_plain_head(model: Any) -> bool:

@@ -16,7 +16,6 @@ from mlm_pretrain.modeling.attention.choosing import (
 from mlm_pretrain.modeling.compilation import uncompiled
 from mlm_pretrain.modeling.dropout import draw_quickly
 from mlm_pretrain.modeling.packing_proof import prove_packable
-from mlm_pretrain.modeling.shapes import compiles_by_shape
 from mlm_pretrain.modeling.sparse_head import HeadPlan, plan_head
 from mlm_pretrain.objectives.objective import count_predicted
 from mlm_pretrain.packing import PackedDataset
@@ -128,9 +127,7 @@ def prepare_model(trainer: Any) -> HeadPlan:
         if trainer.objective.is_packed and (trainer.makes_batches or _packs_labels(trainer)):
             _prove_packable(trainer)
             _prove_generator(trainer)
-        head = plan_head(trainer.model)
-    if trainer.args.bf16 and compiles_by_shape(trainer.args.device.type, torch.bfloat16):
-        head = head.with_few_shapes()
+        head = plan_head(trainer.model, torch.bfloat16 if trainer.args.bf16 else torch.float32)
     if computes_layers_again(trainer.args):  # its hooks would be gone then
         head = head.without_trimming()
     return head

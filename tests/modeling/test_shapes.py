@@ -13,8 +13,8 @@ from mlm_pretrain.evaluation.passes import summed_loss
 from mlm_pretrain.finetune.batching import Collator, Feature
 from mlm_pretrain.modeling import shapes
 from mlm_pretrain.modeling.attention import products
+from mlm_pretrain.modeling.attention.choosing import require_packable
 from mlm_pretrain.modeling.build import new_model
-from mlm_pretrain.modeling.packing_proof import require_packable
 from mlm_pretrain.modeling.sparse_head import HeadPlan, plan_head
 from mlm_pretrain.objectives import OBJECTIVES
 from mlm_pretrain.objectives.vocabulary import read_vocabulary
@@ -61,12 +61,11 @@ def test_filled_up_batches_give_the_same_loss_and_gradients(
     arch: str, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, (batch,) = packed_model(tokenizer, arch), batches_of(tokenizer, 1)
-    plan = plan_head(model)
-    loss, gradients = step(model, batch, plan)
+    loss, gradients = step(model, batch, plan_head(model))
     # In fp32, where equal is equal.
     for module in (shapes, products):
         monkeypatch.setattr(module, "compiles_by_shape", lambda *_: True)
-    loss_, gradients_ = step(model, batch, plan.with_few_shapes())
+    loss_, gradients_ = step(model, batch, plan_head(model, torch.bfloat16))
     torch.testing.assert_close(loss_, loss, rtol=1e-5, atol=0)
     largest = max(float(gradient.abs().max()) for gradient in gradients.values())
     for name, gradient in gradients.items():
@@ -88,11 +87,11 @@ class Shapes(TorchDispatchMode):
 
 def test_in_bf16_batches_share_their_shapes(tokenizer: Any) -> None:
     model = packed_model(tokenizer, "modernbert")
-    plan, counts = plan_head(model), []
-    for one in (plan, plan.with_few_shapes()):
+    counts = []
+    for plan in (plan_head(model), plan_head(model, torch.bfloat16)):
         with Shapes() as seen, torch.autocast("cpu", torch.bfloat16):
             for batch in batches_of(tokenizer, 16):
-                step(model, batch, one)
+                step(model, batch, plan)
         counts.append(len(seen.found))
     assert 2 * counts[1] < counts[0]
 

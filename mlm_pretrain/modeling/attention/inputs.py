@@ -12,6 +12,7 @@ from mlm_pretrain.modeling.attention.choosing import is_decided, mask_form
 from mlm_pretrain.modeling.attention.layout import borders_of
 from mlm_pretrain.modeling.attention.masks import block_masks
 from mlm_pretrain.modeling.attention.methods import is_packed_implementation
+from mlm_pretrain.modeling.shapes import shortfall
 
 _IGNORED = -100  # as everywhere in transformers
 _READ = ("input_ids", "inputs_embeds", "token_type_ids")  # of the first two a model takes one
@@ -121,9 +122,8 @@ def packed_inputs(
 
 def _filled(segments: torch.Tensor, shares: int) -> torch.Tensor:
     """`segments` (B · L, 0 is padding) with the first of the padding counted in, up to a whole share."""
-    share = max(1, len(segments) // shares)
     is_padding = segments == 0
-    missing = -int((~is_padding).sum()) % share
+    missing = shortfall(int((~is_padding).sum()), len(segments), shares)
     return torch.where(is_padding & (is_padding.cumsum(0) <= missing), 1, segments)
 
 
