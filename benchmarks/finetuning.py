@@ -87,11 +87,16 @@ def _parse() -> argparse.Namespace:
 
 def _task(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     runs: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
-    keys = {way: _key(name, way, arguments) for way in WAYS}
+    each = {way: _run(name, way, arguments) for way in WAYS}
+    keys = {way: _key(each[way], way) for way in WAYS}
     for seed in range(arguments.seeds):
         for way in WAYS:
             path = arguments.work / f"{name}-{way}-{seed}-{keys[way]}.json"
-            runs[way].append(kept(path, partial(_timed, name, way, seed, arguments)))
+            runs[way].append(
+                kept(
+                    path, partial(_timed, name, way, each[way]._replace(seed=seed), arguments.work)
+                )
+            )
     found = {
         way: {
             "scores": [round(100 * run[TASKS[name].score], 2) for run in of_way],
@@ -108,15 +113,15 @@ def _task(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     )
     return {
         "score": TASKS[name].score, **found, "time_ratio": round(ratio, 3),
-        "inputs": _hashes(_inputs(name, arguments)),
+        "inputs": _hashes(_inputs(each["stock"])),
     }  # fmt: skip
 
 
-def _key(name: str, way: str, arguments: argparse.Namespace) -> str:
+def _key(run: Run, way: str) -> str:
     """Of what a run depends on beside the seed."""
-    config = config_of(_run(name, way, arguments)).model_dump(mode="json")
+    config = config_of(run).model_dump(mode="json")
     code = code_hash() if way == "ours" else ""
-    return hash_json([_inputs(name, arguments), config, device(), versions(), code])[:8]
+    return hash_json([_inputs(run), config, device(), versions(), code])[:8]
 
 
 def _run(name: str, way: str, arguments: argparse.Namespace) -> Run:
@@ -126,10 +131,10 @@ def _run(name: str, way: str, arguments: argparse.Namespace) -> Run:
     return Run(TASKS[name], arguments.model, files, 0, "", precision, rate)
 
 
-def _inputs(name: str, arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
+def _inputs(run: Run) -> dict[str, dict[str, Any]]:
     """Paths and contents of the model and both splits."""
-    data = {split: describe_input(path, None) for split, path in _files(name, arguments).items()}
-    return {"model": describe_model(arguments.model, None), **data}
+    data = {split: describe_input(path, None) for split, path in run.files.items()}
+    return {"model": describe_model(run.model, None), **data}
 
 
 def _hashes(inputs: dict[str, dict[str, Any]]) -> dict[str, str]:
@@ -159,11 +164,10 @@ def _drawn(path: str, beside: Path, count: int) -> str:
     return str(few)
 
 
-def _timed(name: str, way: str, seed: int, arguments: argparse.Namespace) -> dict[str, float]:
-    given = {"way": way, "task": name, "model": arguments.model, "work": arguments.work}
-    given |= {"precision": arguments.precision} if way == "ours" else {}
-    given |= {"learning-rate": arguments.learning_rate} if arguments.learning_rate else {}
-    given |= {**_files(name, arguments), "seed": seed}
+def _timed(name: str, way: str, run: Run, work: Path) -> dict[str, float]:
+    given = {"way": way, "task": name, "model": run.model, **run.files, "seed": run.seed}
+    given |= {"work": work, "precision": run.precision}
+    given |= {} if run.learning_rate is None else {"learning-rate": run.learning_rate}
     began = time.perf_counter()
     found = child_result("benchmarks.finetuning_runs", given)
     return {**found, "seconds": time.perf_counter() - began}

@@ -139,7 +139,9 @@ def test_runs_of_other_versions_and_settings_are_not_taken(
     arguments = finetuning._parse()
 
     def keys() -> list[str]:
-        return [finetuning._key("sst2", way, arguments) for way in finetuning.WAYS]
+        return [
+            finetuning._key(finetuning._run("sst2", way, arguments), way) for way in finetuning.WAYS
+        ]
 
     seen = keys()
     assert keys() == seen
