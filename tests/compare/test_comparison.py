@@ -145,7 +145,7 @@ def test_sets_of_labels_are_compared_too(ignorant: str, copied: str, tmp_path: P
     for split, count, seed in (("train", 160, 1), ("validation", 40, 2)):
         lines = [json.dumps(row) for row in subjects(count, seed)]
         (folder / f"{split}.jsonl").write_text("\n".join(lines))
-    more = {"learning_rate": 1e-2, "epochs": 12, "embedding_rate": 1.0, "metric": "f1_macro"}
+    more = {"learning_rate": 5e-3, "epochs": 20, "embedding_rate": 1.0, "metric": "f1_macro"}
     tasks = [parse_task(f"multilabel:{folder}").over({"learning_rate": 1e-6, "epochs": 1})]
     found = compare(ignorant, copied, tasks, tmp_path / "out", seeds=2, settings=more)
     of_task = found["tasks"]["colours"]
