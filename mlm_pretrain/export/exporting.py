@@ -14,6 +14,7 @@ from mlm_pretrain.claiming import claim_output, telling_of_a_full_disk
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.perplexity import load_for_evaluation
 from mlm_pretrain.export.facts import facts_of
+from mlm_pretrain.export.own_dropout import own_dropout
 from mlm_pretrain.extension import EXTENSION_FILE
 from mlm_pretrain.manifest import MANIFEST, read_manifest, verify_files, write_manifest
 from mlm_pretrain.modeling.as_decoder import as_decoder
@@ -71,10 +72,11 @@ def _export(run: Path, out: Path, overwrite: bool) -> dict[str, Any]:
     model, source_tokenizer, objective = load_for_evaluation(source, trained_as)
     out = claim_output(_apart(out, run), overwrite)
     places = lineage(run)
-    runs = [run_of(place) for place in places]
+    settings = [read_run(run_of(place))["config"] for place in places]
     generates = objective.is_causal or model.config.is_encoder_decoder
-    _write_model(model, out, generates, _pooling_weights(runs[0], model))
-    _copy_tokenizer(run / "tokenizer", out, runs, model.config)
+    model.config.update(own_dropout(settings))
+    _write_model(model, out, generates, _pooling_weights(settings[0], model))
+    _copy_tokenizer(run / "tokenizer", out, settings, model.config)
     learnt = recorded(record["config"])
     if "clm" in learnt.served and not objective.is_causal:
         _write_decoder(model, source_tokenizer, out)
@@ -85,7 +87,7 @@ def _export(run: Path, out: Path, overwrite: bool) -> dict[str, Any]:
     (out / "README.md").write_text(model_card(facts), encoding="utf-8")
     _check_reload(model, source_tokenizer, out, trained_as)
     if record["config"].get("lora"):
-        first = first_with_change([read_run(place)["config"] for place in runs])
+        first = first_with_change(settings)
         base = hub_name(first["init"]) if first is not None else None
         export_adapter(model, source, out, record["config"], base)
     inputs = {"run": {"path": run.name, "weights": source.name}}
@@ -127,12 +129,11 @@ def _apart(out: Path, run: Path) -> Path:
     return out
 
 
-def _pooling_weights(first: Path, model: Any) -> dict[str, torch.Tensor]:
+def _pooling_weights(first: dict[str, Any], model: Any) -> dict[str, torch.Tensor]:
     """What the checkpoint that all began with has for classifiers, and the trained class leaves out."""
-    config = read_run(first)["config"]
-    if config["init"] is None or model.config.is_encoder_decoder:
+    if first["init"] is None or model.config.is_encoder_decoder:
         return {}
-    return pooling_weights(config["init"], config.get("revision"), model)
+    return pooling_weights(first["init"], first.get("revision"), model)
 
 
 def _write_model(
@@ -178,7 +179,9 @@ def _trained_as(record: dict[str, Any]) -> str | None:
     return objective.name if objective.figures is not None else None
 
 
-def _copy_tokenizer(tokenizer: Path, out: Path, runs: list[Path], model_config: Any) -> None:
+def _copy_tokenizer(
+    tokenizer: Path, out: Path, runs: list[dict[str, Any]], model_config: Any
+) -> None:
     for name in _TOKENIZER_FILES:
         if (tokenizer / name).is_file():
             shutil.copyfile(tokenizer / name, out / name)
@@ -188,15 +191,14 @@ def _copy_tokenizer(tokenizer: Path, out: Path, runs: list[Path], model_config: 
     path.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _longest(runs: list[Path], settings: dict[str, Any], model_config: Any) -> int:
+def _longest(runs: list[dict[str, Any]], settings: dict[str, Any], model_config: Any) -> int:
     """Never promise more tokens than the runs, or the checkpoint they began with, trained positions for."""
     positions = getattr(model_config, "max_position_embeddings", None)
     if positions:
         positions -= unused_positions(model_config)
     limits = [settings.get("model_max_length"), positions]
-    records = [read_run(run)["config"] for run in runs]
-    if records[0]["init"] is None:
-        limits.append(max(prepared_length(record["data"]) or 0 for record in records))
+    if runs[0]["init"] is None:
+        limits.append(max(prepared_length(run["data"]) or 0 for run in runs))
     return int(min(limit for limit in limits if limit))
 
 

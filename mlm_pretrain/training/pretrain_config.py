@@ -69,7 +69,8 @@ class PretrainConfig(StrictConfig):
         warmup_share, decay_share: of the run, for the rise to the peak and the line to zero; 0 leaves it out.
         new_rows: with `init`, how rows for the entries of an extended tokenizer are made of those of their
             pieces, "mean" or "weighted" (see `modeling/vocabulary_growth`).
-        dropout: of the layers; None: 0 in new ones, else what the checkpoint or the run before has.
+        dropout: of the layers; None: 0 in new ones, else what the checkpoint or the run before has. The
+            exported model of a run from a checkpoint has the checkpoint's, whatever it was trained with.
         max_grad_norm: gradients are scaled down to this norm.
         curriculum: easy rows first, in runs by steps or epochs; None shuffles all of them.
         replay: rows of other text among those of `data` (see `ReplayConfig`), so that what a checkpoint knew
