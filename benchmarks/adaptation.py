@@ -1,14 +1,16 @@
 """Adapting a checkpoint to a domain, here and by the libraries' own example, for the same minutes.
 
     python -m benchmarks.adaptation --model MODEL --corpus TEXT --general TEXT --task ner:FOLDER \\
-        --work DIR [--control TEXT] [--minutes 30] [--words 2000] [--seeds 5]
+        --work DIR [--control TEXT] [--minutes 30] [--words 2000] [--seeds 5] \\
+        [--settings '{"replay_share": 0.3, "pretrain": {"dropout": 0}}']
 
-Ours is what `mlm-pretrain adapt` does: words of the domain, general text replayed, a guard. Stock is what
-the example does with a checkpoint: tokenise, join, cut, `Trainer` with its defaults (5e-5, 8 rows, fp32, 15 %
-masks), the head at random where there was none. Both are fine-tuned alike on the task over seeds, beside the
-checkpoint itself. Their losses on held-out text of the domain and on general text are in bits a byte, since
-their vocabularies differ. Both get the corpus without the task's test texts. Nothing else should run on the
-machine. What is there of `--work` is not made again.
+Ours is what `mlm-pretrain adapt` does: words of the domain, general text replayed, a guard, and what
+`--settings` says of it. Stock is what the example does with a checkpoint: tokenise, join, cut, `Trainer` with
+its defaults (5e-5, 8 rows, fp32, 15 % masks), the head at random where there was none. Both are fine-tuned
+alike on the task over seeds, beside the checkpoint itself. Their losses on held-out text of the domain and on
+general text are in bits a byte, since their vocabularies differ; a model that finds replaced tokens
+(`"objective": "replaced"`) has none. Both get the corpus without the task's test texts. Nothing else should
+run on the machine. What is there of `--work` is not made again.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ def main() -> None:
     stock = kept(arguments.work / "stock.json", partial(_stock, arguments))
     results = _judged(arguments, task, ours, stock)
     print("\n".join(results["worth"]["sentences"]))
-    names = ("minutes", "words", "seeds", "length", "finetune")
+    names = ("minutes", "words", "seeds", "length", "settings", "finetune")
     settings = {name: getattr(arguments, name) for name in names}
     settings["model"] = Path(arguments.model).name
     print("record:", write_record("adaptation", settings, results, arguments.out))
@@ -61,6 +63,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--words", type=int, default=2_000)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--length", type=int, default=128, help="tokens of a row")
+    parser.add_argument("--settings", type=json.loads, default={}, help="more of ours, as JSON")
     parser.add_argument("--finetune", type=json.loads, default={}, help="settings, as JSON")
     parser.add_argument("--out", type=Path, help="where to write the record")
     parser.add_argument("--child", choices=("stock",), help=argparse.SUPPRESS)
@@ -77,6 +80,7 @@ def _config(arguments: argparse.Namespace, task: LabelledTask) -> AdaptConfig:
         "prepare": {"max_length": arguments.length},
         "variants": ["dapt", *(["control"] if arguments.control else [])],
         **({"control": [arguments.control]} if arguments.control else {}),
+        **arguments.settings,
     }  # fmt: skip
     return build_config(AdaptConfig, given, "settings")
 

@@ -29,6 +29,7 @@ def _given(root: Path, texts: list[str], tokenizer: Path) -> list[str]:
         "--model", str(root / "base"), "--corpus", str(root / "domain.jsonl"), "--general",
         str(root / "general.jsonl"), "--task", f"ner:{root / 'task'}", "--work", str(root / "work"),
         "--minutes", "0.03", "--words", "12", "--seeds", "2", "--length", "64",
+        "--settings", json.dumps({"replay_share": 0.3, "pretrain": {"dropout": 0}}),
         "--finetune", json.dumps(_FINETUNE), "--out", str(root / "record.json"),
     ]  # fmt: skip
 
@@ -43,6 +44,8 @@ def test_both_are_judged_and_the_adaptation_s_own_proof_stays(
     work = tmp_path / "work"
     proof = json.loads((work / "ours" / "worth" / "worth.json").read_text())
     assert set(proof["variants"]) == {"base", "dapt"} and proof["forgotten"]["dapt"]
+    said = json.loads((work / "ours" / "runs" / "dapt" / "run.json").read_text())["config"]
+    assert said["dropout"] == 0 and said["replay"]["share"] == 0.3
     assert proof["comparisons"] == found["adapt"]["comparisons"]
     assert set(found["worth"]["variants"]) == {"base", "dapt", "stock"} == set(found["losses"])
     made, shared = (
