@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 from mlm_pretrain.errors import InputError
@@ -33,15 +34,20 @@ _FALSE_START = {
     RUNNING_FILE, "tokenizer", f"{RUN_FILE}.partial", f"{PHASES_FILE}.partial", f"{ADAPTATION_FILE}.partial",
 }  # fmt: skip
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_outermost_way_out: ContextVar[str | None] = ContextVar("outermost_way_out", default=None)
 
 
 @contextmanager
 def telling_of_a_full_disk(folder: str | Path, way_out: str) -> Iterator[None]:
     """Within it, a disk that fills up is an `InputError` that names `folder` and says what to do.
 
+    Of several around each other the outermost says that: it is what the user began, and can go on with.
+
     Raises:
         InputError: for a full disk, an exceeded quota, or a file that may not grow further.
     """
+    way_out = _outermost_way_out.get() or way_out
+    token = _outermost_way_out.set(way_out)
     try:
         yield
     except Exception as error:
@@ -50,6 +56,8 @@ def telling_of_a_full_disk(folder: str | Path, way_out: str) -> Iterator[None]:
             raise
         problem = f"{folder}: cannot be written further ({reason})"
         raise InputError(problem, way_out) from None
+    finally:
+        _outermost_way_out.reset(token)
 
 
 def _says_no_room(error: Exception) -> str | None:

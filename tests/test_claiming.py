@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import package_process
 import pytest
+from full_disk import full_disk
 
-from mlm_pretrain.claiming import clear_unfinished, written_whole
+from mlm_pretrain.claiming import clear_unfinished, telling_of_a_full_disk, written_whole
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import UNFINISHED, read_manifest, verify, write_manifest
 
@@ -18,7 +20,7 @@ from mlm_pretrain.manifest import UNFINISHED, read_manifest, verify, write_manif
 KILLED_EVERYWHERE = """
 import os, shutil, signal, sys
 from pathlib import Path
-from mlm_pretrain.claiming import clear_unfinished, written_whole
+from mlm_pretrain.claiming import clear_unfinished, telling_of_a_full_disk, written_whole
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import read_manifest, verify, write_manifest
 
@@ -111,3 +113,18 @@ def test_what_others_left_beside_it_stays(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="did not write"), written_whole(tmp_path / "mine", True):
         pass
     assert (tmp_path / "mine" / "thesis.txt").is_file()
+
+
+@pytest.mark.fault("disk-full")
+def test_on_a_full_disk_the_outermost_work_says_how_to_go_on(tmp_path: Path) -> None:
+    """A training within an adaptation has no --resume that its user could give; alone it has."""
+    for outer, expected in (("adapt again", "adapt again"), (None, "resume")):
+        around = nullcontext() if outer is None else telling_of_a_full_disk(tmp_path / "out", outer)
+        with (
+            pytest.raises(InputError, match="run: cannot be written further") as said,
+            around,
+            telling_of_a_full_disk(tmp_path / "run", "resume"),
+            full_disk(100),
+        ):
+            (tmp_path / "file").write_bytes(b"0" * 10_000)
+        assert said.value.way_out == expected
