@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import package_process
 import pytest
 import training_splits as splits
 from hungry_batches import hungry
+from resumable import unfinished_copy
 from transformers import AutoTokenizer
 
 from mlm_pretrain.errors import InputError
@@ -61,6 +63,21 @@ def test_nothing_is_left_of_the_steps_that_are_forgotten(prepared: Path, tmp_pat
         recent.append(checkpoint.counts["recent_losses"])
     assert logged[0] == logged[1] and recent[0] == recent[1]
     assert len(recent[0]) == 4
+
+
+def test_a_resumed_run_logs_no_step_twice(prepared: Path, tmp_path: Path) -> None:
+    """Memory runs out a step after the checkpoint, when a line of it is written."""
+    settings = {**SETTINGS, "data": str(prepared), "keep_checkpoints": 9}
+    config = PretrainConfig(**settings, out=str(tmp_path / "run"))
+    pretrain(config)
+    copy = unfinished_copy(tmp_path / "run", tmp_path / "copy")
+    for late in ("checkpoint-3", "checkpoint-4"):
+        shutil.rmtree(copy / late)
+    with pytest.MonkeyPatch.context() as patch:
+        hungry(8, from_step=4, monkeypatch=patch)
+        pretrain(config.model_copy(update={"out": str(copy)}), resume=True)
+    lines = [json.loads(line) for line in (copy / "log.jsonl").open()]
+    assert [line["step"] for line in lines] == [1, 2, 3, 4]
 
 
 def test_one_row_that_does_not_fit_is_an_error(

@@ -10,7 +10,7 @@ from transformers import TrainerCallback
 
 from mlm_pretrain.progress import progress_bar
 from mlm_pretrain.training.budget import Budget
-from mlm_pretrain.training.run_log import append_line, begin_log
+from mlm_pretrain.training.run_log import append_line, begin_log, cut_log, log_facts
 
 
 class ReportCallback(TrainerCallback):
@@ -20,18 +20,25 @@ class ReportCallback(TrainerCallback):
         self.budget, self.out, self.title = budget, out, f"pretrain {name}".rstrip()
         self.bar: Any = None
         self._tokens, self._at = 0, 0.0
+        self._resumed: dict[str, Any] | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._at, self._tokens = time.monotonic(), int(state.num_input_tokens_seen)
         if state.is_world_process_zero:
-            if (
-                state.global_step == 0
-            ):  # also when it begins again, for want of memory or of a checkpoint
-                begin_log(self.out)
+            self._begin_log(state)
             self._close()
             steps, seconds = self.budget.steps, self.budget.seconds
             total, unit = (seconds, "s") if steps is None else (steps, "step")
             self.bar = progress_bar(total, unit, self.title, initial=self._position(state))
+
+    def _begin_log(self, state: Any) -> None:
+        """Without what is to be written again; it may begin a second time, for want of memory."""
+        if state.global_step == 0:
+            begin_log(self.out)
+            return
+        if self._resumed is None:
+            self._resumed = log_facts(self.out)
+        cut_log(self.out, self._resumed)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self.bar is not None:
