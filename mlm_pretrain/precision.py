@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import torch
 
 Precision = Literal["auto", "bf16", "fp32"]
 
@@ -15,6 +18,13 @@ def resolve_precision(precision: Precision) -> Literal["bf16", "fp32"]:
     if precision != "auto":
         return precision
     return "bf16" if has_bf16() else "fp32"
+
+
+def product_dtype(precision: Precision) -> torch.dtype:
+    """What matrix products are computed in."""
+    import torch
+
+    return torch.bfloat16 if resolve_precision(precision) == "bf16" else torch.float32
 
 
 def has_bf16() -> bool:

@@ -15,7 +15,7 @@ from mlm_pretrain.modeling.sparse_head import plan_head
 from mlm_pretrain.objectives import Objective
 from mlm_pretrain.objectives.objective import Batch
 from mlm_pretrain.objectives.vocabulary import Vocabulary
-from mlm_pretrain.precision import Precision
+from mlm_pretrain.precision import Precision, product_dtype
 from mlm_pretrain.progress import track
 
 
@@ -37,7 +37,10 @@ def score_objective(
         `perplexity` and `predicted_tokens`; the objective's figures; and what they were counted over.
     """
     was_training, device = model.training, next(model.parameters()).device
-    passes, sums = ModelPasses(model, plan_head(model)), dict[str, float]()
+    passes, sums = (
+        ModelPasses(model, plan_head(model, product_dtype(precision))),
+        dict[str, float](),
+    )
     counts, tallies = dict[str, float](), dict[str, float]()
     model.eval()
     for batch in _batches(rows, objective.collator(vocabulary, config, seed), batch_size):

@@ -30,7 +30,7 @@ from mlm_pretrain.modeling.sizes import check_length
 from mlm_pretrain.modeling.sparse_head import plan_head
 from mlm_pretrain.objectives import OBJECTIVES, Objective
 from mlm_pretrain.objectives.vocabulary import Vocabulary, read_vocabulary
-from mlm_pretrain.precision import Precision, resolve_precision
+from mlm_pretrain.precision import Precision, product_dtype, resolve_precision
 from mlm_pretrain.progress import track
 from mlm_pretrain.quiet import quiet_transformers
 
@@ -169,8 +169,7 @@ def batch_losses(
     count = len(rows) if limit_rows is None else min(limit_rows, len(rows))
     starts = range(0, count, batch_size)
     device = next(model.parameters()).device
-    in_bf16 = resolve_precision(precision) == "bf16"
-    head = plan_head(model, torch.bfloat16 if in_bf16 else torch.float32)
+    head = plan_head(model, product_dtype(precision))
     reads_leftwards = objective.is_causal and not looks_left(model)  # an encoder that learned both
     was_training = model.training
     model.eval()

@@ -28,7 +28,7 @@ from mlm_pretrain.objectives.randomness import EVALUATION_EPOCH, row_generator
 from mlm_pretrain.objectives.rows import layout, padded_length, row_ids, segment_lengths, stack_rows
 from mlm_pretrain.objectives.token_loss import IGNORED
 from mlm_pretrain.objectives.vocabulary import Flags, Ids, Vocabulary
-from mlm_pretrain.precision import Precision
+from mlm_pretrain.precision import Precision, product_dtype
 
 _WORD_STREAM = 0x77_6F_72_64  # sets these draws apart from those of masks
 
@@ -63,8 +63,8 @@ class HiddenWords:
             is_old: whether `model` has the old vocabulary.
         """
         found = [self._in_pieces(one) for one in self.segments] if is_old else self.segments
-        was_training, head, nats = model.training, plan_head(model), 0.0
-        device = next(model.parameters()).device
+        head = plan_head(model, product_dtype(precision))
+        was_training, nats, device = model.training, 0.0, next(model.parameters()).device
         model.eval()
         for start in range(0, len(found), batch_size):
             batch = self._batch(found[start : start + batch_size])
