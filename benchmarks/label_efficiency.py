@@ -24,7 +24,7 @@ from benchmarks.report_sections import YARDSTICKS, mean_text, saving_text
 from benchmarks.tfidf import tfidf_rows
 from mlm_pretrain.compare import Grid, LabelledTask, parse_task, scored_metric
 from mlm_pretrain.compare.grid import predictions
-from mlm_pretrain.evaluation.statistics import Scorer, labels_saved, scorer
+from mlm_pretrain.evaluation.statistics import Scorer, drawn_count, labels_saved, scorer
 from mlm_pretrain.finetune.sources import read_rows
 
 _DOUBLINGS = (32, 64, 128, 256, 512)
@@ -84,12 +84,13 @@ def task_result(task: LabelledTask, arguments: argparse.Namespace) -> dict[str, 
         counts = few if name == "pretrained" else many
         rows[name] = {n: [learn(None if n == everything else n, s) for s in seeds] for n in counts}
     curves = {name: _scorers(task.kind, metric, of_learner) for name, of_learner in rows.items()}
-    examples = len(rows["pretrained"][few[0]][0])
-    saved = labels_saved(curves["pretrained"], curves[arguments.against], examples)
+    scored = rows["pretrained"][few[0]][0]
+    drawn = drawn_count(scored)
+    saved = labels_saved(curves["pretrained"], curves[arguments.against], drawn)
     return {
-        "metric": metric, "scored": task.scored_split, "examples": examples,
+        "metric": metric, "scored": task.scored_split, "examples": len(scored),
         "train_examples": everything, "seeds": arguments.seeds, "against": arguments.against,
-        "scores": {name: _scores(curve, examples) for name, curve in curves.items()},
+        "scores": {name: _scores(curve, drawn) for name, curve in curves.items()},
         "saved": [asdict(saving) for saving in saved],
     }  # fmt: skip
 
@@ -121,11 +122,11 @@ def _scorers(kind: str, metric: str, rows: dict[int, list[Rows]]) -> dict[int, l
     return {n: [scorer(kind, metric, of_seed) for of_seed in of_n] for n, of_n in rows.items()}
 
 
-def _scores(curve: dict[int, list[Scorer]], examples: int) -> dict[str, list[float]]:
+def _scores(curve: dict[int, list[Scorer]], drawn: int) -> dict[str, list[float]]:
     """In percent, of each seed."""
     import numpy as np
 
-    whole = np.ones((1, examples), int)
+    whole = np.ones((1, drawn), int)
     return {str(n): [round(100 * float(s(whole)[0]), 2) for s in of_n] for n, of_n in curve.items()}
 
 

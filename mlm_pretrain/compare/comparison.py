@@ -10,7 +10,7 @@ from typing import Any
 
 from mlm_pretrain.compare.grid import Grid, predictions
 from mlm_pretrain.compare.tasks import LabelledTask, runnable_tasks
-from mlm_pretrain.evaluation.statistics import holm, paired_effect, scorer
+from mlm_pretrain.evaluation.statistics import drawn_count, holm, paired_effect, scorer
 from mlm_pretrain.evaluation.statistics.effect import LEVEL
 from mlm_pretrain.finetune import plan as plan_finetune
 from mlm_pretrain.manifest import write_json
@@ -85,7 +85,8 @@ def _task_result(
         [scorer(task.kind, metric, of_seed) for of_seed in of_model] for of_model in rows
     )
     scores = [[record["metrics"][split][metric] for record in side] for side in (first, second)]
-    effect = paired_effect(former, later, len(rows[0][0]))
+    scored = rows[0][0]
+    effect = paired_effect(former, later, len(scored), drawn_count(scored))
     return {
         "metric": metric,
         "scored": split,

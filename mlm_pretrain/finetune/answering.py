@@ -107,8 +107,9 @@ class Answering(Task[QuestionExample]):
             )
             null = float(logits[:, _null(feature)].sum())
             silence[feature.example] = min(silence[feature.example], null)
+        paragraphs = {text: n for n, text in enumerate(dict.fromkeys(e.context for e in examples))}
         return [
-            self._row(example, found, null)
+            {**self._row(example, found, null), "paragraph": paragraphs[example.context]}
             for example, found, null in zip(examples, spans, silence, strict=True)
         ]
 

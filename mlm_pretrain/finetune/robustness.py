@@ -11,7 +11,7 @@ import numpy as np
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.perturbations import Change, changes
-from mlm_pretrain.evaluation.statistics import scorer
+from mlm_pretrain.evaluation.statistics import drawn_count, scorer
 from mlm_pretrain.evaluation.statistics.effect import resamples_of
 from mlm_pretrain.finetune.data import TaggedExample, TextExample
 from mlm_pretrain.finetune.pairs import TextPair
@@ -107,6 +107,8 @@ def _interval(
         former, later = (scorer(task, metric, rows) for rows in (clean, changed))
     except InputError:
         return None, None
-    parts = [later(w_RN) - former(w_RN) for w_RN in resamples_of(len(clean), RESAMPLES, seed)]
+    parts = [
+        later(w_RN) - former(w_RN) for w_RN in resamples_of(drawn_count(clean), RESAMPLES, seed)
+    ]
     low, high = np.quantile(np.concatenate(parts), (0.025, 0.975))
     return float(low), float(high)

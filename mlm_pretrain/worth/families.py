@@ -37,10 +37,12 @@ class TaskRuns:
     Attributes:
         scorers: of the scored split, by variant, one a seed.
         examples: how many there are in it.
+        drawn: of what they were drawn as, which of questions is paragraphs.
     """
 
     scorers: Mapping[str, Sequence[Scorer]]
     examples: int
+    drawn: int
 
 
 @dataclass(frozen=True)
@@ -124,11 +126,12 @@ def own_interval(runs: TaskRuns, variant: str) -> Effect:
     nothing: list[Scorer] = [lambda weights_RN: np.zeros(len(weights_RN))] * len(
         runs.scorers[variant]
     )
-    return paired_effect(nothing, runs.scorers[variant], runs.examples)
+    return paired_effect(nothing, runs.scorers[variant], runs.examples, runs.drawn)
 
 
 def _effect(runs: TaskRuns, variant: str, against: str) -> Effect:
-    return paired_effect(runs.scorers[against], runs.scorers[variant], runs.examples)
+    scorers = (runs.scorers[against], runs.scorers[variant])
+    return paired_effect(*scorers, runs.examples, runs.drawn)
 
 
 def _judged(family: list[Comparison]) -> list[Comparison]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlm_pretrain.compare.grid import predictions
-from mlm_pretrain.evaluation.statistics import Scorer, scorer
+from mlm_pretrain.evaluation.statistics import Scorer, drawn_count, scorer
 from mlm_pretrain.worth.choosing import choose
 from mlm_pretrain.worth.families import TaskRuns, compared, gain_verdict
 from mlm_pretrain.worth.labels import reached
@@ -34,7 +34,8 @@ def task_runs(records: Records, task: str, variants: Sequence[Variant]) -> TaskR
     """The runs with all labels, as they can be scored under weights."""
     scorers = {v.name: scorers_of(records_of(records, task, v.name)) for v in variants}
     first = records_of(records, task, variants[0].name)[0]
-    return TaskRuns(scorers, len(predictions(first)))
+    scored = predictions(first)
+    return TaskRuns(scorers, len(scored), drawn_count(scored))
 
 
 def scorers_of(records: Sequence[Record]) -> list[Scorer]:
@@ -102,5 +103,5 @@ def label_curves(
         if name != base.name:
             scorers = {n: scorers_of(of_n) for n, of_n in few.items()}
             scorers[everything] = list(runs.scorers[name])
-            found["reached"][name] = reached(runs.scorers[base.name], scorers, runs.examples)
+            found["reached"][name] = reached(runs.scorers[base.name], scorers, runs.drawn)
     return found

@@ -33,13 +33,14 @@ def checked_counts(label_counts: Sequence[int], available: Mapping[str, int]) ->
 def reached(
     base: Sequence[Scorer],
     curve: Mapping[int, Sequence[Scorer]],
-    examples: int,
+    drawn: int,
 ) -> dict[str, Any]:
     """With how many labels the curve's model has the base's score with all of them.
 
     Args:
         base: scorers of the base with all labels, one a seed.
         curve: the adapted model's, by number of labels; the last has all.
+        drawn: examples of the scored split, or what they were drawn as.
 
     Returns:
         `labels`, and its 95 % interval `low` to `high`; `not_reached` (likewise `low_not_reached`,
@@ -47,7 +48,7 @@ def reached(
         `high_at_most`): the score is no more than the curve has with its fewest, so no more are needed.
     """
     everything, fewest = max(curve), min(curve)
-    (saving,) = labels_saved({everything: base}, curve, examples)
+    (saving,) = labels_saved({everything: base}, curve, drawn)
     labels, low, high = (
         round(everything * factor) for factor in (saving.factor, saving.low, saving.high)
     )

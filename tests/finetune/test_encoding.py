@@ -234,7 +234,7 @@ def test_silence_must_beat_the_best_answer() -> None:
         logits[0, feature.labels[0]] = logits[1, feature.labels[1]] = 5.0
         logits[:, 0] = 5.5
         [found] = task.decode([example], [feature], [logits])
-        assert found["prediction"] == expected
+        assert (found["prediction"], found["paragraph"]) == (expected, 0)
         assert {choice["text"] for choice in found["n_best"]} >= {"", answer[1]}
         # The null token scores 11, the answer 10.
         assert found["n_best"][0]["text"] == ""

@@ -31,6 +31,7 @@ def runs(right_by_seed: Mapping[str, Sequence[int]]) -> TaskRuns:
     return TaskRuns(
         {name: [right(count) for count in counts] for name, counts in right_by_seed.items()},
         EXAMPLES,
+        EXAMPLES,
     )
 
 
@@ -45,5 +46,5 @@ def said(
 ) -> Comparison:
     """A comparison whose difference and interval are given in points."""
     difference, low, high = (point / 100 for point in points)
-    effect = Effect(difference, low, high, 0.01, 0.004, 0.002, seeds=5, examples=500)
+    effect = Effect(difference, low, high, 0.01, 0.004, 0.002, seeds=5, examples=500, drawn=500)
     return Comparison(family, task, variant, against, effect, 0.02, verdict)  # type: ignore[arg-type]

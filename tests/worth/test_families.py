@@ -94,7 +94,7 @@ def test_copies_of_one_model_are_rarely_called_better(monkeypatch: pytest.Monkey
         for task in ("x", "y"):
             hardness_N = 1.5 * generator.standard_normal(120)
             scorers = {name: _copies(generator, hardness_N, 5) for name in names}
-            tasks[task] = TaskRuns(scorers, len(hardness_N))
+            tasks[task] = TaskRuns(scorers, len(hardness_N), len(hardness_N))
         found = compared(given, tasks)
         gains, domain = among(found, family=GAIN), among(found, family="domain")
         of = {n: joint_verdict(c.verdict for c in gains if c.variant == n) for n in names}

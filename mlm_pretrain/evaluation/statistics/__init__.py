@@ -9,6 +9,7 @@ from mlm_pretrain.evaluation.statistics.scorers import (
     Scorer,
     check_kind,
     check_scorable,
+    drawn_count,
     scored_kinds,
     scorer,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "Scorer",
     "check_kind",
     "check_scorable",
+    "drawn_count",
     "holm",
     "labels_saved",
     "paired_effect",

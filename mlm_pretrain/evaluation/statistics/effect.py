@@ -9,7 +9,7 @@ its bias for few of them. Each part has Student's interval, and the two are join
 angle (Zou & Donner 2008, "Construction of confidence limits about effect measures"): five seeds know their
 own variance badly, and an interval of plain percentiles would be too narrow.
 
-Shapes: S seeds, N examples, R resamples.
+Shapes: S seeds, R resamples, D of what is drawn: examples, or paragraphs with all their questions.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class Effect:
         p_value: of a difference at least so large where there is none, two-sided.
         seeds_error, examples_error: standard errors that come from either.
         seeds, examples: how many there were.
+        drawn: paragraphs that the examples are questions on; of all else as many as examples.
     """
 
     difference: float
@@ -54,6 +55,7 @@ class Effect:
     examples_error: float
     seeds: int
     examples: int
+    drawn: int
 
     def seeds_needed(self, level: float = LEVEL) -> int | None:
         """Seeds with which a difference of this size would show; None where no number of them would.
@@ -63,16 +65,19 @@ class Effect:
         once = self.seeds_error**2 * self.seeds
         for seeds in range(2, _MOST_SEEDS + 1):
             error = math.sqrt(once / seeds)
-            reach = _reach(level, error, self.examples_error, seeds, self.examples)
+            reach = _reach(level, error, self.examples_error, seeds, self.drawn)
             if reach < abs(self.difference):
                 return seeds
         return None
 
     def examples_needed(self, level: float = LEVEL) -> int | None:
-        """Test examples with which it would show even were seeds no matter; None for no difference."""
+        """Test examples with which it would show even were seeds no matter; None for no difference.
+
+        Questions are taken to be as many on a paragraph as they are here.
+        """
         if not self.difference:
             return None
-        quantile = float(student.ppf(1 - level / 2, self.examples - 1))
+        quantile = float(student.ppf(1 - level / 2, self.drawn - 1))
         once = self.examples_error**2 * self.examples
         return math.ceil(once * (quantile / self.difference) ** 2)
 
@@ -81,10 +86,15 @@ def paired_effect(
     first: Sequence[Scorer],
     second: Sequence[Scorer],
     examples: int,
+    drawn: int | None = None,
+    *,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Effect:
     """The difference of the mean scores of two models, each given by its scorers, one a seed.
+
+    Args:
+        drawn: D, as `drawn_count` counts it; None: as many as examples.
 
     Raises:
         InputError: for fewer than two seeds, or not the same number of both, or fewer than two examples.
@@ -94,19 +104,19 @@ def paired_effect(
             f"seeds: {len(first)} and {len(second)}; a comparison needs two or more, of both alike",
             "give --seeds 5: with fewer only very large differences show",
         )
-    require_examples(examples, "the scored split")
-    all_1N = np.ones((1, examples), np.int64)
-    by_seed_S = _differences(first, second, all_1N)[:, 0]
+    drawn = examples if drawn is None else drawn
+    require_examples(drawn, "the scored split")
+    by_seed_S = _differences(first, second, np.ones((1, drawn), np.int64))[:, 0]
     seeds_error = float(by_seed_S.std(ddof=1)) / math.sqrt(len(first))
     resampled_R = np.concatenate(
         [
-            _differences(first, second, weights_RN).mean(0)
-            for weights_RN in resamples_of(examples, resamples, seed)
+            _differences(first, second, weights_RD).mean(0)
+            for weights_RD in resamples_of(drawn, resamples, seed)
         ]
     )
     difference = float(by_seed_S.mean())
-    examples_error = max(float(resampled_R.std(ddof=1)), _least_error(difference, examples))
-    return _effect(difference, seeds_error, examples_error, len(first), examples)
+    examples_error = max(float(resampled_R.std(ddof=1)), _least_error(difference, drawn))
+    return _effect(examples, difference, seeds_error, examples_error, len(first), drawn)
 
 
 def require_examples(examples: int, place: str) -> None:
@@ -133,37 +143,40 @@ def _least_error(difference: float, examples: int) -> float:
 
 
 def _differences(
-    first: Sequence[Scorer], second: Sequence[Scorer], weights_RN: NDArray[np.int64]
+    first: Sequence[Scorer], second: Sequence[Scorer], weights_RD: NDArray[np.int64]
 ) -> Array:
     """(S, R)."""
     pairs = zip(first, second, strict=True)
-    return np.stack([later(weights_RN) - former(weights_RN) for former, later in pairs])
+    return np.stack([later(weights_RD) - former(weights_RD) for former, later in pairs])
 
 
-def resamples_of(examples: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """How often each example was drawn (R, N), N of N with replacement, some resamples at a time."""
+def resamples_of(drawn: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    """How often each was drawn (R, D), D of D with replacement, some resamples at a time."""
     generator = np.random.default_rng(seed)
-    even = np.full(examples, 1 / examples)
+    even = np.full(drawn, 1 / drawn)
     for start in range(0, resamples, _CHUNK):
-        yield generator.multinomial(examples, even, min(_CHUNK, resamples - start))
+        yield generator.multinomial(drawn, even, min(_CHUNK, resamples - start))
 
 
 def _effect(
-    difference: float, seeds_error: float, examples_error: float, seeds: int, examples: int
-) -> Effect:
-    errors = (seeds_error, examples_error, seeds, examples)
+    examples: int, difference: float, seeds_error: float, examples_error: float, seeds: int,
+    drawn: int,
+) -> Effect:  # fmt: skip
+    errors = (seeds_error, examples_error, seeds, drawn)
     reach = _reach(LEVEL, *errors)
     p_value = _p_value(abs(difference), *errors)
     low, high = difference - reach, difference + reach
-    return Effect(difference, low, high, p_value, *errors)
+    return Effect(
+        difference, low, high, p_value, seeds_error, examples_error, seeds, examples, drawn
+    )
 
 
 def _reach(
-    level: float, seeds_error: float, examples_error: float, seeds: int, examples: int
+    level: float, seeds_error: float, examples_error: float, seeds: int, drawn: int
 ) -> float:
     """Half the width of an interval that misses with the chance `level`."""
     of_seeds = seeds_error * float(student.isf(level / 2, seeds - 1))
-    of_examples = examples_error * float(student.isf(level / 2, examples - 1))
+    of_examples = examples_error * float(student.isf(level / 2, drawn - 1))
     return math.hypot(of_seeds, of_examples)
 
 

@@ -9,7 +9,7 @@ Intervals are percentiles over resamples of test examples (the same for all runs
 point. Few seeds that are resampled as they are would make them too narrow, by the reasoning of `effect`; so
 what resampling does to a mean over seeds is widened to Student's interval of it (see `_widening`).
 
-Shapes: P points of a curve, R resamples.
+Shapes: P points of a curve, R resamples, D of what is drawn (see `scorers`).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Saving:
 def labels_saved(
     first: Mapping[int, Sequence[Scorer]],
     second: Mapping[int, Sequence[Scorer]],
-    examples: int,
+    drawn: int,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> list[Saving]:
@@ -62,6 +62,7 @@ def labels_saved(
 
     Args:
         first, second: scorers by number of labels, one a seed.
+        drawn: D, as `drawn_count` counts it.
 
     Raises:
         InputError: for a curve of one point, which reaches nothing.
@@ -69,10 +70,10 @@ def labels_saved(
     if len(second) < 2:
         raise InputError("a curve of one number of labels", "give two numbers of labels or more")
     generator = np.random.default_rng(seed)
-    even = np.full(examples, 1 / examples)
-    weights_RN = generator.multinomial(examples, even, resamples)
-    weights_RN[0] = 1  # what was measured, before any resampling
-    curves = [_curve(runs, weights_RN, generator) for runs in (first, second)]
+    even = np.full(drawn, 1 / drawn)
+    weights_RD = generator.multinomial(drawn, even, resamples)
+    weights_RD[0] = 1  # what was measured, before any resampling
+    curves = [_curve(runs, weights_RD, generator) for runs in (first, second)]
     counts = [np.array(sorted(runs), float) for runs in (first, second)]
     needed_RP = np.stack(
         [
@@ -89,14 +90,14 @@ def labels_saved(
 
 def _curve(
     runs: Mapping[int, Sequence[Scorer]],
-    weights_RN: NDArray[np.int64],
+    weights_RD: NDArray[np.int64],
     generator: np.random.Generator,
 ) -> Array:
     """Mean scores over drawn seeds (R, P), so widely that their percentiles are an interval of the mean; of
     the first resample over the seeds as they are."""
     points = []
     for labels in sorted(runs):
-        scores_SR = np.stack([score(weights_RN) for score in runs[labels]])
+        scores_SR = np.stack([score(weights_RD) for score in runs[labels]])
         drawn_SR = generator.integers(0, len(scores_SR), scores_SR.shape)
         drawn_SR[:, 0] = np.arange(len(scores_SR))
         mean_R = scores_SR.mean(0)

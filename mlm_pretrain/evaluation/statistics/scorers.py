@@ -3,7 +3,12 @@
 Most scores are a function of sums over examples (right answers, entities found, how often each label is
 true, found and right), so that thousands of resamples are one matrix product.
 
-Shapes: N examples, R resamples, K sums, C labels.
+Questions of one paragraph are hard or easy together, and were not drawn one by one: what is drawn again is
+paragraphs, each with all its questions (a cluster bootstrap, Davison & Hinkley 1997, section 3.8), since
+single questions would make intervals too narrow.
+
+Shapes: N examples, R resamples, D of what is drawn (paragraphs of questions, examples of all else), K sums,
+C labels.
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ from mlm_pretrain.evaluation.metrics.tag_schemes import entities
 
 Array: TypeAlias = NDArray[np.float64]
 Row: TypeAlias = dict[str, Any]  # of a predictions file
-# How often each example counts (R, N) → the score under each (R,).
+# How often each of what is drawn counts (R, D) → the score under each (R,).
 Scorer: TypeAlias = Callable[[NDArray[Any]], Array]
 
 
@@ -32,6 +37,19 @@ def scorer(kind: str, metric: str, rows: Sequence[Row]) -> Scorer:
     """
     check_scorable(kind, metric)
     return _SCORERS[kind][metric](rows)
+
+
+def drawn_count(rows: Sequence[Row]) -> int:
+    """D, of rows of predictions."""
+    return int(_drawn_with(rows).max()) + 1 if rows else 0
+
+
+def _drawn_with(rows: Sequence[Row]) -> NDArray[np.int64]:
+    """(N,): with which of what is drawn each row is. Where all are of one paragraph, its questions are."""
+    paragraphs_N = [row.get("paragraph") for row in rows]
+    if None in paragraphs_N or len(set(paragraphs_N)) < 2:
+        return np.arange(len(rows))
+    return np.unique(paragraphs_N, return_inverse=True)[1]
 
 
 def scored_kinds() -> list[str]:
@@ -76,9 +94,11 @@ def _ratio(over: Array, under: Array) -> Array:
     return np.divide(over, under, out=np.zeros_like(over), where=under != 0)
 
 
-def _of_mean(values_N: Sequence[float]) -> Scorer:
+def _of_mean(values_N: Sequence[float], rows: Sequence[Row]) -> Scorer:
     parts_NK = np.stack([np.asarray(values_N, float), np.ones(len(values_N))], axis=1)
-    return _of_sums(parts_NK, lambda sums: _ratio(sums[:, 0], sums[:, 1]))
+    parts_DK = np.zeros((drawn_count(rows), 2))
+    np.add.at(parts_DK, _drawn_with(rows), parts_NK)
+    return _of_sums(parts_DK, lambda sums: _ratio(sums[:, 0], sums[:, 1]))
 
 
 def _accuracy(rows: Sequence[Row]) -> Scorer:
@@ -137,13 +157,13 @@ def _entity_f1(rows: Sequence[Row]) -> Scorer:
 def _exact_match(rows: Sequence[Row]) -> Scorer:
     from mlm_pretrain.evaluation.metrics.squad import exact_matches
 
-    return _of_mean(exact_matches(*_answers(rows)))
+    return _of_mean(exact_matches(*_answers(rows)), rows)
 
 
 def _answer_f1(rows: Sequence[Row]) -> Scorer:
     from mlm_pretrain.evaluation.metrics.squad import overlaps
 
-    return _of_mean(overlaps(*_answers(rows)))
+    return _of_mean(overlaps(*_answers(rows)), rows)
 
 
 def _answers(rows: Sequence[Row]) -> tuple[list[str], list[list[str]], int]:
@@ -209,7 +229,7 @@ def _macro_f1(over_RC: Array, under_RC: Array) -> Array:
 
 
 def _all_right(rows: Sequence[Row]) -> Scorer:
-    return _of_mean([set(row["label"]) == set(row["prediction"]) for row in rows])
+    return _of_mean([set(row["label"]) == set(row["prediction"]) for row in rows], rows)
 
 
 _Makers: TypeAlias = dict[str, Callable[[Sequence[Row]], Scorer]]

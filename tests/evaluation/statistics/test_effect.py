@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from mlm_pretrain.errors import InputError
-from mlm_pretrain.evaluation.statistics import Effect, Scorer, holm, paired_effect, scorer
+from mlm_pretrain.evaluation.statistics import (
+    Effect,
+    Scorer,
+    drawn_count,
+    holm,
+    paired_effect,
+    scorer,
+)
 
 _EXAMPLES, _REPEATS = 400, 200
 
@@ -53,12 +62,12 @@ def test_a_model_that_is_better_is_found_to_be() -> None:
 def test_seeds_needed_are_those_with_which_it_shows() -> None:
     effect = Effect(
         difference=0.02, low=-0.01, high=0.05, p_value=0.15, seeds_error=0.011,
-        examples_error=0.004, seeds=5, examples=2_000,
+        examples_error=0.004, seeds=5, examples=2_000, drawn=2_000,
     )  # fmt: skip
     needed = effect.seeds_needed()
     assert needed is not None and 5 < needed < 15
     # With more of the error from the examples than the difference allows, seeds cannot help.
-    stuck = Effect(0.02, -0.04, 0.08, 0.5, 0.011, 0.012, 5, 2_000)
+    stuck = Effect(0.02, -0.04, 0.08, 0.5, 0.011, 0.012, 5, 2_000, 2_000)
     assert stuck.seeds_needed() is None
     more = stuck.examples_needed()
     assert more is not None and 2_500 < more < 3_000
@@ -69,6 +78,43 @@ def test_the_same_predictions_differ_by_nothing() -> None:
     models = _seeds_of(generator, np.zeros(50), 0.5, 3, 0.2)
     effect = paired_effect(models, models, 50)
     assert (effect.difference, effect.low, effect.high, effect.p_value) == (0.0, 0.0, 0.0, 1.0)
+
+
+def test_questions_of_a_paragraph_are_drawn_together() -> None:
+    """Ten questions with one fate are one draw: the interval is that of as many single questions."""
+    generator = np.random.default_rng(3)
+    right_2SP = generator.random((2, 3, 60)) < np.array([0.5, 0.7])[:, None, None]
+    single, tenfold = (
+        [
+            [scorer("qa", "f1", _questions(fates_P, times)) for fates_P in of_model]
+            for of_model in right_2SP
+        ]
+        for times in (1, 10)
+    )
+    assert drawn_count(_questions(right_2SP[0, 0], 10)) == 60
+    one = paired_effect(*single, 60, 60)
+    ten = paired_effect(*tenfold, 600, 60)
+    assert (ten.low, ten.high, ten.p_value) == pytest.approx((one.low, one.high, one.p_value))
+    assert (ten.examples, ten.drawn) == (600, 60)
+    assert ten.examples_needed() == pytest.approx(10 * one.examples_needed(), abs=10)
+
+
+def test_questions_of_a_single_paragraph_are_drawn_one_by_one() -> None:
+    rows = [{**row, "paragraph": 0} for row in _questions(np.array([True, False, True]), 1)]
+    assert drawn_count(rows) == 3
+    assert scorer("qa", "exact_match", rows)(np.array([[1, 1, 1], [3, 0, 0]])) == pytest.approx(
+        [2 / 3, 1]
+    )
+
+
+def _questions(fates_P: np.ndarray, times: int) -> list[dict[str, Any]]:
+    """So many on each paragraph, all right or all wrong."""
+    answers = [(place, "here" if right else "there") for place, right in enumerate(fates_P)]
+    return [
+        {"answers": ["here"], "prediction": answer, "paragraph": place}
+        for place, answer in answers
+        for _ in range(times)
+    ]
 
 
 def test_one_seed_is_refused() -> None:
