@@ -114,9 +114,17 @@ def written_whole(folder: str | Path, overwrite: bool = False) -> Iterator[Path]
     process leaves that is killed at any moment is known as ours, and the next one may replace it.
 
     Raises:
-        InputError: as `claim_output`.
+        InputError: as `claim_output`, and for a disk that fills up meanwhile.
     """
-    folder = Path(folder)
+    with (
+        telling_of_a_full_disk(folder, "free some space and run again"),
+        _emptied_on_errors(Path(folder), overwrite) as place,
+    ):
+        yield place
+
+
+@contextmanager
+def _emptied_on_errors(folder: Path, overwrite: bool) -> Iterator[Path]:
     is_replaced = overwrite and folder.is_dir() and any(folder.iterdir())
     if is_replaced:
         _refuse_foreign(folder)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlm_pretrain.claiming import telling_of_a_full_disk
 from mlm_pretrain.compare.tasks import LabelledTask
 from mlm_pretrain.environment import code_hash, processor_name, usable_cores
 from mlm_pretrain.finetune import FinetuneConfig, finetune
@@ -84,7 +85,8 @@ def _make(
     folder: Path, key: str, task: LabelledTask, config: FinetuneConfig, inputs: dict[str, Any]
 ) -> dict[str, Any]:
     say(f"{task.name}, seed {config.seed}: {config.model}")
-    result = finetune(task.kind, config, overwrite=True)
+    with telling_of_a_full_disk(folder, "free some space and run again: what is finished is kept"):
+        result = finetune(task.kind, config, overwrite=True)
     record = {
         "key": key, "task": task.name, "kind": task.kind, "model": config.model,
         "seed": config.seed, "scored": task.scored_split, "best_by": result["best_by"],

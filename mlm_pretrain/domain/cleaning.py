@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlm_pretrain.claiming import telling_of_a_full_disk, written_whole
+from mlm_pretrain.claiming import written_whole
 from mlm_pretrain.compare import LabelledTask
 from mlm_pretrain.corpus import Document, ReadOptions, fingerprint_corpus
 from mlm_pretrain.corpus.writing import write_texts
@@ -63,10 +63,7 @@ def clean(
     if drop_near_duplicates:
         require_room(track(CorpusReading(read.specs, read.options)(), "doc", "counting"))
     overlap = Overlap(TextIndex([text for task in tasks for text in held_out_texts(task)]))
-    with (
-        telling_of_a_full_disk(out, "free some space and run again"),
-        written_whole(out, overwrite) as folder,
-    ):
+    with written_whole(out, overwrite) as folder:
         left = (document.text for document in documents_left(read, overlap))
         written = write_texts(folder / CORPUS_FILE, left)
         if not written["documents"]:

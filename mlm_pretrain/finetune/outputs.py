@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mlm_pretrain.claiming import claim_output
+from mlm_pretrain.claiming import claim_output, telling_of_a_full_disk
 from mlm_pretrain.corpus.sources.hub import fingerprint
 from mlm_pretrain.corpus.sources.installed_docs import fingerprint as docs_fingerprint
 from mlm_pretrain.errors import InputError
@@ -73,9 +73,14 @@ def _alive(pid: int) -> bool:
 
 @contextmanager
 def claimed(out: str, overwrite: bool) -> Iterator[Path]:
-    """The empty output folder, marked as this process's until the end."""
+    """The empty output folder, marked as this process's until the end.
+
+    Raises:
+        InputError: as `claim_output`, and for a disk that fills up meanwhile.
+    """
     folder = claim_output(out, overwrite)
-    with marked(folder, STAGE):
+    way_out = "free some space and run again with --overwrite"
+    with telling_of_a_full_disk(folder, way_out), marked(folder, STAGE):
         yield folder
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlm_pretrain.claiming import telling_of_a_full_disk, written_whole
+from mlm_pretrain.claiming import written_whole
 from mlm_pretrain.corpus import fingerprint_corpus
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.manifest import write_manifest
@@ -55,10 +55,7 @@ def prepare(
     corpus = [corpus] if isinstance(corpus, (str, Path)) else [str(spec) for spec in corpus]
     config = config or PrepareConfig()
     plan = make_plan(corpus, tokenizer, config)
-    with (
-        telling_of_a_full_disk(out, "free some space and run again"),
-        written_whole(out, overwrite) as folder,
-    ):
+    with written_whole(out, overwrite) as folder:
         report = _write(folder, corpus, tokenizer, config, plan)
     seconds = time.perf_counter() - began
     read = sum(report[split]["text_bytes"] for split in SPLITS)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from full_disk import full_disk
 from safetensors.torch import load_file
 from tiny_problems import mentions, opinions, questions
 from written_problems import save_writer, translations
@@ -292,3 +293,15 @@ def test_two_processes_share_a_run(task: str, write: Any, bert: str, tmp_path: P
         for a, b in zip(shared, predictions_in(alone), strict=True)
     ]
     assert sum(same) > 0.9 * len(same)  # the gradients' last bits differ, so rows in doubt may too
+
+
+@pytest.mark.fault("disk-full")
+def test_a_disk_that_fills_up(write: Any, bert: str) -> None:
+    config = config_of(write, bert, opinions, 16, epochs=1)
+    with (
+        full_disk(20_000),
+        pytest.raises(InputError, match="out: cannot be written further") as said,
+    ):
+        finetune("sentiment", config)
+    assert said.value.way_out == "free some space and run again with --overwrite"
+    assert finetune("sentiment", config, overwrite=True)["metrics"]["test"]["accuracy"] >= 0

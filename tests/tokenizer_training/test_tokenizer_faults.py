@@ -10,6 +10,7 @@ from pathlib import Path
 
 import package_process
 import pytest
+from full_disk import full_disk
 from tokenizers import Tokenizer
 
 from mlm_pretrain.corpus import ReadOptions
@@ -125,3 +126,14 @@ def test_a_folder_of_others_is_left_before_anything_is_read(tmp_path: Path) -> N
     with pytest.raises(InputError, match="did not write"):
         train_tokenizer([str(tmp_path / "none.txt")], "bpe", 500, tmp_path / "mine", overwrite=True)
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.fault("disk-full")
+def test_a_disk_that_fills_up(english: str, tmp_path: Path) -> None:
+    with (
+        full_disk(1_000),
+        pytest.raises(InputError, match="out: cannot be written further") as said,
+    ):
+        train_tokenizer([english], "wordpiece", 300, tmp_path / "out")
+    assert said.value.way_out == "free some space and run again"
+    assert not list((tmp_path / "out").iterdir())
