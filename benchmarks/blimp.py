@@ -85,7 +85,7 @@ def blimp_scores(model: Path, pairs: list[Pair]) -> dict[str, dict[str, Any]]:
     likely = {way: pair_likelihoods(folder, pairs) for way, folder in readings(model).items()}
     if len(likely) > 1:
         together = zip(*likely.values(), strict=True)
-        likely["both"] = [tuple(map(sum, zip(*ways, strict=True))) for ways in together]
+        likely["both"] = [(sum(g for g, _ in ways), sum(b for _, b in ways)) for ways in together]
     return {way: preference(pairs, scores) for way, scores in likely.items()}
 
 

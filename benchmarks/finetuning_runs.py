@@ -107,9 +107,9 @@ def config_of(run: Run) -> FinetuneConfig:
     """Of ours, as stock is by its arguments."""
     from mlm_pretrain.finetune import FinetuneConfig
 
-    kind = run.task.kind
+    kind, files = run.task.kind, dict[str, Any](run.files)
     return FinetuneConfig(
-        model=run.model, **run.files, out=run.out, seed=run.seed, max_length=LENGTH[kind],
+        model=run.model, **files, out=run.out, seed=run.seed, max_length=LENGTH[kind],
         stride=STRIDE if kind == "qa" else None,
         metric=run.task.score, keep="last", save_model=False, warmup_share=0.0, weight_decay=0.0,
         embedding_rate=1.0, precision=run.precision, **run.settings,

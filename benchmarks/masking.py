@@ -101,7 +101,9 @@ def _ours(tokenizer: Any, rows: list[dict[str, Any]], unit: str) -> Callable[[],
     from mlm_pretrain.objectives.vocabulary import read_vocabulary
 
     objective = OBJECTIVES["mlm"]
-    collator = objective.collator(read_vocabulary(tokenizer), objective.config(unit=unit), 0)
+    collator = objective.collator(
+        read_vocabulary(tokenizer), objective.config.model_validate({"unit": unit}), 0
+    )
     kept = [
         {"input_ids": np.array(row["input_ids"], np.int32), "epoch": 0, "example": number}
         for number, row in enumerate(rows)

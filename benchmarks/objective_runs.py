@@ -59,7 +59,7 @@ _RISING = [
     {"name": "contrastive", "weight": 0.05, "weight_end": 0.5},
 ]
 _FEW = 6  # rows of 128 tokens: some 32 sentences
-_PLAIN = {"bank_size": 0, "spread": 0.0}  # as published, without what is added here
+_PLAIN: dict[str, Any] = {"bank_size": 0, "spread": 0.0}  # as published, without what is added here
 FIRST = "mlm"  # beside which all are measured
 RUNS = {
     "mlm": _run("mlm"),

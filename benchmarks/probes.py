@@ -31,7 +31,7 @@ def task_score(
     from mlm_pretrain.finetune.config import FinetuneConfig
     from mlm_pretrain.finetune.run import finetune
 
-    files = {
+    files: dict[str, Any] = {
         split: str(data / task / f"{split}.jsonl.gz") for split in ("train", "validation", "test")
     }
     with tempfile.TemporaryDirectory() as folder:

@@ -36,7 +36,9 @@ def _examples(task: LabelledTask, labels: int | None, seed: int) -> dict[str, Se
     reader = TASKS[task.kind](task.config(model="none", seed=seed))
     train = reader.read(task.settings["train"], "train")
     reader.learn(train)
-    splits = {"train": train if labels is None else reader.subset(train, labels, seed)}
+    splits: dict[str, Sequence[Any]] = {
+        "train": train if labels is None else reader.subset(train, labels, seed)
+    }
     for split in ("validation", "test"):
         if task.settings.get(split):
             splits[split] = reader.read(task.settings[split], split)
