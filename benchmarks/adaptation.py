@@ -77,12 +77,30 @@ def _config(arguments: argparse.Namespace, task: LabelledTask) -> AdaptConfig:
         "model": arguments.model, "out": str(arguments.work / "ours"), "corpus": [arguments.corpus],
         "general": [arguments.general], "task": task.kind, **files, "finetune": others,
         "minutes": arguments.minutes, "words": arguments.words, "seeds": arguments.seeds,
-        "prepare": {"max_length": arguments.length},
         "variants": ["dapt", *(["control"] if arguments.control else [])],
         **({"control": [arguments.control]} if arguments.control else {}),
-        **arguments.settings,
+        **_own_settings(arguments),
     }  # fmt: skip
     return build_config(AdaptConfig, given, "settings")
+
+
+def _own_settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """`--settings`, but for what stock is given too: the same text, minutes, rows and fine-tuning."""
+    shared = {
+        "model",
+        "out",
+        "corpus",
+        "general",
+        "control",
+        "minutes",
+        "steps",
+        "finetune",
+        "seeds",
+    }
+    if wrong := sorted(shared & arguments.settings.keys()):
+        raise SystemExit(f"--settings: {wrong[0]} is of both: it has an option, or cannot be set")
+    rows = {**arguments.settings.get("prepare", {}), "max_length": arguments.length}
+    return {**arguments.settings, "prepare": rows}
 
 
 def _stock(arguments: argparse.Namespace) -> dict[str, Any]:

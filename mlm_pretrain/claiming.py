@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
-from mlm_pretrain.errors import InputError
+from mlm_pretrain.errors import DiskFull, InputError
 from mlm_pretrain.extension import EXTENSION_FILE
 from mlm_pretrain.manifest import MANIFEST, UNFINISHED
 
@@ -39,12 +39,12 @@ _outermost_way_out: ContextVar[str | None] = ContextVar("outermost_way_out", def
 
 @contextmanager
 def telling_of_a_full_disk(folder: str | Path, way_out: str) -> Iterator[None]:
-    """Within it, a disk that fills up is an `InputError` that names `folder` and says what to do.
+    """Within it, a disk that fills up is an error that names `folder` and says what to do.
 
     Of several around each other the outermost says that: it is what the user began, and can go on with.
 
     Raises:
-        InputError: for a full disk, an exceeded quota, or a file that may not grow further.
+        DiskFull: for a full disk, an exceeded quota, or a file that may not grow further.
     """
     way_out = _outermost_way_out.get() or way_out
     token = _outermost_way_out.set(way_out)
@@ -55,7 +55,7 @@ def telling_of_a_full_disk(folder: str | Path, way_out: str) -> Iterator[None]:
         if reason is None:
             raise
         problem = f"{folder}: cannot be written further ({reason})"
-        raise InputError(problem, way_out) from None
+        raise DiskFull(problem, way_out) from None
     finally:
         _outermost_way_out.reset(token)
 

@@ -16,3 +16,7 @@ class InputError(Exception):
         super().__init__(f"{problem}\n  → {way_out}" if way_out else problem)
         self.problem = problem
         self.way_out = way_out
+
+
+class DiskFull(InputError):
+    """No room where something is written: no setting's fault, so that nothing is tried without it."""

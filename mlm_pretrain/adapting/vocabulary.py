@@ -9,7 +9,7 @@ from mlm_pretrain.adapting.config import AdaptConfig
 from mlm_pretrain.adapting.places import Places
 from mlm_pretrain.adapting.variants import GENERAL
 from mlm_pretrain.corpus import fingerprint_corpus
-from mlm_pretrain.errors import InputError
+from mlm_pretrain.errors import DiskFull, InputError
 from mlm_pretrain.made import is_made
 from mlm_pretrain.manifest import hash_file, read_manifest
 from mlm_pretrain.progress import say
@@ -57,6 +57,8 @@ def extended(config: AdaptConfig, words: int, places: Places, base: str) -> dict
     if not is_made(places.tokenizer, STAGE, recorded, inputs):
         try:
             extend_tokenizer(tokenizer, corpus, words, places.tokenizer, settings, overwrite=True)
+        except DiskFull:
+            raise
         except InputError as error:
             if config.words != "auto":
                 way_out = f"{error.way_out}; or leave the vocabulary as it is: words: 0"

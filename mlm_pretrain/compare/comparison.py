@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from mlm_pretrain.claiming import telling_of_a_full_disk
 from mlm_pretrain.compare.grid import Grid, predictions
 from mlm_pretrain.compare.tasks import LabelledTask, runnable_tasks
 from mlm_pretrain.evaluation.statistics import drawn_count, holm, paired_effect, scorer
@@ -55,7 +56,8 @@ def compare(
         "first": first, "second": second, "seeds": seeds, "tasks": results,
         "cost": [_cost([runs[side] for runs in found.values()]) for side in (0, 1)],
     }  # fmt: skip
-    write_json(Path(out) / RESULT, result)
+    with telling_of_a_full_disk(out, "free some space and run again: what is finished is kept"):
+        write_json(Path(out) / RESULT, result)
     return result
 
 

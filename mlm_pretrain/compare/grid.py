@@ -86,7 +86,13 @@ def _make(
 ) -> dict[str, Any]:
     say(f"{task.name}, seed {config.seed}: {config.model}")
     with telling_of_a_full_disk(folder, "free some space and run again: what is finished is kept"):
-        result = finetune(task.kind, config, overwrite=True)
+        return _made(folder, key, task, config, inputs)
+
+
+def _made(
+    folder: Path, key: str, task: LabelledTask, config: FinetuneConfig, inputs: dict[str, Any]
+) -> dict[str, Any]:
+    result = finetune(task.kind, config, overwrite=True)
     record = {
         "key": key, "task": task.name, "kind": task.kind, "model": config.model,
         "seed": config.seed, "scored": task.scored_split, "best_by": result["best_by"],

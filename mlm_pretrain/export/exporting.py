@@ -70,18 +70,21 @@ def _export(run: Path, out: Path, overwrite: bool) -> dict[str, Any]:
     source = _source(run)
     trained_as = _trained_as(record)
     model, source_tokenizer, objective = load_for_evaluation(source, trained_as)
-    out = claim_output(_apart(out, run), overwrite)
     places = lineage(run)
     settings = [read_run(run_of(place))["config"] for place in places]
+    dropout = own_dropout(settings)
+    out = claim_output(_apart(out, run), overwrite)
     generates = objective.is_causal or model.config.is_encoder_decoder
-    model.config.update(own_dropout(settings))
+    model.config.update(dropout)
     _write_model(model, out, generates, _pooling_weights(settings[0], model))
     _copy_tokenizer(run / "tokenizer", out, settings, model.config)
     learnt = recorded(record["config"])
     if "clm" in learnt.served and not objective.is_causal:
         _write_decoder(model, source_tokenizer, out)
     if trained_as is not None and "generator" in learnt.config.model_fields:
-        _write_beside(read_generator(model, source), source_tokenizer, out)
+        generator = read_generator(model, source)
+        generator.config.update(dropout)
+        _write_beside(generator, source_tokenizer, out)
     export_heads(learnt, source, out)
     facts = facts_of(run, record, model, learnt, places)
     (out / "README.md").write_text(model_card(facts), encoding="utf-8")

@@ -14,12 +14,12 @@ from typing import Any
 
 import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune.batching import Collator, Feature, by_length
 from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.exact_scores import in_fp32, score_layer
-from mlm_pretrain.finetune.length_order import LengthOrder
 from mlm_pretrain.finetune.loss import count_labels, summed_loss, task_logits
 from mlm_pretrain.finetune.rates import apply_shares, rate_shares
 from mlm_pretrain.finetune.task import Criterion, OnEpoch, Writer
@@ -115,7 +115,7 @@ class FinetuneTrainer(Trainer):
         rows = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
         generator = torch.Generator().manual_seed(args.seed)
         lengths = [len(feature) for feature in features]
-        return LengthOrder(lengths, rows, generator)
+        return LengthGroupedSampler(rows, lengths=lengths, generator=generator)
 
 
 def _alone(inputs: dict[str, Any]) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from typing import Any
 from mlm_pretrain.claiming import claim_output, telling_of_a_full_disk
 from mlm_pretrain.corpus.sources.hub import fingerprint
 from mlm_pretrain.corpus.sources.installed_docs import fingerprint as docs_fingerprint
-from mlm_pretrain.errors import InputError
+from mlm_pretrain.errors import DiskFull, InputError
 from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.sources import HUB, is_installed_docs
-from mlm_pretrain.manifest import MANIFEST, hash_file, own_manifest, write_manifest
+from mlm_pretrain.manifest import MANIFEST, UNFINISHED, hash_file, own_manifest, write_manifest
 
 STAGE = "finetune"
 METRICS = "metrics.json"
@@ -73,15 +73,24 @@ def _alive(pid: int) -> bool:
 
 @contextmanager
 def claimed(out: str, overwrite: bool) -> Iterator[Path]:
-    """The empty output folder, marked as this process's until the end.
+    """The empty output folder, marked as this process's until the end, and as ours where the disk is full.
 
     Raises:
         InputError: as `claim_output`, and for a disk that fills up meanwhile.
     """
     folder = claim_output(out, overwrite)
     way_out = "free some space and run again with --overwrite"
-    with telling_of_a_full_disk(folder, way_out), marked(folder, STAGE):
-        yield folder
+    with marked(folder, STAGE):
+        (folder / UNFINISHED).touch()
+        try:
+            with telling_of_a_full_disk(folder, way_out):
+                yield folder
+        except DiskFull:
+            raise  # what is there of predictions alone would else be nobody's
+        except BaseException:
+            (folder / UNFINISHED).unlink(missing_ok=True)
+            raise
+        (folder / UNFINISHED).unlink()
 
 
 @contextmanager

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import t as student
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.perturbations import Change, changes
 from mlm_pretrain.evaluation.statistics import drawn_count, scorer
-from mlm_pretrain.evaluation.statistics.effect import resamples_of
+from mlm_pretrain.evaluation.statistics.effect import LEVEL, error_of, resamples_of
 from mlm_pretrain.finetune.data import TaggedExample, TextExample
 from mlm_pretrain.finetune.pairs import TextPair
 from mlm_pretrain.finetune.questions import QuestionExample
@@ -99,16 +100,17 @@ def perturbed(example: Any, change: Change, place: int) -> Any:
 def _interval(
     task: str, metric: str, clean: Sequence[Any], changed: Sequence[Any], seed: int
 ) -> tuple[float | None, float | None]:
-    """Percentiles of the difference over resamples of examples, both forms of each drawn together.
-
-    Efron & Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13.
-    """
+    """Student's interval of the difference, with the error that resampling finds, both forms of each example
+    (of questions: of each paragraph) drawn together; see `evaluation.statistics.effect`."""
     try:
         former, later = (scorer(task, metric, rows) for rows in (clean, changed))
     except InputError:
         return None, None
-    parts = [
-        later(w_RN) - former(w_RN) for w_RN in resamples_of(drawn_count(clean), RESAMPLES, seed)
-    ]
-    low, high = np.quantile(np.concatenate(parts), (0.025, 0.975))
-    return float(low), float(high)
+    drawn = drawn_count(clean)
+    if drawn < 2:
+        return None, None
+    parts = [later(w_RD) - former(w_RD) for w_RD in resamples_of(drawn, RESAMPLES, seed)]
+    whole_1D = np.ones((1, drawn), np.int64)
+    difference = float((later(whole_1D) - former(whole_1D))[0])
+    reach = error_of(np.concatenate(parts), drawn) * float(student.isf(LEVEL / 2, drawn - 1))
+    return difference - reach, difference + reach

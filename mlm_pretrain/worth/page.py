@@ -62,8 +62,8 @@ def _how_to_read(result: Mapping[str, Any]) -> list[Block]:
         Bullets([
             "A difference is of mean scores over seeds, in points. Every variant was fine-tuned with the "
             "same settings, labels and order; seed by seed they are paired.",
-            "An interval holds the difference in 95 of 100 cases, over test examples and seeds. Each is "
-            "for its comparison alone.",
+            "An interval holds the difference in 95 of 100 cases, over test examples (questions are "
+            "drawn by paragraph) and seeds. Each is for its comparison alone.",
             f"p is corrected by Holm's method within a family of comparisons: {asked}. Where nothing "
             "differs, the chance of even one false better or worse in a family is at most 5 %.",
             "Not shown does not mean no difference: the interval says how large one may be.",

@@ -86,7 +86,7 @@ def paired_effect(
     first: Sequence[Scorer],
     second: Sequence[Scorer],
     examples: int,
-    drawn: int | None = None,
+    drawn: int,
     *,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -94,7 +94,7 @@ def paired_effect(
     """The difference of the mean scores of two models, each given by its scorers, one a seed.
 
     Args:
-        drawn: D, as `drawn_count` counts it; None: as many as examples.
+        drawn: D, as `drawn_count` counts it.
 
     Raises:
         InputError: for fewer than two seeds, or not the same number of both, or fewer than two examples.
@@ -104,7 +104,6 @@ def paired_effect(
             f"seeds: {len(first)} and {len(second)}; a comparison needs two or more, of both alike",
             "give --seeds 5: with fewer only very large differences show",
         )
-    drawn = examples if drawn is None else drawn
     require_examples(drawn, "the scored split")
     by_seed_S = _differences(first, second, np.ones((1, drawn), np.int64))[:, 0]
     seeds_error = float(by_seed_S.std(ddof=1)) / math.sqrt(len(first))
@@ -115,8 +114,13 @@ def paired_effect(
         ]
     )
     difference = float(by_seed_S.mean())
-    examples_error = max(float(resampled_R.std(ddof=1)), _least_error(difference, drawn))
+    examples_error = max(error_of(resampled_R, drawn), _least_error(difference, drawn))
     return _effect(examples, difference, seeds_error, examples_error, len(first), drawn)
+
+
+def error_of(resampled_R: Array, drawn: int) -> float:
+    """The standard error of what was resampled: resampling D has (D − 1) / D of their variance."""
+    return float(resampled_R.std(ddof=1)) * math.sqrt(drawn / (drawn - 1))
 
 
 def require_examples(examples: int, place: str) -> None:

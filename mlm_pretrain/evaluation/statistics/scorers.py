@@ -84,9 +84,9 @@ def check_scorable(kind: str, metric: str) -> None:
         )
 
 
-def _of_sums(parts_NK: Array, value: Callable[[Array], Array]) -> Scorer:
+def _of_sums(parts_DK: Array, value: Callable[[Array], Array]) -> Scorer:
     """`value` gets sums (R, K)."""
-    return lambda weights_RN: value(weights_RN @ parts_NK)
+    return lambda weights_RD: value(weights_RD @ parts_DK)
 
 
 def _ratio(over: Array, under: Array) -> Array:

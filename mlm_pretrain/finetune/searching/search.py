@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from mlm_pretrain.claiming import telling_of_a_full_disk
 from mlm_pretrain.environment import process_count
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune.config import FinetuneConfig
@@ -77,7 +78,12 @@ def search(
     check_apart(config.out, [config.model, config.train, config.validation, config.test])
     check_running(config.out)
     open_folder(made.out, made.plan, overwrite)
-    with marked(made.out, STAGE), _telling_how_to_go_on(made.out, overwrite):
+    way_out = "free some space; the same command, without --overwrite, goes on after the trials that are done"
+    with (
+        telling_of_a_full_disk(made.out, way_out),
+        marked(made.out, STAGE),
+        _telling_how_to_go_on(made.out, overwrite),
+    ):
         found = _run_all(made, trials, minutes)
         best = best_of(found)
         winner = train_winner(kind, made.config_of(best.settings), best, made.metric)

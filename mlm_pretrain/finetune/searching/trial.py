@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlm_pretrain.errors import InputError
+from mlm_pretrain.errors import DiskFull, InputError
 from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.run import finetune
 from mlm_pretrain.finetune.searching.records import Trial, folder_of
@@ -36,6 +36,8 @@ def run_trial(made: Setup, number: int, proposal: Proposal | None) -> Trial:
         outcome = {"state": "complete", "score": sum(scores) / len(scores)}
     except _Hopeless as end:
         outcome = {"state": "pruned", "reason": str(end)}
+    except DiskFull:
+        raise
     except InputError as error:
         made.check_unchanged()  # else it is not the settings' fault
         outcome = {"state": "failed", "reason": error.problem}

@@ -40,7 +40,7 @@ def _effects(skill_apart: float, seeds: int, spread: float) -> list[Effect]:
         hardness_N = 1.5 * generator.standard_normal(_EXAMPLES)
         first = _seeds_of(generator, hardness_N, 1.0, seeds, spread)
         second = _seeds_of(generator, hardness_N, 1.0 + skill_apart, seeds, spread)
-        found.append(paired_effect(first, second, _EXAMPLES, resamples=300, seed=repeat))
+        found.append(paired_effect(first, second, _EXAMPLES, _EXAMPLES, resamples=300, seed=repeat))
     return found
 
 
@@ -76,7 +76,7 @@ def test_seeds_needed_are_those_with_which_it_shows() -> None:
 def test_the_same_predictions_differ_by_nothing() -> None:
     generator = np.random.default_rng(0)
     models = _seeds_of(generator, np.zeros(50), 0.5, 3, 0.2)
-    effect = paired_effect(models, models, 50)
+    effect = paired_effect(models, models, 50, 50)
     assert (effect.difference, effect.low, effect.high, effect.p_value) == (0.0, 0.0, 0.0, 1.0)
 
 
@@ -121,7 +121,7 @@ def test_one_seed_is_refused() -> None:
     generator = np.random.default_rng(0)
     models = _seeds_of(generator, np.zeros(50), 0.5, 1, 0.2)
     with pytest.raises(InputError, match=r"seeds: 1 and 1.*two or more"):
-        paired_effect(models, models, 50)
+        paired_effect(models, models, 50, 50)
 
 
 def test_holm_multiplies_by_the_tests_that_are_left() -> None:
@@ -138,7 +138,7 @@ def test_few_examples_of_one_mind_are_no_certainty(examples: int) -> None:
         [scorer("sentiment", "accuracy", [{"label": "1", "prediction": answer}] * examples)] * 3
         for answer in "01"
     ]
-    effect = paired_effect(*models, examples)
+    effect = paired_effect(*models, examples, examples)
     assert effect.difference == 1.0
     assert effect.p_value == pytest.approx(2.0 ** (1 - examples), rel=1e-6)
     assert (effect.low < 0 < effect.high) == (effect.p_value > 0.05)
@@ -147,4 +147,4 @@ def test_few_examples_of_one_mind_are_no_certainty(examples: int) -> None:
 def test_one_example_is_refused() -> None:
     models = [[scorer("sentiment", "accuracy", [{"label": "1", "prediction": "1"}])] * 2] * 2
     with pytest.raises(InputError, match="1 example, which says nothing of others"):
-        paired_effect(*models, 1)
+        paired_effect(*models, 1, 1)
