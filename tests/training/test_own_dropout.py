@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from transformers import AutoConfig, AutoTokenizer, BertConfig, BertForMaskedLM
+from transformers import AutoConfig, AutoTokenizer, BertConfig, BertForMaskedLM, CamembertConfig
 
 from mlm_pretrain.export import export
+from mlm_pretrain.export.own_dropout import own_dropout
 from mlm_pretrain.training.assembling import assemble
 from mlm_pretrain.training.pretrain import PretrainConfig, pretrain
 
@@ -57,6 +58,23 @@ def test_the_exported_model_has_the_checkpoint_s(
     assert _of(AutoConfig.from_pretrained(last / "model")) == (0.0, 0.0)
     export(last, tmp_path / "model")
     assert _of(AutoConfig.from_pretrained(tmp_path / "model")) == (0.1, 0.2)
+
+
+def test_so_has_the_generator_that_was_trained_beside_it(
+    checkpoint: str, prepared: Path, tmp_path: Path
+) -> None:
+    run = {"data": str(prepared), "out": str(tmp_path / "run"), "init": checkpoint, "steps": 1}
+    settings = {"objective": "replaced", "batch_size": 4, "dropout": 0.0}
+    pretrain(PretrainConfig.model_validate({**run, **settings}))
+    export(tmp_path / "run", tmp_path / "model")
+    for folder in ("model", "model/generator"):
+        assert _of(AutoConfig.from_pretrained(tmp_path / folder)) == (0.1, 0.2)
+
+
+def test_a_family_of_unknown_names_keeps_its_own(tmp_path: Path) -> None:
+    """In records of earlier versions 0 stood for that."""
+    CamembertConfig().save_pretrained(tmp_path)
+    assert own_dropout([{"init": str(tmp_path), "dropout": 0.0}]) == {}
 
 
 def _of(config: Any) -> tuple[float, float]:
