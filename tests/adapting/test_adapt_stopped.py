@@ -61,7 +61,7 @@ def test_a_disk_that_fills_up_while_texts_are_gathered(
     words = ["adapt", "--model", str(base), "--corpus", corpus, "--out", str(out), "--dry-run"]
     done = package_process.run(["-c", FULL, *words])
     assert done.returncode == 2, done.stderr[-3000:]
-    assert f"error: {out}: cannot be written further" in done.stderr
+    assert f"error: {out / 'texts'}: cannot be written further" in done.stderr
     assert "without --overwrite, goes on from there" in done.stderr
     assert not list((out / "texts").iterdir())
 
