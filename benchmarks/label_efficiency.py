@@ -7,7 +7,8 @@ Each number of labels is drawn anew for every seed, the same for all three: the 
 architecture from random weights, and (for labels of texts) TF-IDF with logistic regression. What random
 weights need is looked for on their curve, which goes on to all labels there are. With `--against tfidf`
 there are no random weights, and what words alone need is looked for instead, which takes no training.
-Intervals are over test examples and seeds. Runs lie in `--work` and are not made again there.
+Intervals are over test examples (of questions: paragraphs) and seeds. Runs lie in `--work` and are not made
+again there.
 """
 
 from __future__ import annotations

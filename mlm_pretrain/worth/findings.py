@@ -65,6 +65,7 @@ def findings_of(
         metrics={task: of_base[0]["best_by"] for task, of_base in firsts.items()},
         seeds=len(next(iter(firsts.values()))),
         examples={task: of_task.examples for task, of_task in runs.items()},
+        drawn={task: of_task.drawn for task, of_task in runs.items()},
     )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ class Findings:
         metrics: by task, as `finetune` calls them.
         seeds: runs of each variant on each task.
         examples: of the scored split, by task.
+        drawn: of what they were drawn as, which of questions is paragraphs.
     """
 
     variants: Sequence[Variant]
@@ -35,6 +36,7 @@ class Findings:
     metrics: dict[str, str]
     seeds: int
     examples: dict[str, int]
+    drawn: dict[str, int]
 
     def variant(self, name: str) -> Variant:
         """The variant of that name."""
@@ -139,9 +141,13 @@ def _cost(variant: Variant) -> str:
 
 
 def _chance(found: Findings) -> str:
-    least = min(found.examples.values())
+    fewest = min(found.drawn, key=lambda task: found.drawn[task])
+    examples, drawn = found.examples[fewest], found.drawn[fewest]
+    what = f"{examples:,} examples"
+    if drawn < examples:
+        what = f"{examples:,} questions on {drawn:,} paragraphs"
     return (
-        f"With {found.seeds} seeds and {least:,} examples that cannot be told from chance; the brackets say "
+        f"With {found.seeds} seeds and {what} that cannot be told from chance; the brackets say "
         "how much it may be either way."
     )
 

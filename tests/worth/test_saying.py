@@ -24,14 +24,13 @@ def _findings(
     given: Sequence[Variant], comparisons: Sequence[Comparison], gains: dict[str, float]
 ) -> Findings:
     metrics = {one.task: "f1" if one.task == "ner" else "accuracy" for one in comparisons}
+    counts = dict.fromkeys(metrics, 500)
     found = Findings(
         given, comparisons, choose(given, gains, dict.fromkeys(gains, "not shown")), metrics,
-        seeds=5, examples=dict.fromkeys(metrics, 500),
+        seeds=5, examples=counts, drawn=counts,
     )  # fmt: skip
     verdicts = {variant.name: found.verdict(variant.name) for variant in given}
-    return Findings(
-        given, comparisons, choose(given, gains, verdicts), metrics, 5, dict.fromkeys(metrics, 500)
-    )
+    return replace(found, choice=choose(given, gains, verdicts))
 
 
 def test_it_is_the_domain() -> None:
@@ -94,6 +93,8 @@ def test_nothing_shown() -> None:
         "With 5 seeds and 500 examples that cannot be told from chance; the brackets say how much it may be "
         "either way.",
     ]
+    asked = replace(found, drawn=dict.fromkeys(found.examples, 40))
+    assert "and 500 questions on 40 paragraphs that cannot be told" in sentences(asked)[1]
     assert keep_sentence(found).startswith(
         "Keep the base, base: no gain of an adapted model is shown."
     )
