@@ -31,6 +31,9 @@ from mlm_pretrain.config import build_config
 from mlm_pretrain.worth import Variant, worth
 from mlm_pretrain.worth.measuring import RUNS
 
+_OF_BOTH = {
+    "model", "out", "corpus", "general", "control", "minutes", "steps", "finetune", "seeds",
+}  # fmt: skip
 _BATCH_ROWS, _LEARNING_RATE = 8, 5e-5  # the defaults of `TrainingArguments`
 
 
@@ -86,18 +89,7 @@ def _config(arguments: argparse.Namespace, task: LabelledTask) -> AdaptConfig:
 
 def _own_settings(arguments: argparse.Namespace) -> dict[str, Any]:
     """`--settings`, but for what stock is given too: the same text, minutes, rows and fine-tuning."""
-    shared = {
-        "model",
-        "out",
-        "corpus",
-        "general",
-        "control",
-        "minutes",
-        "steps",
-        "finetune",
-        "seeds",
-    }
-    if wrong := sorted(shared & arguments.settings.keys()):
+    if wrong := sorted(_OF_BOTH & arguments.settings.keys()):
         raise SystemExit(f"--settings: {wrong[0]} is of both: it has an option, or cannot be set")
     rows = {**arguments.settings.get("prepare", {}), "max_length": arguments.length}
     return {**arguments.settings, "prepare": rows}

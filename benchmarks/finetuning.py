@@ -92,11 +92,8 @@ def _task(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     for seed in range(arguments.seeds):
         for way in WAYS:
             path = arguments.work / f"{name}-{way}-{seed}-{keys[way]}.json"
-            runs[way].append(
-                kept(
-                    path, partial(_timed, name, way, each[way]._replace(seed=seed), arguments.work)
-                )
-            )
+            run = each[way]._replace(seed=seed)
+            runs[way].append(kept(path, partial(_timed, name, way, run, arguments.work)))
     found = {
         way: {
             "scores": [round(100 * run[TASKS[name].score], 2) for run in of_way],

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mlm_pretrain.claiming import telling_of_a_full_disk
-from mlm_pretrain.compare.grid import Grid, predictions
+from mlm_pretrain.compare.grid import GOES_ON, Grid, predictions
 from mlm_pretrain.compare.tasks import LabelledTask, runnable_tasks
 from mlm_pretrain.evaluation.statistics import drawn_count, holm, paired_effect, scorer
 from mlm_pretrain.evaluation.statistics.effect import LEVEL
@@ -56,7 +56,7 @@ def compare(
         "first": first, "second": second, "seeds": seeds, "tasks": results,
         "cost": [_cost([runs[side] for runs in found.values()]) for side in (0, 1)],
     }  # fmt: skip
-    with telling_of_a_full_disk(out, "free some space and run again: what is finished is kept"):
+    with telling_of_a_full_disk(out, GOES_ON):
         write_json(Path(out) / RESULT, result)
     return result
 

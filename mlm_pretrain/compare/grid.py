@@ -24,6 +24,7 @@ from mlm_pretrain.precision import resolve_precision
 from mlm_pretrain.progress import say
 
 RECORD = "record.json"
+GOES_ON = "free some space and run again: what is finished is kept"
 _WEIGHTS = "model.safetensors"
 _INPUTS = ("model", "train", "validation", "test", "unlabelled")
 _SLUG_LETTERS = 40
@@ -48,7 +49,8 @@ class Grid:
         found = _kept(folder, key)
         if found is None or (keep_model and not (folder / _WEIGHTS).is_file()):
             config = config.model_copy(update={"out": str(folder), "save_model": keep_model})
-            found = _make(folder, key, task, config, inputs)
+            with telling_of_a_full_disk(folder, GOES_ON):
+                found = _make(folder, key, task, config, inputs)
         return {**found, "folder": folder}
 
     def kept(self, model: str, task: LabelledTask, seed: int) -> dict[str, Any] | None:
@@ -85,13 +87,6 @@ def _make(
     folder: Path, key: str, task: LabelledTask, config: FinetuneConfig, inputs: dict[str, Any]
 ) -> dict[str, Any]:
     say(f"{task.name}, seed {config.seed}: {config.model}")
-    with telling_of_a_full_disk(folder, "free some space and run again: what is finished is kept"):
-        return _made(folder, key, task, config, inputs)
-
-
-def _made(
-    folder: Path, key: str, task: LabelledTask, config: FinetuneConfig, inputs: dict[str, Any]
-) -> dict[str, Any]:
     result = finetune(task.kind, config, overwrite=True)
     record = {
         "key": key, "task": task.name, "kind": task.kind, "model": config.model,

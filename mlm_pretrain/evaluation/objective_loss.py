@@ -37,11 +37,8 @@ def score_objective(
         `perplexity` and `predicted_tokens`; the objective's figures; and what they were counted over.
     """
     was_training, device = model.training, next(model.parameters()).device
-    passes, sums = (
-        ModelPasses(model, plan_head(model, product_dtype(precision))),
-        dict[str, float](),
-    )
-    counts, tallies = dict[str, float](), dict[str, float]()
+    passes = ModelPasses(model, plan_head(model, product_dtype(precision)))
+    sums, counts, tallies = dict[str, float](), dict[str, float](), dict[str, float]()
     model.eval()
     for batch in _batches(rows, objective.collator(vocabulary, config, seed), batch_size):
         moved = {name: part.to(device) for name, part in batch.items()}

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.evaluation.perturbations import Change, changes
 from mlm_pretrain.evaluation.statistics import drawn_count, scorer
-from mlm_pretrain.evaluation.statistics.effect import LEVEL, error_of, resamples_of
+from mlm_pretrain.evaluation.statistics.effect import error_of, examples_reach, resamples_of
 from mlm_pretrain.finetune.data import TaggedExample, TextExample
 from mlm_pretrain.finetune.pairs import TextPair
 from mlm_pretrain.finetune.questions import QuestionExample
@@ -112,5 +111,5 @@ def _interval(
     parts = [later(w_RD) - former(w_RD) for w_RD in resamples_of(drawn, RESAMPLES, seed)]
     whole_1D = np.ones((1, drawn), np.int64)
     difference = float((later(whole_1D) - former(whole_1D))[0])
-    reach = error_of(np.concatenate(parts), drawn) * float(student.isf(LEVEL / 2, drawn - 1))
+    reach = examples_reach(error_of(np.concatenate(parts), drawn), drawn)
     return difference - reach, difference + reach

@@ -14,14 +14,13 @@ from typing import Any
 import pytest
 import torch
 import transformers
-from full_disk import full_disk
 from safetensors.torch import load_file
 from tiny_problems import mentions, opinions, questions
 from written_problems import save_writer, translations
 
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.finetune import FinetuneConfig, finetune, outputs
-from mlm_pretrain.manifest import UNFINISHED, read_manifest, verify, write_manifest
+from mlm_pretrain.manifest import read_manifest, verify, write_manifest
 
 # The models know nothing yet, so their embeddings learn as fast as the rest.
 FAST = {"learning_rate": 5e-3, "embedding_rate": 1.0, "batch_size": 16}
@@ -293,18 +292,3 @@ def test_two_processes_share_a_run(task: str, write: Any, bert: str, tmp_path: P
         for a, b in zip(shared, predictions_in(alone), strict=True)
     ]
     assert sum(same) > 0.9 * len(same)  # the gradients' last bits differ, so rows in doubt may too
-
-
-@pytest.mark.fault("disk-full")
-@pytest.mark.parametrize(("keeps_the_model", "longest_bytes"), [(True, 20_000), (False, 5_000)])
-def test_a_disk_that_fills_up(
-    keeps_the_model: bool, longest_bytes: int, write: Any, bert: str
-) -> None:
-    """While the weights are written, or with other files there the second file of predictions."""
-    config = config_of(write, bert, opinions, 16, epochs=1, save_model=keeps_the_model)
-    refused = pytest.raises(InputError, match="out: cannot be written further")
-    with full_disk(longest_bytes), refused as said:
-        finetune("sentiment", config)
-    assert said.value.way_out == "free some space and run again with --overwrite"
-    assert finetune("sentiment", config, overwrite=True)["metrics"]["test"]["accuracy"] >= 0
-    assert not (Path(config.out) / UNFINISHED).exists()

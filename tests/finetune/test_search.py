@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import torch
-from full_disk import full_disk
 from package_process import signal_when
 from tiny_problems import opinions
 from written_problems import save_writer, translations
@@ -295,16 +294,3 @@ def test_a_batch_that_does_not_fit_fails_its_trial_alone(
     large = config.model_copy(update={"batch_size": 16, "out": f"{config.out}-alone"})
     with pytest.raises(InputError, match=r"out of memory with 16 rows.*\n.*lower batch_size"):
         finetune("sentiment", large)
-
-
-@pytest.mark.fault("disk-full")
-def test_a_full_disk_is_no_trial_s_fault(config: FinetuneConfig) -> None:
-    """It ends the search; with room again no trial is taken to have failed."""
-    short = config.model_copy(update={"epochs": 1})
-    space = {"learning_rate": [IDLE, GOOD]}
-    with full_disk(5_000), pytest.raises(InputError, match="cannot be written further") as said:
-        search("sentiment", short, space=space, trials=2)
-    assert "without --overwrite, goes on after the trials that are done" in said.value.way_out
-    assert not records(config.out)
-    found = search("sentiment", short, space=space, trials=2)
-    assert [trial["state"] for trial in found["trials"]] == ["complete", "complete"]

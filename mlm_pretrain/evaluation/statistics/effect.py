@@ -115,12 +115,17 @@ def paired_effect(
     )
     difference = float(by_seed_S.mean())
     examples_error = max(error_of(resampled_R, drawn), _least_error(difference, drawn))
-    return _effect(examples, difference, seeds_error, examples_error, len(first), drawn)
+    return _effect(difference, (seeds_error, examples_error, len(first), drawn), examples)
 
 
 def error_of(resampled_R: Array, drawn: int) -> float:
     """The standard error of what was resampled: resampling D has (D − 1) / D of their variance."""
     return float(resampled_R.std(ddof=1)) * math.sqrt(drawn / (drawn - 1))
+
+
+def examples_reach(examples_error: float, drawn: int, level: float = LEVEL) -> float:
+    """Student's: half the width of an interval over examples alone."""
+    return examples_error * float(student.isf(level / 2, drawn - 1))
 
 
 def require_examples(examples: int, place: str) -> None:
@@ -162,14 +167,11 @@ def resamples_of(drawn: int, resamples: int, seed: int) -> Iterator[NDArray[np.i
         yield generator.multinomial(drawn, even, min(_CHUNK, resamples - start))
 
 
-def _effect(
-    examples: int, difference: float, seeds_error: float, examples_error: float, seeds: int,
-    drawn: int,
-) -> Effect:  # fmt: skip
-    errors = (seeds_error, examples_error, seeds, drawn)
+def _effect(difference: float, errors: tuple[float, float, int, int], examples: int) -> Effect:
     reach = _reach(LEVEL, *errors)
     p_value = _p_value(abs(difference), *errors)
     low, high = difference - reach, difference + reach
+    seeds_error, examples_error, seeds, drawn = errors
     return Effect(
         difference, low, high, p_value, seeds_error, examples_error, seeds, examples, drawn
     )
@@ -180,8 +182,7 @@ def _reach(
 ) -> float:
     """Half the width of an interval that misses with the chance `level`."""
     of_seeds = seeds_error * float(student.isf(level / 2, seeds - 1))
-    of_examples = examples_error * float(student.isf(level / 2, drawn - 1))
-    return math.hypot(of_seeds, of_examples)
+    return math.hypot(of_seeds, examples_reach(examples_error, drawn, level))
 
 
 def _p_value(distance: float, *errors: Any) -> float:

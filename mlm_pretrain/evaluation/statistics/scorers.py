@@ -95,9 +95,9 @@ def _ratio(over: Array, under: Array) -> Array:
 
 
 def _of_mean(values_N: Sequence[float], rows: Sequence[Row]) -> Scorer:
-    parts_NK = np.stack([np.asarray(values_N, float), np.ones(len(values_N))], axis=1)
-    parts_DK = np.zeros((drawn_count(rows), 2))
-    np.add.at(parts_DK, _drawn_with(rows), parts_NK)
+    drawn_N = _drawn_with(rows)
+    sums_D = np.bincount(drawn_N, np.asarray(values_N, float))
+    parts_DK = np.stack([sums_D, np.bincount(drawn_N)], axis=1)
     return _of_sums(parts_DK, lambda sums: _ratio(sums[:, 0], sums[:, 1]))
 
 
