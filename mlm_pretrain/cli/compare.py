@@ -35,8 +35,9 @@ def compare(
     """Say whether B is better than A: fine-tune both alike, over seeds, and judge the difference.
 
     Both get the same examples, seeds and settings. The difference of their mean scores comes with its 95 %
-    interval over test examples and seeds, and with a verdict: better, worse, or not shown. Two copies of
-    one model are called "better" in at most 1 comparison of 20. Intervals are not corrected, p-values are.
+    interval over test examples (of questions, their paragraphs) and seeds, and with a verdict: better,
+    worse, or not shown. Two copies of one model are called "better" in at most 1 comparison of 20.
+    Intervals are not corrected, p-values are.
     """
     from mlm_pretrain.compare import parse_task
 

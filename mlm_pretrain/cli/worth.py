@@ -86,11 +86,11 @@ def worth(
 
     All models are fine-tuned alike on every task, seed by seed. Every variant is compared with the base and,
     where there is a control, with that; each difference comes with its 95 % interval over test examples
-    and seeds, and with a verdict: better, worse or not shown. Where nothing differs, the chance of any
-    false verdict among the comparisons with the base is at most 5 % in all (Holm). To keep is the first
-    model in the order of the validation files whose gain is shown on the test files. All figures are of the
-    test files, so that the gain of the one that is kept is somewhat flattered. OUT/worth.html is the answer
-    on one page. Stopped at any time, the same command goes on.
+    (of questions, their paragraphs) and seeds, and with a verdict: better, worse or not shown. Where
+    nothing differs, the chance of any false verdict among the comparisons with the base is at most 5 % in
+    all (Holm). To keep is the first model in the order of the validation files whose gain is shown on the
+    test files. All figures are of the test files, so that the gain of the one that is kept is somewhat
+    flattered. OUT/worth.html is the answer on one page. Stopped at any time, the same command goes on.
 
     For example, with a test of whether it was the domain:
 

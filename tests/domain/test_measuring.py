@@ -1,4 +1,4 @@
-"""`measure`, its advice and the verb: real models, equal figures each time, readable mistakes."""
+"""`measure`, its forecast and the verb: real models, equal figures each time, readable mistakes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mlm_pretrain.cli.domain import _next
 from mlm_pretrain.compare import parse_task
 from mlm_pretrain.corpus import ReadOptions
 from mlm_pretrain.domain import MeasureConfig, forecast, measure, open_model, write_report
-from mlm_pretrain.domain.advice import ADAPT, LEAVE, NEW_VOCABULARY, advise
+from mlm_pretrain.domain.advice import ADAPT, LEAVE
 from mlm_pretrain.domain.fit import unigram_nats
 from mlm_pretrain.domain.loss import objective_for
 from mlm_pretrain.domain.reading import CorpusReading
@@ -50,20 +50,6 @@ def general_file(tmp_path_factory: pytest.TempPathFactory) -> str:
     return write_rows(path, [{"text": text} for text in dict.fromkeys(texts)])
 
 
-def measured(loss: tuple[float, float] | None, words: float, saved: float, tokens: int) -> Any:
-    """What `measure` finds, as far as the advice looks at it."""
-    known = (
-        {"domain": {"known": loss[0]}, "general": {"known": loss[1]}} if loss else {"why_none": "x"}
-    )
-    return {
-        "domain": {"tokens": tokens, "copies": {"checked": 100, "exact": 1, "near": 0}},
-        "fit": {"domain": {"unknown_rate": 0.0, "saved_by_new_words": saved}},
-        "words": {"unigrams": {"bits": words, "noise": 0.1}},
-        "loss": known,
-        "overlap": {},
-    }
-
-
 @pytest.fixture
 def masked_checkpoint(tiny_model: Path, tmp_path: Path) -> Path:
     """One whose config names no class."""
@@ -73,41 +59,6 @@ def masked_checkpoint(tiny_model: Path, tmp_path: Path) -> Path:
     del settings["architectures"]
     (folder / "config.json").write_text(json.dumps(settings))
     return folder
-
-
-@pytest.mark.parametrize(
-    ("found", "verdict"),
-    [
-        (measured(None, 0.48, 0.088, 3_600_000), ADAPT),  # biomedicine
-        (measured(None, 0.48, 0.2, 3_600_000), NEW_VOCABULARY),
-        (measured(None, 0.34, 0.014, 3_600_000), ADAPT),  # film reviews
-        (measured(None, 0.12, 0.003, 9_000_000), LEAVE),  # the general text itself
-        (measured(None, 0.48, 0.2, 88_000), ADAPT),  # too little to learn new words from
-        (measured(None, 0.90, 0.067, 30_000), LEAVE),  # too little to learn anything from
-        (
-            measured((0.30, 0.40), 0.12, 0.0, 2_000_000),
-            ADAPT,
-        ),  # the loss decides where there is one
-        (measured((0.40, 0.15), 0.50, 0.0, 2_000_000), LEAVE),  # a model of this very domain
-    ],
-)
-def test_advice_follows_from_the_measures(found: Any, verdict: str) -> None:
-    advice = advise(found)
-    assert advice["verdict"] == verdict
-    assert all(sentence.endswith(".") for sentence in advice["reasons"] + advice["warnings"])
-
-
-def test_advice_says_what_is_not_known() -> None:
-    found = {**measured(None, 0.5, 0.0, 2_000_000), "words": None}
-    found["domain"]["copies"]["near"] = 5
-    found["fit"]["domain"]["unknown_rate"] = 0.2
-    untrained = advise(measured((-0.5, -0.3), 0.5, 0.0, 2_000_000))
-    assert any("hardly trained" in sentence for sentence in untrained["warnings"])
-    advice = advise(found)
-    assert advice["verdict"] == NEW_VOCABULARY
-    assert "give general text" in advice["reasons"][0]
-    assert "20.0% of the tokens are unknown" in advice["reasons"][1]
-    assert any("leave them out" in sentence for sentence in advice["warnings"])
 
 
 def test_figures_are_those_of_the_parts(

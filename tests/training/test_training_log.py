@@ -71,6 +71,17 @@ def test_the_log_and_the_result(prepared: Path, tmp_path: Path) -> None:
     assert not [name for name in kept if name.endswith((".bin", ".pt", ".pth"))]
 
 
+def test_the_bar_says_no_rate_of_a_first_step(
+    prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(prepared, tmp_path / "one", steps=1)
+    one = capsys.readouterr().err
+    run(prepared, tmp_path / "two", steps=2)
+    two = capsys.readouterr().err
+    assert "loss " in one and "tokens/s" not in one
+    assert "tokens/s" in two
+
+
 def test_a_run_by_the_clock(prepared: Path, tmp_path: Path) -> None:
     result = run(prepared, tmp_path / "run", minutes=0.05, learning_rate=1e-3)
     assert 3.0 <= result["seconds"] < 6.0

@@ -20,10 +20,12 @@ class ReportCallback(TrainerCallback):
         self.budget, self.out, self.title = budget, out, f"pretrain {name}".rstrip()
         self.bar: Any = None
         self._tokens, self._at = 0, 0.0
+        self._is_first = True
         self._resumed: dict[str, Any] | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._at, self._tokens = time.monotonic(), int(state.num_input_tokens_seen)
+        self._is_first = True
         if state.is_world_process_zero:
             self._begin_log(state)
             self._close()
@@ -51,7 +53,10 @@ class ReportCallback(TrainerCallback):
         now, tokens = time.monotonic(), int(logs.get("tokens", 0))
         rate = (tokens - self._tokens) / max(now - self._at, 1e-9)
         self._tokens, self._at = tokens, now
-        self.bar.set_postfix_str(f"loss {logs['loss']:.3f}, {rate:,.0f} tokens/s", refresh=False)
+        # A first step also compiles, measures and fills caches: its rate says nothing of the time left.
+        shown = "" if self._is_first else f", {rate:,.0f} tokens/s"
+        self.bar.set_postfix_str(f"loss {logs['loss']:.3f}{shown}", refresh=False)
+        self._is_first = False
         line = {"step": state.global_step, "seconds": round(self.budget.elapsed_seconds, 2), **logs}
         append_line(self.out, {**line, "tokens_per_second": round(rate)})
 
