@@ -125,10 +125,7 @@ def domain(
         config = config.model_copy(update={"read": read})
     sought = [] if cleaned else tasks
     found = room.measure(model, corpus, general=general, tasks=sought, config=config)
-    if cleaned:
-        found["clean"] = cleaned
-        names = " and ".join(of.name for of in tasks)
-        found["overlap"] = {names: cleaned["overlap"]} if tasks else {}
+    found |= _cleaning(cleaned, tasks)
     if has_budget:
         found["forecast"] = room.forecast(
             model, corpus, minutes=minutes, steps=steps, tokens=tokens, max_length=max_length,
@@ -139,6 +136,14 @@ def domain(
     alike = read.model_copy(update={"limit_documents": None}) == config.read_general
     command = _next(found, model, corpus, general or [], tasks, read, alike)
     finish(found, json, lines, command)
+
+
+def _cleaning(cleaned: dict[str, Any], tasks: Sequence[LabelledTask]) -> dict[str, Any]:
+    """What the report says of it, in place of the overlap that is no longer there."""
+    if not cleaned:
+        return {}
+    names = " and ".join(of.name for of in tasks)
+    return {"clean": cleaned, "overlap": {names: cleaned["overlap"]} if tasks else {}}
 
 
 def _lines(found: dict[str, Any]) -> list[str]:

@@ -80,11 +80,11 @@ def _export(run: Path, out: Path, overwrite: bool) -> dict[str, Any]:
     _copy_tokenizer(run / "tokenizer", out, settings, model.config)
     learnt = recorded(record["config"])
     if "clm" in learnt.served and not objective.is_causal:
-        _write_decoder(model, source_tokenizer, out)
+        _write_beside(CAUSAL_FOLDER, as_decoder(model), source_tokenizer, out, generates=True)
     if trained_as is not None and "generator" in learnt.config.model_fields:
         generator = read_generator(model, source)
         generator.config.update(dropout)
-        _write_beside(generator, source_tokenizer, out)
+        _write_beside(GENERATOR_FOLDER, generator, source_tokenizer, out, generates=False)
     export_heads(learnt, source, out)
     facts = facts_of(run, record, model, learnt, places)
     (out / "README.md").write_text(model_card(facts), encoding="utf-8")
@@ -152,22 +152,16 @@ def _write_model(
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _write_decoder(model: Any, source_tokenizer: Any, out: Path) -> None:
-    """The same weights as a decoder, in a folder of its own; and that it reads as the encoder does."""
-    decoder, folder = as_decoder(model), out / CAUSAL_FOLDER
+def _write_beside(
+    name: str, model: Any, source_tokenizer: Any, out: Path, *, generates: bool
+) -> None:
+    """Another model of the run in a folder of its own: the encoder as a decoder, or the masked model that
+    was trained beside it. It must read as it did."""
+    folder = out / name
     folder.mkdir()
-    _write_model(decoder, folder, generates=True)
+    _write_model(model, folder, generates)
     _copy_beside(out, folder)
-    _check_reload(decoder, source_tokenizer, folder)
-
-
-def _write_beside(generator: Any, source_tokenizer: Any, out: Path) -> None:
-    """The masked model that was trained beside the model, in a folder of its own."""
-    folder = out / GENERATOR_FOLDER
-    folder.mkdir()
-    _write_model(generator, folder, generates=False)
-    _copy_beside(out, folder)
-    _check_reload(generator, source_tokenizer, folder)
+    _check_reload(model, source_tokenizer, folder)
 
 
 def _copy_beside(out: Path, folder: Path) -> None:

@@ -37,7 +37,7 @@ from mlm_pretrain.progress import say
 from mlm_pretrain.quiet import quiet_transformers
 
 if TYPE_CHECKING:
-    from mlm_pretrain.finetune.loop import FinetuneTrainer
+    from mlm_pretrain.finetune.loop import FinetuneTrainer, KeepBest
 
 _MULTIPLE = 8  # tokens that the length of a batch is rounded up to in bf16
 
@@ -117,46 +117,70 @@ def _train(
     config: FinetuneConfig,
     on_epoch: OnEpoch | None,
 ) -> dict[str, Any]:
-    from mlm_pretrain.finetune.loop import KeepBest, ShowProgress
     from mlm_pretrain.modeling.few_rows import train_all_rows, train_few_rows
 
-    task, facts = prepared.task, prepared.facts
     model = adapted(model, config)
-    facts = {**facts, "trained_parameters": trained_parameters(model)}
-    draft, final = task.writers(model, prepared.train)
+    facts = {**prepared.facts, "trained_parameters": trained_parameters(model)}
+    draft, final = prepared.task.writers(model, prepared.train)
     if config.adapt == "full":
         train_few_rows(model, _ids_read(prepared))
     trainer = trainer_of(prepared, model, config)
+    keeper = _keeper(trainer, prepared, draft, config, on_epoch)
+    train_loss = trainer.train().training_loss
+    model.load_state_dict(keeper.weights)
+    # Validation as it was after the best epoch, where it need not be written out more carefully now.
+    known = {"validation": keeper.found} if draft is final else {}
+    metrics, predictions = _scored(trainer, prepared, final, known)
+    train_all_rows(model)
+    result = {
+        "model": config.model, "out": config.out, "metrics": metrics,
+        "best_epoch": keeper.best_epoch, "history": keeper.history, "train_loss": train_loss,
+        **facts, **_done(trainer, facts),
+        "new_weights": len(fresh) if not config.random_weights else "all",
+    }  # fmt: skip
+    if process_rank() == 0:
+        _save(model, prepared, config, result, predictions)
+    return result
+
+
+def _keeper(
+    trainer: FinetuneTrainer,
+    prepared: Prepared,
+    draft: Writer | None,
+    config: FinetuneConfig,
+    on_epoch: OnEpoch | None,
+) -> KeepBest:
+    """Scores the validation split after every epoch, and has the weights of the best one."""
+    from mlm_pretrain.finetune.loop import KeepBest, ShowProgress
+
     keeper = KeepBest(
         lambda: evaluate_split(trainer, prepared, "validation", draft),
-        facts["best_by"],
+        prepared.facts["best_by"],
         config.patience,
         on_epoch,
         only_last=config.keep == "last",
     )
     trainer.add_callback(keeper)
     trainer.add_callback(ShowProgress("fine-tuning", keeper))
-    train_loss = trainer.train().training_loss
-    done = trainer.state.global_step  # fewer than planned where `patience` ended it
-    epochs = round(facts["epochs"] * done / facts["steps"], 2)
-    facts = {**facts, "steps": done, "epochs": epochs}
-    model.load_state_dict(keeper.weights)
-    metrics, predictions = {}, {}
-    for split in prepared.splits:
-        is_known = split == "validation" and draft is final  # as it was after the best epoch
-        found = keeper.found if is_known else evaluate_split(trainer, prepared, split, final)
-        metrics[split], predictions[split] = found
-    train_all_rows(model)
-    metrics.pop(UNLABELLED, None)
-    predictions = without_labels(predictions)
-    result = {
-        "model": config.model, "out": config.out, "metrics": metrics,
-        "best_epoch": keeper.best_epoch, "history": keeper.history, "train_loss": train_loss, **facts,
-        "new_weights": len(fresh) if not config.random_weights else "all",
-    }  # fmt: skip
-    if process_rank() == 0:
-        _save(model, prepared, config, result, predictions)
-    return result
+    return keeper
+
+
+def _done(trainer: FinetuneTrainer, facts: dict[str, Any]) -> dict[str, Any]:
+    """Steps and epochs made, fewer than planned where `patience` ended it."""
+    done = trainer.state.global_step
+    return {"steps": done, "epochs": round(facts["epochs"] * done / facts["steps"], 2)}
+
+
+def _scored(
+    trainer: FinetuneTrainer, prepared: Prepared, final: Writer | None, known: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Scores and predictions a split; none without labels has scores."""
+    found = {
+        split: known.get(split) or evaluate_split(trainer, prepared, split, final)
+        for split in prepared.splits
+    }
+    metrics = {split: scores for split, (scores, _) in found.items() if split != UNLABELLED}
+    return metrics, without_labels({split: rows for split, (_, rows) in found.items()})
 
 
 def _ids_read(prepared: Prepared) -> Any:

@@ -76,6 +76,32 @@ def packed_inputs(
             fills it up to whole parts of B · L tokens, so many in all; 1: all of it, 0: none.
     """
     in_line = is_packed_implementation(model.config._attn_implementation)
+    batch, causal_B = _laid_out(model, batch, in_line)
+    if "segment_ids" not in batch:
+        return PackedInputs(batch, None)
+    if not is_decided(model):
+        raise InputError(
+            f"the rows are packed, but {type(model).__name__} has not shown that it keeps them apart",
+            "give packed rows to the trainer as train_dataset or eval_dataset when it is made",
+        )
+    batch.pop("attention_mask", None)
+    positions_BL = batch["position_ids"] + position_offset(model)
+    if in_line:
+        line = {**_read(batch), "position_ids": positions_BL}
+        found = _line(model.config, batch, line, is_causal, causal_B, shares)
+    else:
+        looks = is_causal if causal_B is None else causal_B
+        mask = block_masks(model.config, batch.pop("segment_ids"), looks, mask_form(model))
+        found = PackedInputs({**batch, "position_ids": positions_BL, "attention_mask": mask}, None)
+    if is_causal:
+        found.arguments["use_cache"] = False
+    return found
+
+
+def _laid_out(
+    model: torch.nn.Module, batch: dict[str, torch.Tensor], in_line: bool
+) -> tuple[dict[str, torch.Tensor], torch.Tensor | None]:
+    """What the model knows of a batch, with segments where they are needed; and which way rows look."""
     batch = dict(batch)
     if "inputs_embeds" in batch:
         batch.pop("input_ids", None)
@@ -90,33 +116,29 @@ def packed_inputs(
             "the batches say how long their segments are, but not where",
             "pass processing_class=tokenizer, or a data_collator that gives segment_ids and position_ids",
         )
-    if "segment_ids" not in batch:
-        return PackedInputs(batch, None)
-    if not is_decided(model):
-        raise InputError(
-            f"the rows are packed, but {type(model).__name__} has not shown that it keeps them apart",
-            "give packed rows to the trainer as train_dataset or eval_dataset when it is made",
-        )
-    last = {"use_cache": False} if is_causal else {}
-    positions_BL = batch["position_ids"] + position_offset(model)
-    batch.pop("attention_mask", None)
-    if not in_line:
-        looks = is_causal if causal_B is None else causal_B
-        mask = block_masks(model.config, batch.pop("segment_ids"), looks, mask_form(model))
-        inputs = {**batch, "position_ids": positions_BL, "attention_mask": mask}
-        return PackedInputs({**inputs, **last}, None)
+    return batch, causal_B
+
+
+def _line(
+    config: Any,
+    batch: dict[str, torch.Tensor],
+    read: dict[str, torch.Tensor],
+    is_causal: bool,
+    causal_B: torch.Tensor | None,
+    shares: int,
+) -> PackedInputs:
+    """What the model reads of rows, one row after the other, without their padding or with what fills up
+    to whole shares."""
     segments = batch["segment_ids"].flatten()
     order_T = (segments if not shares else _filled(segments, shares)).nonzero().flatten()
     starts_N = _starts(segments[order_T] == 0, batch["position_ids"].flatten()[order_T])
     causal_N = None
     if causal_B is not None:
         causal_N = causal_B[order_T[starts_N] // batch["segment_ids"].shape[1]]
-    mask = _mask_argument(model.config, starts_N, len(order_T), causal_N)
-    line = {**_read(batch), "position_ids": positions_BL}
-    arguments = {
-        name: rows.flatten(0, 1).index_select(0, order_T)[None] for name, rows in line.items()
+    arguments: dict[str, Any] = {
+        name: rows.flatten(0, 1).index_select(0, order_T)[None] for name, rows in read.items()
     }
-    arguments |= {"attention_mask": mask, **last}
+    arguments["attention_mask"] = _mask_argument(config, starts_N, len(order_T), causal_N)
     return PackedInputs(arguments, order_T, starts_N if is_causal else None)
 
 
