@@ -10,6 +10,12 @@ from mlm_pretrain.errors import InputError
 from mlm_pretrain.quiet import quiet_transformers
 
 TOKENIZER_FILE = "tokenizer.json"
+# What a tokenizer of the kinds that are read here may consist of.
+TOKENIZER_FILES = (
+    TOKENIZER_FILE, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt",
+    "vocab.json", "merges.txt", "spiece.model", "tokenizer.model", "sentencepiece.bpe.model",
+    "chat_template.jinja",
+)  # fmt: skip
 # As repositories call a SentencePiece model; in a folder every file of these endings is taken for one.
 _SENTENCEPIECE_NAMES = (
     "spm.model", "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model", "tokenizer.model",

@@ -18,6 +18,7 @@ from mlm_pretrain.errors import DiskFull, InputError
 from mlm_pretrain.finetune.config import FinetuneConfig
 from mlm_pretrain.finetune.sources import HUB, is_installed_docs
 from mlm_pretrain.manifest import MANIFEST, UNFINISHED, hash_file, own_manifest, write_manifest
+from mlm_pretrain.tokenizer_opening import TOKENIZER_FILES
 
 STAGE = "finetune"
 METRICS = "metrics.json"
@@ -26,12 +27,6 @@ _CLAIM = "run.json"
 MODEL_ENDINGS = (".safetensors", ".json", ".txt", ".model", ".spm", ".codes", ".tokenizer")
 # Lie beside a model and say nothing of what it computes; the last two of a run of a comparison.
 _NO_CONTENT = (MANIFEST, METRICS, "analysis.json", "record.json")
-# What a tokenizer may consist of, over all kinds.
-_TOKENIZER_FILES = (
-    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-    "vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model",
-    "tokenizer.model",
-)  # fmt: skip
 
 
 def check_apart(out: str, inputs: Sequence[str | None]) -> None:
@@ -112,7 +107,7 @@ def save_tokenizer(tokenizer: Any, model: str, folder: Path) -> None:
     """
     source = Path(model)
     if (source / "tokenizer.json").is_file():
-        _copy(source, folder, _TOKENIZER_FILES)
+        _copy(source, folder, TOKENIZER_FILES)
         return
     tokenizer.save_pretrained(folder)
     _copy(source, folder, tokenizer.vocab_files_names.values())

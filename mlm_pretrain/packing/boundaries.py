@@ -13,24 +13,10 @@ from tokenizers import Tokenizer
 from mlm_pretrain.errors import InputError
 from mlm_pretrain.extension import EXTENSION_FILE
 from mlm_pretrain.manifest import hash_file
-from mlm_pretrain.tokenizer_opening import open_tokenizer
+from mlm_pretrain.tokenizer_opening import TOKENIZER_FILES, open_tokenizer
 
-# What a tokenizer may consist of. Weights that lie in the same folder are left where they are.
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "spiece.model",
-    "tokenizer.model",
-    "sentencepiece.bpe.model",
-    "chat_template.jinja",
-    EXTENSION_FILE,
-    "manifest.json",
-)
+# Of a folder; weights that lie in the same one are left where they are.
+_COPIED_FILES = (*TOKENIZER_FILES, EXTENSION_FILE, "manifest.json")
 
 
 # Classes that take tokenizer.json as it is, so that transformers (seconds to import) is not needed.
@@ -192,7 +178,7 @@ def copy_tokenizer(tokenizer: OpenedTokenizer, target: Path) -> None:
             shutil.copyfile(extension, target / EXTENSION_FILE)
         return
     target.mkdir()
-    for file in TOKENIZER_FILES:
+    for file in _COPIED_FILES:
         if (Path(tokenizer.name) / file).is_file():
             shutil.copyfile(Path(tokenizer.name) / file, target / file)
 
